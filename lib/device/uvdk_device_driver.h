@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_DEVICE_DRIVER_H
+#define UVDK_DEVICE_DRIVER_H
+
+#include <uvdk_device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: Bus drivers: how a device is reached
+ *
+ * lib/device checks arguments, bounds and the gone state before any callback;
+ * a callback never sees an index or range outside what the driver reported.
+ */
+
+struct uvdk_iommu_binding;
+
+/**
+ * struct uvdk_bus_region - what a bus says of one BAR
+ * @size: bytes; 0: not implemented
+ * @readable: reads are allowed
+ * @writable: writes are allowed
+ * @nr_areas: mappable areas
+ * @areas: inclusive offset ranges that may be mapped, page aligned, ascending
+ */
+struct uvdk_bus_region {
+	uint64_t size;
+	bool readable;
+	bool writable;
+	unsigned int nr_areas;
+	struct {
+		uint64_t off;
+		uint64_t len;
+	} areas[8];
+};
+
+/**
+ * struct uvdk_bus_ops - a bus driver
+ * @name: "vfio-pci", "emu"
+ * @match: does this bus serve @spec? First match in the registry wins.
+ * @open: Open @spec for @dev, bind it to @iommu (uvdk_iommu_bind()), fill in
+ *	@info, set private data. On error nothing is left behind.
+ * @close: Undo @open; never fails; also for a device that has vanished.
+ * @config_read: 0 or negative errno; exactly @len bytes.
+ * @config_write: as @config_read
+ * @region_info: describe BAR @index
+ * @region_map: map an area that @region_info listed at exactly @at (inside a
+ *	reservation, MAP_FIXED); 0 or negative errno. Unmapped by the core.
+ * @region_read: register read, @width 1, 2, 4, 8, aligned
+ * @region_write: register write
+ * @irq_count: vectors of @type
+ * @irq_set: route; @fds may hold -1
+ * @irq_disable: unroute all of @type
+ * @irq_mask: mask or unmask
+ * @irq_trigger: fire a vector
+ * @reset: function reset
+ * @hot_reset_list: count, and addresses up to @max
+ * @hot_reset: slot or bus reset
+ * @event_fd: descriptor or -1
+ * @next_event: non-blocking
+ *
+ * No callback is NULL: use the uvdk_bus_no_* defaults, which return -EOPNOTSUPP.
+ */
+struct uvdk_bus_ops {
+	const char *name;
+	bool (*match)(const char *spec);
+	int (*open)(struct uvdk_device *dev, struct uvdk_iommu *iommu, const char *spec,
+		    const struct uvdk_device_opts *opts, struct uvdk_device_info *info);
+	void (*close)(struct uvdk_device *dev);
+	int (*config_read)(struct uvdk_device *dev, uint32_t off, void *buf, size_t len);
+	int (*config_write)(struct uvdk_device *dev, uint32_t off, const void *buf, size_t len);
+	int (*region_info)(struct uvdk_device *dev, unsigned int index,
+			   struct uvdk_bus_region *out);
+	int (*region_map)(struct uvdk_device *dev, unsigned int index, uint64_t off, uint64_t len,
+			  void *at);
+	int (*region_read)(struct uvdk_device *dev, unsigned int index, uint64_t off,
+			   unsigned int width, uint64_t *value);
+	int (*region_write)(struct uvdk_device *dev, unsigned int index, uint64_t off,
+			    unsigned int width, uint64_t value);
+	int (*irq_count)(struct uvdk_device *dev, enum uvdk_irq_type type);
+	int (*irq_set)(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int first,
+		       unsigned int count, const int *fds);
+	int (*irq_disable)(struct uvdk_device *dev, enum uvdk_irq_type type);
+	int (*irq_mask)(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int vector,
+			bool masked);
+	int (*irq_trigger)(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int vector);
+	int (*reset)(struct uvdk_device *dev);
+	int (*hot_reset_list)(struct uvdk_device *dev, struct uvdk_pci_addr *addrs,
+			      unsigned int max);
+	int (*hot_reset)(struct uvdk_device *dev);
+	int (*event_fd)(const struct uvdk_device *dev);
+	enum uvdk_device_event (*next_event)(struct uvdk_device *dev);
+};
+
+/*
+ * Bus drivers built in, NULL-terminated; defined in drivers/builtin.c. A test
+ * may define its own instead of linking the drivers.
+ */
+extern const struct uvdk_bus_ops *const uvdk_builtin_buses[];
+
+/**
+ * uvdk_bus_register() - add a bus driver from outside the tree
+ * @ops: must live as long as the process
+ *
+ * Asked before the built-in ones. Thread-safe.
+ *
+ * Return: 0, -EEXIST (name taken) or -ENOSPC (more than 16).
+ */
+int uvdk_bus_register(const struct uvdk_bus_ops *ops);
+
+/**
+ * uvdk_device_priv() - the bus driver's private data
+ * @dev: device
+ *
+ * Return: what uvdk_device_set_priv() stored.
+ */
+void *uvdk_device_priv(const struct uvdk_device *dev);
+
+/**
+ * uvdk_device_set_priv() - store the bus driver's private data
+ * @dev: device
+ * @priv: data
+ */
+void uvdk_device_set_priv(struct uvdk_device *dev, void *priv);
+
+/**
+ * uvdk_device_set_binding() - remember the iommu's side of the device
+ * @dev: device
+ * @binding: from uvdk_iommu_bind(), or NULL
+ */
+void uvdk_device_set_binding(struct uvdk_device *dev, struct uvdk_iommu_binding *binding);
+
+/**
+ * uvdk_device_binding() - the iommu's side of the device
+ * @dev: device
+ *
+ * Return: what uvdk_device_set_binding() stored.
+ */
+struct uvdk_iommu_binding *uvdk_device_binding(const struct uvdk_device *dev);
+
+/**
+ * uvdk_device_mark_gone() - close the device for business
+ * @dev: device
+ * @why: for the log
+ *
+ * Any thread, idempotent; not async-signal-safe.
+ */
+void uvdk_device_mark_gone(struct uvdk_device *dev, const char *why);
+
+/**
+ * uvdk_device_on_close() - run a callback before the device is closed
+ * @dev: device
+ * @fn: called once by uvdk_device_close(), most recent first
+ * @arg: passed to @fn
+ *
+ * lib/iommu uses it to detach address spaces.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int uvdk_device_on_close(struct uvdk_device *dev, void (*fn)(struct uvdk_device *dev, void *arg),
+			 void *arg);
+
+/**
+ * uvdk_device_cancel_on_close() - forget a callback of uvdk_device_on_close()
+ * @dev: device
+ * @fn: as registered
+ * @arg: as registered
+ */
+void uvdk_device_cancel_on_close(struct uvdk_device *dev,
+				 void (*fn)(struct uvdk_device *dev, void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_DEVICE_DRIVER_H */

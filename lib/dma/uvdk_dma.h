@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_DMA_H
+#define UVDK_DMA_H
+
+#include <uvdk_iommu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: Memory for DMA
+ *
+ * A *buffer* is memory allocated and mapped into one address space in one
+ * step; a *pool* cuts one buffer into objects of one size. Translation is
+ * uvdk_xlate() on the address space.
+ */
+
+struct uvdk_dma_pool;
+
+/**
+ * enum uvdk_dma_source - where memory comes from
+ * @UVDK_DMA_ANY: huge pages where there are some and it pays, else normal
+ * @UVDK_DMA_NORMAL: normal pages
+ * @UVDK_DMA_HUGE_2M: 2 MiB pages, or fail
+ * @UVDK_DMA_HUGE_1G: 1 GiB pages, or fail
+ * @UVDK_DMA_MEMFD: a memfd, to be shared with another process
+ */
+enum uvdk_dma_source {
+	UVDK_DMA_ANY,
+	UVDK_DMA_NORMAL,
+	UVDK_DMA_HUGE_2M,
+	UVDK_DMA_HUGE_1G,
+	UVDK_DMA_MEMFD,
+};
+
+/* Any NUMA node will do. */
+#define UVDK_DMA_ANY_NODE (-1)
+
+/**
+ * struct uvdk_dma_opts - how to allocate
+ * @size: sizeof(struct uvdk_dma_opts)
+ * @source: where memory comes from
+ * @numa_node: node, or UVDK_DMA_ANY_NODE
+ * @flags: enum uvdk_map_flags; 0 means UVDK_MAP_RW
+ * @iova: with UVDK_MAP_FIXED in @flags: where
+ */
+struct uvdk_dma_opts {
+	size_t size;
+	enum uvdk_dma_source source;
+	int numa_node;
+	unsigned int flags;
+	uvdk_iova_t iova;
+};
+
+/**
+ * struct uvdk_dma_buf - mapped memory
+ * @ioas: address space it is mapped in
+ * @va: start; zeroed
+ * @iova: where the device finds @va
+ * @len: bytes, rounded up to whole pages of the source
+ * @page_size: bytes a page of it has
+ * @memfd: descriptor for UVDK_DMA_MEMFD, else -1; owned by the buffer
+ */
+struct uvdk_dma_buf {
+	struct uvdk_ioas *ioas;
+	void *va;
+	uvdk_iova_t iova;
+	size_t len;
+	size_t page_size;
+	int memfd;
+};
+
+/**
+ * uvdk_dma_alloc() - allocate zeroed memory and map it
+ * @ioas: address space; must outlive the buffer
+ * @len: bytes, not 0
+ * @opts: options, or NULL
+ * @out: filled in
+ *
+ * Return: 0; -EINVAL; -ENOMEM (out of memory or of huge pages: the message
+ * says how many are needed and free, and how to get them); or as
+ * uvdk_ioas_map(). Thread-safe.
+ */
+int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct uvdk_dma_opts *opts,
+		   struct uvdk_dma_buf *out);
+
+/**
+ * uvdk_dma_free() - unmap and free
+ * @buf: buffer, zeroed afterwards; nothing happens if it is all zero
+ */
+void uvdk_dma_free(struct uvdk_dma_buf *buf);
+
+/**
+ * uvdk_dma_pool_create() - cut a buffer into objects
+ * @ioas: address space; must outlive the pool
+ * @object_size: bytes an object, not 0
+ * @align: power of two, 0: 64; no object crosses a page unless it is larger
+ * @count: objects, not 0
+ * @opts: options of the memory, or NULL
+ * @out: new pool, owned by the caller
+ *
+ * Return: as uvdk_dma_alloc().
+ */
+int uvdk_dma_pool_create(struct uvdk_ioas *ioas, size_t object_size, size_t align,
+			 unsigned int count, const struct uvdk_dma_opts *opts,
+			 struct uvdk_dma_pool **out);
+
+/**
+ * uvdk_dma_pool_destroy() - free a pool; every object must be back
+ * @pool: pool, or NULL
+ */
+void uvdk_dma_pool_destroy(struct uvdk_dma_pool *pool);
+
+/**
+ * uvdk_dma_pool_get() - take an object
+ * @pool: pool; one thread at a time
+ * @iova: out: where the device finds it; or NULL
+ *
+ * Return: object, or NULL when the pool is empty.
+ */
+void *uvdk_dma_pool_get(struct uvdk_dma_pool *pool, uvdk_iova_t *iova);
+
+/**
+ * uvdk_dma_pool_put() - give an object back
+ * @pool: pool; one thread at a time
+ * @object: from uvdk_dma_pool_get() of this pool
+ *
+ * Return: 0, or -EINVAL (not an object of this pool, or already free).
+ */
+int uvdk_dma_pool_put(struct uvdk_dma_pool *pool, void *object);
+
+/**
+ * uvdk_dma_pool_free_count() - objects that can be taken
+ * @pool: pool
+ *
+ * Return: count.
+ */
+unsigned int uvdk_dma_pool_free_count(const struct uvdk_dma_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_DMA_H */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_EMU_H
+#define UVDK_EMU_H
+
+#include <uvdk_base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: An emulated machine: PCI bus and software IOMMU in this process
+ *
+ * A *uvdk_emu* is a PCI bus whose functions are models, behind an IOMMU that
+ * translates and checks every access they make. Functions appear on it when a
+ * device "emu:MODEL[,...]" is opened under an "emu" iommu. Models run on a
+ * thread of their own, or only inside uvdk_emu_step().
+ */
+
+struct uvdk_emu;
+
+/**
+ * struct uvdk_emu_opts - how to build the machine
+ * @size: sizeof(struct uvdk_emu_opts)
+ * @manual: no thread: models run in uvdk_emu_step()
+ * @iova_bits: address width of the IOMMU, 0: 48
+ */
+struct uvdk_emu_opts {
+	size_t size;
+	bool manual;
+	unsigned int iova_bits;
+};
+
+/**
+ * uvdk_emu_create() - build an emulated machine
+ * @opts: options, or NULL
+ * @out: new machine, owned by the caller
+ *
+ * Return: 0, -EINVAL, -ENOMEM or -EAGAIN (no thread).
+ */
+int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_emu **out);
+
+/**
+ * uvdk_emu_destroy() - tear it down; its iommu must be closed
+ * @emu: machine, or NULL
+ */
+void uvdk_emu_destroy(struct uvdk_emu *emu);
+
+/**
+ * uvdk_emu_step() - let every model work once; for manual machines
+ * @emu: machine
+ *
+ * Return: number of models that had something to do.
+ */
+unsigned int uvdk_emu_step(struct uvdk_emu *emu);
+
+/**
+ * enum uvdk_emu_fault_reason - why the IOMMU refused an access
+ * @UVDK_EMU_FAULT_NO_DOMAIN: the function is attached to no address space
+ * @UVDK_EMU_FAULT_NOT_MAPPED: nothing is mapped at the address
+ * @UVDK_EMU_FAULT_PERMISSION: mapped, but not for this kind of access
+ * @UVDK_EMU_FAULT_BUS_MASTER: the function's bus master enable is off
+ * @UVDK_EMU_FAULT_RANGE: beyond the IOMMU's address width
+ */
+enum uvdk_emu_fault_reason {
+	UVDK_EMU_FAULT_NO_DOMAIN,
+	UVDK_EMU_FAULT_NOT_MAPPED,
+	UVDK_EMU_FAULT_PERMISSION,
+	UVDK_EMU_FAULT_BUS_MASTER,
+	UVDK_EMU_FAULT_RANGE,
+};
+
+/**
+ * struct uvdk_emu_fault - one refused access
+ * @function: name of the device, e.g. "emu:edu#0"
+ * @iova: address, first byte that was refused
+ * @len: bytes of the access
+ * @write: it was a write
+ * @reason: why
+ */
+struct uvdk_emu_fault {
+	char function[48];
+	uvdk_iova_t iova;
+	uint64_t len;
+	bool write;
+	enum uvdk_emu_fault_reason reason;
+};
+
+/**
+ * uvdk_emu_faults() - take recorded faults, oldest first
+ * @emu: machine
+ * @out: filled with up to @max records
+ * @max: room in @out
+ * @lost: out: records dropped since the last call because none took them; or NULL
+ *
+ * 256 records are kept. Thread-safe.
+ *
+ * Return: records written.
+ */
+unsigned int uvdk_emu_faults(struct uvdk_emu *emu, struct uvdk_emu_fault *out, unsigned int max,
+			     uint64_t *lost);
+
+/**
+ * uvdk_emu_unplug() - remove a function
+ * @emu: machine
+ * @name: device name, e.g. "emu:edu#0"
+ * @surprise: true: it vanishes at once and reads all-ones; false: its owner
+ *	gets UVDK_DEVICE_EVENT_REMOVE and it vanishes at close
+ *
+ * Return: 0 or -ENOENT.
+ */
+int uvdk_emu_unplug(struct uvdk_emu *emu, const char *name, bool surprise);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_EMU_H */

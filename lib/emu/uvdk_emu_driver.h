@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_EMU_DRIVER_H
+#define UVDK_EMU_DRIVER_H
+
+#include <uvdk_base_driver.h>
+#include <uvdk_emu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: Device models
+ *
+ * A model describes a PCI function (configuration space, BARs), reacts to
+ * register accesses, does DMA through the software IOMMU and raises
+ * interrupts. It is written from its specification and shares no header with
+ * the driver it is tested with.
+ *
+ * The core serialises create, reset, destroy and step of one function among
+ * themselves. bar_read and bar_write come from the driver's threads, at any
+ * time, several at once, also while step runs: the model brings its own lock.
+ * Doorbells must not block: store an atomic and let step do the work.
+ */
+
+struct uvdk_emu_function;
+struct uvdk_emu_domain;
+
+/**
+ * struct uvdk_emu_model - a device model
+ * @name: as in "emu:NAME"
+ * @create: Parse @args, describe the function with the calls below, set
+ *	private data. May keep @args only during the call.
+ * @destroy: Free private data.
+ * @reset: Function reset: back to power-on state.
+ * @bar_read: register read; @width 1, 2, 4, 8, aligned, inside the BAR
+ * @bar_write: register write
+ * @step: Do pending work; returns true if there was some. Must not block.
+ */
+struct uvdk_emu_model {
+	const char *name;
+	int (*create)(struct uvdk_emu_function *fn, struct uvdk_args *args);
+	void (*destroy)(struct uvdk_emu_function *fn);
+	void (*reset)(struct uvdk_emu_function *fn);
+	uint64_t (*bar_read)(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+			     unsigned int width);
+	void (*bar_write)(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+			  unsigned int width, uint64_t value);
+	bool (*step)(struct uvdk_emu_function *fn);
+};
+
+/* NULL-terminated; defined in drivers/builtin.c, or by a test. */
+extern const struct uvdk_emu_model *const uvdk_builtin_models[];
+
+/**
+ * uvdk_emu_model_register() - add a model from outside the tree
+ * @model: must live as long as the process
+ *
+ * Return: 0, -EEXIST or -ENOSPC (more than 16).
+ */
+int uvdk_emu_model_register(const struct uvdk_emu_model *model);
+
+/* ---- for models ---- */
+
+/**
+ * uvdk_emu_fn_priv() - the model's private data
+ * @fn: function
+ *
+ * Return: what uvdk_emu_fn_set_priv() stored.
+ */
+void *uvdk_emu_fn_priv(const struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_fn_set_priv() - store the model's private data
+ * @fn: function
+ * @priv: data
+ */
+void uvdk_emu_fn_set_priv(struct uvdk_emu_function *fn, void *priv);
+
+/**
+ * uvdk_emu_fn_emu() - the machine a function is on
+ * @fn: function
+ *
+ * Return: borrowed.
+ */
+struct uvdk_emu *uvdk_emu_fn_emu(const struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_fn_name() - device name, e.g. "emu:edu#0"
+ * @fn: function
+ *
+ * Return: borrowed string.
+ */
+const char *uvdk_emu_fn_name(const struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_fn_ids() - set the identity; from create()
+ * @fn: function
+ * @vendor: vendor ID
+ * @device: device ID
+ * @subvendor: subsystem vendor ID
+ * @subdevice: subsystem ID
+ * @class_code: 24-bit class code
+ * @revision: revision ID
+ */
+void uvdk_emu_fn_ids(struct uvdk_emu_function *fn, uint16_t vendor, uint16_t device,
+		     uint16_t subvendor, uint16_t subdevice, uint32_t class_code,
+		     uint8_t revision);
+
+/**
+ * uvdk_emu_fn_bar() - add a memory BAR; from create()
+ * @fn: function
+ * @bar: 0 to 5
+ * @size: bytes, power of two, at least 16
+ * @is64: 64-bit BAR; takes the next number too
+ */
+void uvdk_emu_fn_bar(struct uvdk_emu_function *fn, unsigned int bar, uint64_t size, bool is64);
+
+/**
+ * uvdk_emu_fn_cap() - append a capability; from create()
+ * @fn: function
+ * @id: capability ID
+ * @body: bytes behind the ID and next pointer
+ * @len: bytes in @body
+ *
+ * Return: offset of the capability in configuration space, or -ENOSPC.
+ */
+int uvdk_emu_fn_cap(struct uvdk_emu_function *fn, uint8_t id, const void *body, size_t len);
+
+/**
+ * uvdk_emu_fn_msix() - add an MSI-X capability with its table; from create()
+ * @fn: function
+ * @vectors: 1 to 2048
+ * @bar: BAR that holds table and PBA; its accesses to them never reach the model
+ * @table_off: offset of the table
+ * @pba_off: offset of the pending bits
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int uvdk_emu_fn_msix(struct uvdk_emu_function *fn, unsigned int vectors, unsigned int bar,
+		     uint32_t table_off, uint32_t pba_off);
+
+/**
+ * uvdk_emu_fn_msi() - add an MSI capability; from create()
+ * @fn: function
+ * @vectors: 1, 2, 4, ... 32
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int uvdk_emu_fn_msi(struct uvdk_emu_function *fn, unsigned int vectors);
+
+/**
+ * uvdk_emu_fn_config() - configuration space itself, 4096 bytes
+ * @fn: function
+ *
+ * For models that misbehave on purpose and for capabilities with registers.
+ *
+ * Return: borrowed.
+ */
+uint8_t *uvdk_emu_fn_config(struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_dma_read() - device reads memory
+ * @fn: function
+ * @iova: address
+ * @buf: receives @len bytes
+ * @len: bytes
+ *
+ * Checked page by page; a refused page is recorded as a fault and ends the
+ * access. Any thread.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int uvdk_emu_dma_read(struct uvdk_emu_function *fn, uvdk_iova_t iova, void *buf, size_t len);
+
+/**
+ * uvdk_emu_dma_write() - device writes memory
+ * @fn: function
+ * @iova: address
+ * @buf: @len bytes
+ * @len: bytes
+ *
+ * Return: as uvdk_emu_dma_read(); pages before the refused one were written.
+ */
+int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iova, const void *buf,
+		       size_t len);
+
+/**
+ * uvdk_emu_dma_load16() - 16-bit atomic acquire load by the device
+ * @fn: function
+ * @iova: address, 2-byte aligned
+ * @value: host byte order of the little-endian field
+ *
+ * Return: 0 or -EFAULT.
+ */
+int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t *value);
+
+/**
+ * uvdk_emu_dma_store16() - 16-bit atomic release store by the device
+ * @fn: function
+ * @iova: address, 2-byte aligned
+ * @value: host byte order
+ *
+ * Return: 0 or -EFAULT.
+ */
+int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t value);
+
+/**
+ * uvdk_emu_irq() - raise an interrupt
+ * @fn: function
+ * @vector: MSI-X or MSI vector, whichever is on; 0 also raises INTx if neither is
+ */
+void uvdk_emu_irq(struct uvdk_emu_function *fn, unsigned int vector);
+
+/**
+ * uvdk_emu_kick() - tell the machine's thread that step() has work; never blocks
+ * @fn: function
+ *
+ * One atomic store: no system call.
+ */
+void uvdk_emu_kick(struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_shared() - object that functions of one machine share by name
+ * @emu: machine
+ * @key: name, e.g. "virtio-net.link:A"
+ * @size: bytes of it, zeroed when first asked for
+ *
+ * How back-to-back ports find each other. Lives as long as the machine.
+ *
+ * Return: the object or NULL (out of memory, or asked for with another size).
+ */
+void *uvdk_emu_shared(struct uvdk_emu *emu, const char *key, size_t size);
+
+/* ---- for the emulated bus and iommu drivers ---- */
+
+/**
+ * uvdk_emu_plug() - make a function
+ * @emu: machine
+ * @spec: "emu:MODEL[,key=value...]"
+ * @out: new function
+ *
+ * Return: 0, -EINVAL (arguments), -ENODEV (no such model: the message lists
+ * them), -ENOSPC (bus full) or -ENOMEM.
+ */
+int uvdk_emu_plug(struct uvdk_emu *emu, const char *spec, struct uvdk_emu_function **out);
+
+/**
+ * uvdk_emu_unplug_fn() - remove and free a function
+ * @fn: function; nobody else may use it any more
+ */
+void uvdk_emu_unplug_fn(struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_fn_gone() - was it removed by surprise?
+ * @fn: function
+ *
+ * Return: true if so.
+ */
+bool uvdk_emu_fn_gone(const struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_fn_set_event() - eventfd written when the function is unplugged
+ * @fn: function
+ * @fd: eventfd, or -1
+ */
+void uvdk_emu_fn_set_event(struct uvdk_emu_function *fn, int fd);
+
+/**
+ * uvdk_emu_fn_slot() - device number on the emulated bus
+ * @fn: function
+ *
+ * Return: 0 to 31.
+ */
+uint8_t uvdk_emu_fn_slot(const struct uvdk_emu_function *fn);
+
+int uvdk_emu_config_read(struct uvdk_emu_function *fn, uint32_t off, void *buf, size_t len);
+int uvdk_emu_config_write(struct uvdk_emu_function *fn, uint32_t off, const void *buf, size_t len);
+uint64_t uvdk_emu_bar_size(const struct uvdk_emu_function *fn, unsigned int bar);
+int uvdk_emu_bar_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+		      unsigned int width, uint64_t *value);
+int uvdk_emu_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+		       unsigned int width, uint64_t value);
+void uvdk_emu_fn_reset(struct uvdk_emu_function *fn);
+/* kind: 0 INTx, 1 MSI, 2 MSI-X */
+unsigned int uvdk_emu_irq_count(const struct uvdk_emu_function *fn, unsigned int kind);
+int uvdk_emu_irq_route(struct uvdk_emu_function *fn, unsigned int kind, unsigned int first,
+		       unsigned int count, const int *fds);
+int uvdk_emu_irq_mask(struct uvdk_emu_function *fn, unsigned int kind, unsigned int vector,
+		      bool masked);
+
+/* The software IOMMU's side. Domains belong to a machine. */
+int uvdk_emu_domain_create(struct uvdk_emu *emu, struct uvdk_emu_domain **out);
+void uvdk_emu_domain_destroy(struct uvdk_emu_domain *dom);
+/* prot: bit 0 read, bit 1 write; 4 KiB granule */
+int uvdk_emu_domain_map(struct uvdk_emu_domain *dom, uvdk_iova_t iova, void *va, size_t len,
+			unsigned int prot);
+/* After return no access through the old translation is in flight. */
+int uvdk_emu_domain_unmap(struct uvdk_emu_domain *dom, uvdk_iova_t iova, size_t len);
+int uvdk_emu_domain_attach(struct uvdk_emu_domain *dom, struct uvdk_emu_function *fn);
+void uvdk_emu_domain_detach(struct uvdk_emu_function *fn);
+unsigned int uvdk_emu_iova_bits(const struct uvdk_emu *emu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_EMU_DRIVER_H */

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_IOMMU_H
+#define UVDK_IOMMU_H
+
+#include <uvdk_base.h>
+#include <uvdk_device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: I/O MMUs and I/O address spaces
+ *
+ * A *uvdk_iommu* is one way of mapping DMA ("iommufd", "type1", "noiommu",
+ * "emu"); a *uvdk_ioas* is an I/O address space on it: IOVA -> memory.
+ * Devices opened under an iommu are attached to an ioas and from then on reach
+ * exactly what is mapped in it. Several devices may share an ioas, and a
+ * process may have any number of both.
+ *
+ * Every call on an ioas is thread-safe. uvdk_ioas_translate() takes no lock
+ * and may run on a data path; the rest may sleep.
+ */
+
+struct uvdk_iommu;
+struct uvdk_ioas;
+struct uvdk_emu;
+
+/* ---- iommu ---- */
+
+/**
+ * struct uvdk_iommu_opts - how to open an iommu
+ * @size: sizeof(struct uvdk_iommu_opts)
+ * @sysfs_root: NULL for "/sys"
+ * @dev_root: NULL for "/dev"
+ * @emu: for "emu": the emulated machine to use; NULL: a private one
+ */
+struct uvdk_iommu_opts {
+	size_t size;
+	const char *sysfs_root;
+	const char *dev_root;
+	struct uvdk_emu *emu;
+};
+
+/**
+ * uvdk_iommu_open() - open a way of mapping DMA
+ * @name: "iommufd", "type1", "noiommu", "emu", or the name of a registered
+ *	driver; noiommu is never chosen unless named
+ * @opts: options, or NULL
+ * @out: new iommu, owned by the caller; must outlive its devices and ioas
+ *
+ * Return: 0; -EINVAL (unknown name: the message lists the known ones);
+ * -ENOENT (the kernel lacks it: the message says what provides it);
+ * -EACCES (names the node and its owner); -ENOMEM.
+ */
+int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts,
+		    struct uvdk_iommu **out);
+
+/**
+ * uvdk_iommu_choose() - the best driver for a device
+ * @spec: as for uvdk_device_open()
+ * @opts: options, or NULL
+ *
+ * "emu" for emulated devices; for a PCI address "iommufd" where its character
+ * device and /dev/iommu exist, else "type1" where its group exists.
+ *
+ * Return: static name for uvdk_iommu_open(), or NULL with the reason in
+ * uvdk_last_error().
+ */
+const char *uvdk_iommu_choose(const char *spec, const struct uvdk_iommu_opts *opts);
+
+/**
+ * uvdk_iommu_close() - close; its devices and address spaces must be gone
+ * @iommu: iommu, or NULL
+ */
+void uvdk_iommu_close(struct uvdk_iommu *iommu);
+
+/**
+ * uvdk_iommu_name() - driver name
+ * @iommu: iommu
+ *
+ * Return: static string.
+ */
+const char *uvdk_iommu_name(const struct uvdk_iommu *iommu);
+
+/**
+ * struct uvdk_iommu_info - what the iommu in front of a device can do
+ * @driver: "iommufd", ...
+ * @hardware: "vt-d", "smmuv3", "amd-vi", "emu", "unknown"
+ * @page_sizes: bit n set: pages of 2^n bytes are possible
+ * @coherent: DMA is cache coherent
+ */
+struct uvdk_iommu_info {
+	const char *driver;
+	const char *hardware;
+	uint64_t page_sizes;
+	bool coherent;
+};
+
+/**
+ * uvdk_iommu_get_info() - capabilities of the iommu in front of a device
+ * @dev: device
+ * @out: filled in
+ *
+ * Return: 0, -ENODEV or -EIO.
+ */
+int uvdk_iommu_get_info(struct uvdk_device *dev, struct uvdk_iommu_info *out);
+
+/* ---- ioas ---- */
+
+/**
+ * enum uvdk_iova_policy - where maps without a fixed IOVA go
+ * @UVDK_IOVA_LOW: packed from low addresses, natural alignment up to 1 GiB
+ * @UVDK_IOVA_VA: IOVA = virtual address
+ */
+enum uvdk_iova_policy {
+	UVDK_IOVA_LOW,
+	UVDK_IOVA_VA,
+};
+
+/**
+ * struct uvdk_ioas_opts - how to create an address space
+ * @size: sizeof(struct uvdk_ioas_opts)
+ * @policy: where maps go
+ * @iova_last: highest IOVA the allocator may hand out (a device's address
+ *	mask), inclusive; 0: no limit but the iommu's
+ */
+struct uvdk_ioas_opts {
+	size_t size;
+	enum uvdk_iova_policy policy;
+	uvdk_iova_t iova_last;
+};
+
+/**
+ * uvdk_ioas_create() - new, empty address space
+ * @iommu: must outlive it
+ * @opts: options, or NULL
+ * @out: new ioas, owned by the caller
+ *
+ * Return: 0, -EINVAL, -ENOMEM or what the kernel said.
+ */
+int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioas_opts *opts,
+		     struct uvdk_ioas **out);
+
+/**
+ * uvdk_ioas_destroy() - detach every device, unmap everything, free
+ * @ioas: ioas, or NULL; must not be in use by another thread
+ */
+void uvdk_ioas_destroy(struct uvdk_ioas *ioas);
+
+/**
+ * uvdk_ioas_attach() - let a device see this address space (by RID)
+ * @ioas: address space
+ * @dev: device opened under the same iommu, not attached elsewhere
+ *
+ * All maps made before are visible to the device at once. The ranges the
+ * device can't address leave the allocator.
+ *
+ * Return: 0; -EBUSY (attached already, or its group is attached elsewhere);
+ * -EINVAL (other iommu); -EADDRINUSE (something is mapped in a range that is
+ * reserved for this device: the message names both); -ENODEV.
+ */
+int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
+
+/**
+ * uvdk_ioas_detach() - end a device's access; never fails
+ * @ioas: address space
+ * @dev: device; nothing happens if it is not attached to @ioas
+ */
+void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
+
+/**
+ * enum uvdk_map_flags - access and placement
+ * @UVDK_MAP_READ: the device may read
+ * @UVDK_MAP_WRITE: the device may write
+ * @UVDK_MAP_FIXED: place it at *@iova
+ * @UVDK_MAP_ALIAS: the memory may be mapped here already; this map is found by
+ *	IOVA, not by virtual address
+ */
+enum uvdk_map_flags {
+	UVDK_MAP_READ = 1 << 0,
+	UVDK_MAP_WRITE = 1 << 1,
+	UVDK_MAP_FIXED = 1 << 2,
+	UVDK_MAP_ALIAS = 1 << 3,
+};
+
+#define UVDK_MAP_RW (UVDK_MAP_READ | UVDK_MAP_WRITE)
+
+/**
+ * uvdk_ioas_map() - make memory reachable for the attached devices
+ * @ioas: address space
+ * @va: memory, page aligned; must stay until unmapped
+ * @len: bytes, a multiple of the page size, not 0
+ * @flags: enum uvdk_map_flags; READ or WRITE or both
+ * @iova: out: where the device finds it; in, with UVDK_MAP_FIXED
+ *
+ * Return: 0; -EINVAL (zero length, no access, unknown flag); -EDOM (address,
+ * IOVA or length not a multiple of the page size); -ERANGE (outside the
+ * apertures: the message lists them); -EEXIST (IOVA overlaps a map, or memory
+ * is mapped already: names it); -ENOSPC (no IOVA range left that is large
+ * enough); -ENOMEM (memlock: the message says how much is needed and allowed;
+ * or out of memory); -EDQUOT (the iommu's entry limit: says it);
+ * -EFAULT (@va is not mapped memory); -EPERM (memory is read-only).
+ */
+int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
+		  uvdk_iova_t *iova);
+
+/**
+ * uvdk_ioas_unmap() - end the devices' access to whole maps
+ * @ioas: address space
+ * @iova: start of a map
+ * @len: bytes; must end where a map ends; may cover several adjacent maps
+ *
+ * On return no device can reach the memory.
+ *
+ * Return: 0; -EINVAL (zero length); -EDOM (misaligned); -ENOENT (nothing is
+ * mapped there); -EBADE (would cut a map in half: names it; nothing was
+ * unmapped).
+ */
+int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
+
+/**
+ * uvdk_ioas_reserve() - take an IOVA range without mapping anything
+ * @ioas: address space
+ * @len: bytes, a multiple of the page size
+ * @align: power of two, at least the page size; 0: natural
+ * @fixed: take exactly *@iova
+ * @iova: out: start of the range; in, with @fixed
+ *
+ * Later UVDK_MAP_FIXED maps may be placed inside; unmapping them leaves the
+ * range reserved.
+ *
+ * Return: 0, -EINVAL, -EDOM, -ERANGE, -EEXIST or -ENOSPC, as uvdk_ioas_map().
+ */
+int uvdk_ioas_reserve(struct uvdk_ioas *ioas, size_t len, size_t align, bool fixed,
+		      uvdk_iova_t *iova);
+
+/**
+ * uvdk_ioas_unreserve() - give a reserved range back; it must hold no map
+ * @ioas: address space
+ * @iova: as uvdk_ioas_reserve() gave it
+ *
+ * Return: 0, -ENOENT or -EBUSY.
+ */
+int uvdk_ioas_unreserve(struct uvdk_ioas *ioas, uvdk_iova_t iova);
+
+/**
+ * uvdk_ioas_page_size() - granule of maps, in bytes
+ * @ioas: address space
+ *
+ * Return: power of two.
+ */
+size_t uvdk_ioas_page_size(const struct uvdk_ioas *ioas);
+
+/**
+ * uvdk_ioas_ranges() - IOVA ranges that may be mapped now
+ * @ioas: address space
+ * @out: filled with up to @max ranges, ascending; or NULL
+ * @max: room in @out
+ *
+ * Return: how many there are.
+ */
+unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *out,
+			      unsigned int max);
+
+/**
+ * struct uvdk_map_info - one map
+ * @iova: start
+ * @va: memory
+ * @len: bytes
+ * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE, UVDK_MAP_ALIAS
+ */
+struct uvdk_map_info {
+	uvdk_iova_t iova;
+	void *va;
+	size_t len;
+	unsigned int flags;
+};
+
+/**
+ * uvdk_ioas_find() - the map that holds an IOVA
+ * @ioas: address space
+ * @iova: any address
+ * @out: filled in
+ *
+ * Return: 0 or -ENOENT.
+ */
+int uvdk_ioas_find(struct uvdk_ioas *ioas, uvdk_iova_t iova, struct uvdk_map_info *out);
+
+/**
+ * uvdk_ioas_next() - iterate over maps by ascending IOVA
+ * @ioas: address space
+ * @from: lowest IOVA of interest
+ * @out: the map with the lowest start at or above @from
+ *
+ * Return: 0 or -ENOENT.
+ */
+int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_info *out);
+
+/**
+ * struct uvdk_ioas_stats - counts and limits of an address space
+ * @maps: maps now
+ * @bytes: bytes mapped now
+ * @devices: devices attached
+ * @entries_max: most maps the iommu allows, 0: no limit
+ * @memlock_max: bytes this process may pin, UINT64_MAX: no limit
+ */
+struct uvdk_ioas_stats {
+	uint64_t maps;
+	uint64_t bytes;
+	unsigned int devices;
+	uint64_t entries_max;
+	uint64_t memlock_max;
+};
+
+/**
+ * uvdk_ioas_get_stats() - counts and limits
+ * @ioas: address space
+ * @out: filled in
+ */
+void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out);
+
+/* ---- translation, the fast path ---- */
+
+/*
+ * Two-level table over virtual addresses below 2^48: root of 2^18 pointers
+ * (1 GiB each) to leaves of 2^18 entries (4 KiB each). An entry is 0 or
+ * IOVA page | 1. Only pages that were touched take memory.
+ */
+#define UVDK_XLATE_ROOT_SHIFT 30
+#define UVDK_XLATE_ROOT_COUNT (UINT64_C(1) << 18)
+#define UVDK_XLATE_LEAF_SHIFT 12
+#define UVDK_XLATE_LEAF_MASK ((UINT64_C(1) << 18) - 1)
+
+/**
+ * struct uvdk_xlate - the documented fast-path struct: VA -> IOVA
+ * @root: UVDK_XLATE_ROOT_COUNT leaf pointers; written under the ioas lock,
+ *	read without; leaves live as long as the ioas
+ */
+struct uvdk_xlate {
+	uint64_t *const *root;
+};
+
+/**
+ * uvdk_ioas_xlate() - the translation table of an address space
+ * @ioas: address space
+ *
+ * Return: borrowed, valid until the ioas is destroyed.
+ */
+const struct uvdk_xlate *uvdk_ioas_xlate(const struct uvdk_ioas *ioas);
+
+/**
+ * uvdk_xlate() - virtual address to IOVA: no lock, no call, O(1)
+ * @x: from uvdk_ioas_xlate()
+ * @va: any pointer
+ *
+ * What is returned is right for as long as the map is there; IOVAs are
+ * contiguous up to the end of the map.
+ *
+ * Return: IOVA, or UVDK_IOVA_NONE if @va is not mapped.
+ */
+static inline uvdk_iova_t uvdk_xlate(const struct uvdk_xlate *x, const void *va)
+{
+	uint64_t addr = (uint64_t)(uintptr_t)va;
+	uint64_t slot = addr >> UVDK_XLATE_ROOT_SHIFT;
+	const uint64_t *leaf;
+	uint64_t entry;
+
+	if (__builtin_expect(slot >= UVDK_XLATE_ROOT_COUNT, 0))
+		return UVDK_IOVA_NONE;
+	leaf = __atomic_load_n(&x->root[slot], __ATOMIC_ACQUIRE);
+	if (__builtin_expect(!leaf, 0))
+		return UVDK_IOVA_NONE;
+	entry = __atomic_load_n(&leaf[(addr >> UVDK_XLATE_LEAF_SHIFT) & UVDK_XLATE_LEAF_MASK],
+				__ATOMIC_RELAXED);
+	if (__builtin_expect(!entry, 0))
+		return UVDK_IOVA_NONE;
+
+	return (entry - 1) + (addr & 0xfff);
+}
+
+/**
+ * uvdk_ioas_va() - IOVA to virtual address
+ * @ioas: address space
+ * @iova: address
+ *
+ * Return: pointer, or NULL where nothing is mapped.
+ */
+void *uvdk_ioas_va(struct uvdk_ioas *ioas, uvdk_iova_t iova);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_IOMMU_H */

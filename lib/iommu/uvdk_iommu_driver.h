@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_IOMMU_DRIVER_H
+#define UVDK_IOMMU_DRIVER_H
+
+#include <uvdk_device_driver.h>
+#include <uvdk_iommu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: IOMMU drivers: how DMA is mapped
+ *
+ * A bus driver brings a device under an iommu with uvdk_iommu_bind(), which
+ * yields a *binding*; the ioas is later attached to the binding. Which handle
+ * a device needs follows from the iommu: iommufd binds vfio character devices,
+ * type1 and noiommu bind groups, emu binds emulated functions.
+ */
+
+/**
+ * enum uvdk_iommu_handle - how an iommu takes devices
+ * @UVDK_IOMMU_HANDLE_CDEV: an open vfio character device
+ * @UVDK_IOMMU_HANDLE_GROUP: a vfio group, by number
+ * @UVDK_IOMMU_HANDLE_NOIOMMU_GROUP: a vfio noiommu group, by number
+ * @UVDK_IOMMU_HANDLE_EMU: an emulated function
+ */
+enum uvdk_iommu_handle {
+	UVDK_IOMMU_HANDLE_CDEV,
+	UVDK_IOMMU_HANDLE_GROUP,
+	UVDK_IOMMU_HANDLE_NOIOMMU_GROUP,
+	UVDK_IOMMU_HANDLE_EMU,
+};
+
+struct uvdk_emu_function;
+
+/**
+ * struct uvdk_iommu_bind_args - what a bus offers
+ * @dev: the device being opened
+ * @name: its name, for messages
+ * @cdev_fd: HANDLE_CDEV: open character device; stays the bus's
+ * @group: HANDLE_*GROUP: group number
+ * @emu: HANDLE_EMU: the function
+ */
+struct uvdk_iommu_bind_args {
+	struct uvdk_device *dev;
+	const char *name;
+	int cdev_fd;
+	int group;
+	struct uvdk_emu_function *emu;
+};
+
+/**
+ * struct uvdk_iommu_binding - one device (or its group) under one iommu
+ * @iommu: where
+ * @dev: which
+ * @fd: CDEV: the character device; GROUP: the group descriptor, from which the
+ *	bus gets the device descriptor; owned by the iommu driver for groups
+ * @id: iommufd: device ID in the iommufd; else group number
+ * @priv: the iommu driver's own
+ * @ioas: attached address space or NULL; guarded by that ioas's lock
+ */
+struct uvdk_iommu_binding {
+	struct uvdk_iommu *iommu;
+	struct uvdk_device *dev;
+	int fd;
+	uint32_t id;
+	void *priv;
+	struct uvdk_ioas *ioas;
+};
+
+/**
+ * struct uvdk_iommu_limits - limits of an address space
+ * @entries_max: most maps, 0: none known
+ * @entries_left: maps still possible, UINT64_MAX: none known
+ */
+struct uvdk_iommu_limits {
+	uint64_t entries_max;
+	uint64_t entries_left;
+};
+
+/**
+ * struct uvdk_iommu_ops - an iommu driver
+ * @name: shown, and given to uvdk_iommu_open()
+ * @handle: what kind of device it takes
+ * @picks_iova: the driver decides IOVAs (noiommu: physical addresses): @map
+ *	ignores *iova and writes it
+ * @pins: mapping pins memory against RLIMIT_MEMLOCK
+ * @suits: Score for @spec: 0 can't serve it (say why with uvdk_log at INFO),
+ *	higher is better, negative: never chosen, only by name.
+ * @open: Open; sets *@priv.
+ * @close: Undo @open; never fails.
+ * @bind: Fill in @fd, @id and @priv of the binding.
+ * @unbind: Undo @bind; never fails; the device may have vanished.
+ * @info: Capabilities in front of a binding.
+ * @ioas_create: New address space; @ioas is the library's, for
+ *	uvdk_ioas_for_each().
+ * @ioas_destroy: Free it; nothing is attached, nothing mapped any more.
+ * @page_sizes: Bitmap of possible page sizes of an address space.
+ * @ranges: Apertures as of now; returns the count, writes up to @max.
+ * @limits: Limits as of now.
+ * @map: Map; arguments are checked, no overlap; 0 or negative errno with a
+ *	sentence logged. Called under the ioas lock.
+ * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
+ * @attach: Attach a binding; existing maps must be visible on return.
+ * @detach: Detach; never fails.
+ *
+ * No callback is NULL.
+ */
+struct uvdk_iommu_ops {
+	const char *name;
+	enum uvdk_iommu_handle handle;
+	bool picks_iova;
+	bool pins;
+	int (*suits)(const char *spec, const struct uvdk_iommu_opts *opts);
+	int (*open)(const struct uvdk_iommu_opts *opts, void **priv);
+	void (*close)(void *priv);
+	int (*bind)(void *priv, const struct uvdk_iommu_bind_args *args,
+		    struct uvdk_iommu_binding *binding);
+	void (*unbind)(void *priv, struct uvdk_iommu_binding *binding);
+	int (*info)(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out);
+	int (*ioas_create)(void *priv, struct uvdk_ioas *ioas, void **ioas_priv);
+	void (*ioas_destroy)(void *ioas_priv);
+	uint64_t (*page_sizes)(void *ioas_priv);
+	int (*ranges)(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max);
+	void (*limits)(void *ioas_priv, struct uvdk_iommu_limits *out);
+	int (*map)(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
+	int (*unmap)(void *ioas_priv, uvdk_iova_t iova, size_t len);
+	int (*attach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
+	void (*detach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
+};
+
+/* NULL-terminated; defined in drivers/builtin.c, or by a test. */
+extern const struct uvdk_iommu_ops *const uvdk_builtin_iommus[];
+
+/**
+ * uvdk_iommu_register() - add an iommu driver from outside the tree
+ * @ops: must live as long as the process
+ *
+ * Return: 0, -EEXIST or -ENOSPC (more than 16).
+ */
+int uvdk_iommu_register(const struct uvdk_iommu_ops *ops);
+
+/**
+ * uvdk_iommu_handle_kind() - what kind of handle an iommu takes
+ * @iommu: iommu
+ *
+ * Return: kind.
+ */
+enum uvdk_iommu_handle uvdk_iommu_handle_kind(const struct uvdk_iommu *iommu);
+
+/**
+ * uvdk_iommu_priv() - the iommu driver's private data
+ * @iommu: iommu
+ *
+ * Return: what open() stored.
+ */
+void *uvdk_iommu_priv(const struct uvdk_iommu *iommu);
+
+/**
+ * uvdk_iommu_bind() - bring a device under an iommu; for bus drivers' open
+ * @iommu: iommu
+ * @args: what the bus offers
+ * @out: new binding; stored with uvdk_device_set_binding()
+ *
+ * Return: 0 or a negative errno with a sentence.
+ */
+int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iommu_bind_args *args,
+		    struct uvdk_iommu_binding **out);
+
+/**
+ * uvdk_iommu_unbind() - undo uvdk_iommu_bind(); detaches first; never fails
+ * @binding: binding, or NULL
+ */
+void uvdk_iommu_unbind(struct uvdk_iommu_binding *binding);
+
+/**
+ * uvdk_ioas_for_each() - visit every map by ascending IOVA, under the lock
+ * @ioas: address space whose lock the caller holds (inside attach())
+ * @fn: visitor; a non-zero return stops
+ * @arg: passed to @fn
+ *
+ * Return: what stopped it, or 0.
+ */
+int uvdk_ioas_for_each(struct uvdk_ioas *ioas,
+		       int (*fn)(const struct uvdk_map_info *map, void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_IOMMU_DRIVER_H */
