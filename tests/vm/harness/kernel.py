@@ -2,7 +2,6 @@
 """Small kernels with all of VFIO and iommufd, built from Debian's source."""
 
 import os
-import pathlib
 import shutil
 import time
 
@@ -16,7 +15,12 @@ TARGET = {"x86_64": "bzImage", "arm64": "Image.gz"}
 
 
 def _fragments(arch):
+    """Options that the kernel must take."""
     return [CONFIG / "common.config", CONFIG / f"{arch}.config"]
+
+
+def _optional():
+    return [CONFIG / "optional.config"]
 
 
 def _patches():
@@ -26,7 +30,7 @@ def _patches():
 def path(arch):
     """The folder of the kernel for this tree; it holds `image` and `config`."""
     version, _ = tree.kernel_source()
-    texts = [p.read_text() for p in _fragments(arch) + _patches()]
+    texts = [p.read_text() for p in _fragments(arch) + _optional() + _patches()]
     return cache.root() / "kernel" / f"{arch}-{cache.key(version, *texts)}"
 
 
@@ -75,10 +79,10 @@ def _make(arch, src, log, *words):
 
 def _configure(arch, src, log):
     _make(arch, src, log, "tinyconfig")
-    fragments = [str(p) for p in _fragments(arch)]
-    run(["scripts/kconfig/merge_config.sh", "-m", ".config", *fragments], log, cwd=src)
+    run(["scripts/kconfig/merge_config.sh", "-m", ".config",
+         *_optional(), *_fragments(arch)], log, cwd=src)
     _make(arch, src, log, "olddefconfig")
-    missing = _refused(fragments, (src / ".config").read_text().splitlines())
+    missing = _refused(_fragments(arch), (src / ".config").read_text().splitlines())
     if missing:
         raise PrepareError(f"kernel for {arch}: the configuration lost {' '.join(missing)}")
 
@@ -86,6 +90,6 @@ def _configure(arch, src, log):
 def _refused(fragments, config):
     """Options that a fragment sets and the final configuration does not have."""
     have = set(config)
-    wanted = [line for name in fragments for line in pathlib.Path(name).read_text().splitlines()
+    wanted = [line for name in fragments for line in name.read_text().splitlines()
               if line.startswith("CONFIG_")]
     return [line for line in wanted if line not in have]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a test function is given."""
+
+import contextlib
+import pathlib
+
+from .machine import Machine
+
+
+class Skip(Exception):
+    """This test cannot run here; the text says what is missing."""
+
+
+class Case:
+    """One test: boots machines, finds the project's programs, keeps logs.
+
+    Machines and whatever else was given to `enter` end with the test.
+    """
+
+    def __init__(self, name, options):
+        self.name = name
+        self.options = options
+        self.logs = pathlib.Path(options.builddir).absolute() / "vm-logs" / name
+        self._stack = contextlib.ExitStack()
+        self._boots = 0
+
+    def boot(self, kind, **kwargs):
+        """Boot a machine of harness/machine.py; returns it when it is up."""
+        logs = self.logs / str(self._boots) if self._boots else self.logs
+        self._boots += 1
+        return self.enter(Machine(kind, logs, **kwargs))
+
+    def enter(self, manager):
+        """Enter a context that ends with the test."""
+        return self._stack.enter_context(manager)
+
+    def close(self):
+        self._stack.close()
+
+    def program(self, arch, name):
+        """Host path of a program the project has built, e.g. apps/uvdk-testpmd.
+
+        A program that is not built fails the test, but for the cross build: who
+        has no such build at all skips the tests that need one.
+        """
+        options = self.options
+        folder = pathlib.Path(options.cross_builddir if arch == "arm64" else options.builddir)
+        if arch == "arm64" and not folder.is_dir():
+            raise Skip(f"no cross build in {folder}")
+        path = folder / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not built")
+        return path.absolute()
+
+    def keep(self, name, text):
+        """Leave a text beside the logs of this test."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        (self.logs / name).write_text(text)

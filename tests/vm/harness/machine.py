@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machines that QEMU can be, and one running machine."""
+
+import ctypes
+import dataclasses
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from . import initramfs, kernel, tree
+from .guest import Guest, GuestError
+from .qmp import Qmp
+
+UNSAFE_MSI = "iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A machine with an I/O MMU; tests add devices to it."""
+
+    arch: str
+    args: tuple
+    append: str
+
+
+KINDS = {
+    # VT-d, scalable mode: first-stage tables and PASIDs.
+    "vtd": Kind("x86_64", (
+        "-M", "q35,kernel-irqchip=split", "-cpu", "max", "-device",
+        "intel-iommu,scalable-mode=on,fsts=on,svm=on,pasid-bits=16,device-iotlb=on,intremap=on",
+    ), "console=ttyS0 intel_iommu=on,sm_on"),
+    # VT-d as older machines have it.
+    "vtd-legacy": Kind("x86_64", (
+        "-M", "q35,kernel-irqchip=split", "-cpu", "max", "-device", "intel-iommu,intremap=on",
+    ), "console=ttyS0 intel_iommu=on"),
+    # AMD-Vi; QEMU's does not remap interrupts for us, so VFIO has to be told.
+    "amdvi": Kind("x86_64", (
+        "-M", "q35", "-cpu", "max", "-device", "amd-iommu,dma-remap=on",
+    ), f"console=ttyS0 {UNSAFE_MSI}"),
+    # Arm SMMUv3.
+    "smmuv3": Kind("arm64", (
+        "-M", "virt,iommu=smmuv3,gic-version=3,acpi=on", "-cpu", "cortex-a76",
+    ), "console=ttyAMA0 acpi=force"),
+    # The same, offering nesting. The kernel also wants firmware that promises
+    # coherent walks: see iort.py.
+    "smmuv3-nested": Kind("arm64", (
+        "-M", "virt,iommu=smmuv3,gic-version=3,acpi=on", "-global",
+        "arm-smmuv3.stage=nested", "-cpu", "cortex-a76",
+    ), "console=ttyAMA0 acpi=force"),
+    # No I/O MMU driver of the kernel's: a virtio-iommu that user space drives.
+    "noiommu": Kind("x86_64", ("-M", "q35", "-cpu", "max"),
+                    "console=ttyS0 vfio.enable_unsafe_noiommu_mode=1 "
+                    "initcall_blacklist=virtio_iommu_drv_init"),
+}
+BOOT_DEADLINE = 120
+
+
+class Machine:
+    """One running QEMU: `guest` runs commands in it, `qmp` is its monitor.
+
+    Use as a context manager, or call stop(); QEMU also dies with this process.
+
+    devices: what -device takes; text, or a dict that is passed as JSON.
+    args: further QEMU arguments; append: further kernel arguments.
+    programs, files: see initramfs.write(). prefix: bytes put before the
+    initramfs (ACPI tables).
+    """
+
+    def __init__(self, kind, logs, devices=(), args=(), append="", programs=(),
+                 files=None, prefix=b"", memory="1G", cpus=2, deadline=BOOT_DEADLINE):
+        self.kind = KINDS[kind]
+        self.logs = pathlib.Path(logs)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._process = None
+        self._sockets = []
+        self._temp = pathlib.Path(tempfile.mkdtemp(prefix="uvdk-vm-"))
+        try:
+            with open(self._temp / "initramfs", "wb") as out:
+                out.write(prefix)
+                initramfs.write(out, self.kind.arch, programs, files)
+            listeners = [self._listen("qmp"), self._listen("agent")]
+            argv = self._argv(devices, args, append, memory, cpus)
+            self._start(argv)
+            started = time.monotonic()
+            self.qmp = Qmp(self._accept(listeners[0]))
+            self.guest = Guest(self._accept(listeners[1]), self.check_alive)
+            self.guest.wait_boot(deadline - (time.monotonic() - started))
+            self.boot_seconds = time.monotonic() - started
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def console(self):
+        """What the guest's kernel has printed."""
+        return (self.logs / "console.log").read_text(errors="replace")
+
+    def check_alive(self):
+        """Raise if QEMU has ended or the guest's kernel has died."""
+        code = self._process.poll()
+        if code is not None:
+            said = (self.logs / "qemu.log").read_text(errors="replace").strip()
+            raise GuestError(f"QEMU ended with status {code}: {said[-500:]}")
+        for line in self.console.splitlines():
+            if "Kernel panic" in line:
+                raise GuestError(line.strip())
+
+    def stop(self):
+        """Kill QEMU and drop its files but the logs. May be called twice."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        for sock in self._sockets:
+            sock.close()
+        shutil.rmtree(self._temp, ignore_errors=True)
+
+    def _argv(self, devices, args, append, memory, cpus):
+        kind = self.kind
+        quoted = [d if isinstance(d, str) else json.dumps(d) for d in devices]
+        firmware = ["-bios", str(tree.firmware())] if kind.arch == "arm64" else []
+        return [
+            *tree.qemu_argv(kind.arch), "-nodefaults", "-no-user-config", "-display", "none",
+            "-accel", "tcg,thread=multi", "-no-reboot", *kind.args, *firmware,
+            "-m", memory, "-smp", str(cpus),
+            "-kernel", str(kernel.image(kind.arch)), "-initrd", str(self._temp / "initramfs"),
+            "-append", f"{kind.append} {append}".strip(),
+            "-chardev", f"file,id=console,path={self.logs / 'console.log'}",
+            "-serial", "chardev:console",
+            "-chardev", f"socket,id=qmp,path={self._temp / 'qmp'}", "-mon", "qmp,mode=control",
+            "-chardev", f"socket,id=agent,path={self._temp / 'agent'}",
+            # Far from the low slots, which belong to the tests.
+            "-device", "virtio-serial-pci,addr=1d.0",
+            "-device", "virtserialport,chardev=agent,name=agent",
+            *args, *[word for device in quoted for word in ("-device", device)],
+        ]
+
+    def _start(self, argv):
+        (self.logs / "console.log").touch()
+        log = self.logs / "qemu.log"
+        (self.logs / "command").write_text(" ".join(f"'{word}'" for word in argv) + "\n")
+        with open(log, "wb") as out:
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                env=tree.qemu_env(), preexec_fn=_die_with_parent)
+
+    def _listen(self, name):
+        """QEMU connects to us, so nothing is lost between start and connection."""
+        sock = socket.socket(socket.AF_UNIX)
+        self._sockets.append(sock)
+        sock.bind(str(self._temp / name))
+        sock.listen(1)
+        return sock
+
+    def _accept(self, listener):
+        listener.settimeout(0.5)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                sock, _ = listener.accept()
+                self._sockets.append(sock)
+                return sock
+            except TimeoutError:
+                self.check_alive()
+                if time.monotonic() >= deadline:
+                    raise TimeoutError("QEMU did not connect to the harness") from None
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machines boot, and their kernels hand a device to user space."""
+
+EDU = "edu,addr=3,dma_mask=0xffffffffffff"
+
+
+def vfio_binds_edu(case, kind):
+    vm = case.boot(kind, devices=[EDU])
+    guest = vm.guest
+    guest.check("ls /sys/kernel/iommu_groups | grep -q .")
+    guest.check("test -c /dev/iommu && test -c /dev/vfio/vfio")
+    bdf = "0000:00:03.0"
+    guest.check(f"echo vfio-pci > /sys/bus/pci/devices/{bdf}/driver_override")
+    guest.check(f"echo {bdf} > /sys/bus/pci/drivers_probe")
+    guest.check("test -c /dev/vfio/devices/vfio0")
+    group = guest.check(f"basename $(readlink /sys/bus/pci/devices/{bdf}/iommu_group)").strip()
+    guest.check(f"test -c /dev/vfio/{group}")
+
+
+def test_vtd(case):
+    vfio_binds_edu(case, "vtd")
+
+
+def test_vtd_legacy(case):
+    vfio_binds_edu(case, "vtd-legacy")
+
+
+def test_amdvi(case):
+    vfio_binds_edu(case, "amdvi")
+
+
+def test_smmuv3(case):
+    vfio_binds_edu(case, "smmuv3")
