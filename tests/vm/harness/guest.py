@@ -92,7 +92,8 @@ class Guest:
     def start(self, command, user=None):
         """Start one simple command in the background; returns a Job."""
         number = len(self._jobs)
-        line = f"echo $$ >/run/agent/{number}.pid\nexec {_as_user(command, user)}"
+        # exec at each step, so that the noted process is the command itself.
+        line = f"echo $$ >/run/agent/{number}.pid\nexec {_as_user(f'exec {command}', user)}"
         return self._send(line, command)
 
     def peek(self, job):
@@ -136,6 +137,6 @@ class Guest:
 
 def _as_user(command, user):
     if user is None:
-        return command
+        return command.removeprefix("exec ")
     quoted = command.replace("'", "'\\''")
     return f"su -s /bin/sh {user} -c '{quoted}'"
