@@ -22,17 +22,24 @@ class Case:
         self.options = options
         self.logs = pathlib.Path(options.builddir).absolute() / "vm-logs" / name
         self._stack = contextlib.ExitStack()
-        self._boots = 0
+        self._machines = []
 
     def boot(self, kind, **kwargs):
         """Boot a machine of harness/machine.py; returns it when it is up."""
-        logs = self.logs / str(self._boots) if self._boots else self.logs
-        self._boots += 1
-        return self.enter(Machine(kind, logs, **kwargs))
+        logs = self.logs / str(len(self._machines)) if self._machines else self.logs
+        self._machines.append(self.enter(Machine(kind, logs, **kwargs)))
+        return self._machines[-1]
 
     def enter(self, manager):
         """Enter a context that ends with the test."""
         return self._stack.enter_context(manager)
+
+    def keep_output(self):
+        """Leave what the background jobs have printed beside the logs."""
+        for machine in self._machines:
+            for job in machine.guest.started:
+                text = f"$ {job.command}\n{machine.guest.peek(job)}"
+                (machine.logs / f"job-{job.number}.log").write_text(text)
 
     def close(self):
         self._stack.close()

@@ -69,6 +69,7 @@ class Guest:
         self._alive = alive
         self._buffer = b""
         self._jobs = {0: Job(self, 0, "boot")}
+        self.started = []
 
     def wait_boot(self, timeout):
         while self._jobs[0].status is None:
@@ -94,7 +95,8 @@ class Guest:
         number = len(self._jobs)
         # exec at each step, so that the noted process is the command itself.
         line = f"echo $$ >/run/agent/{number}.pid\nexec {_as_user(f'exec {command}', user)}"
-        return self._send(line, command)
+        self.started.append(self._send(line, command))
+        return self.started[-1]
 
     def peek(self, job):
         """Output of a job, for an error message: never raises."""

@@ -137,7 +137,7 @@ class Machine:
             "-append", f"{kind.append} {append}".strip(),
             "-chardev", f"file,id=console,path={self.logs / 'console.log'}",
             "-serial", "chardev:console",
-            "-chardev", f"socket,id=qmp,path={self._temp / 'qmp'}", "-mon", "qmp,mode=control",
+            "-qmp", f"unix:{self._temp / 'qmp'},server=off",
             "-chardev", f"socket,id=agent,path={self._temp / 'agent'}",
             # Far from the low slots, which belong to the tests.
             "-device", "virtio-serial-pci,addr=1d.0",
