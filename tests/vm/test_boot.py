@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The machines boot, and their kernels hand a device to user space."""
 
+from harness import iort
+
 EDU = "edu,addr=3,dma_mask=0xffffffffffff"
 
 
-def vfio_binds_edu(case, kind):
-    vm = case.boot(kind, devices=[EDU])
+def vfio_binds_edu(vm):
     guest = vm.guest
     guest.check("ls /sys/kernel/iommu_groups | grep -q .")
     guest.check("test -c /dev/iommu && test -c /dev/vfio/vfio")
@@ -18,16 +19,23 @@ def vfio_binds_edu(case, kind):
 
 
 def test_vtd(case):
-    vfio_binds_edu(case, "vtd")
+    vfio_binds_edu(case.boot("vtd", devices=[EDU]))
 
 
 def test_vtd_legacy(case):
-    vfio_binds_edu(case, "vtd-legacy")
+    vfio_binds_edu(case.boot("vtd-legacy", devices=[EDU]))
 
 
 def test_amdvi(case):
-    vfio_binds_edu(case, "amdvi")
+    vfio_binds_edu(case.boot("amdvi", devices=[EDU]))
 
 
 def test_smmuv3(case):
-    vfio_binds_edu(case, "smmuv3")
+    vfio_binds_edu(case.boot("smmuv3", devices=[EDU]))
+
+
+def test_smmuv3_nested(case):
+    """The kernel takes the table that promises coherent walks."""
+    vm = iort.boot(case, devices=[EDU])
+    vfio_binds_edu(vm)
+    vm.guest.check("dmesg | grep -q 'Table Upgrade.*IORT'")

@@ -67,12 +67,11 @@ class Machine:
 
     devices: what -device takes; text, or a dict that is passed as JSON.
     args: further QEMU arguments; append: further kernel arguments.
-    programs, files: see initramfs.write(). prefix: bytes put before the
-    initramfs (ACPI tables).
+    programs, files: see initramfs.write().
     """
 
     def __init__(self, kind, logs, devices=(), args=(), append="", programs=(),
-                 files=None, prefix=b"", memory="1G", cpus=2, deadline=BOOT_DEADLINE):
+                 files=None, memory="1G", cpus=2, deadline=BOOT_DEADLINE):
         self.kind = KINDS[kind]
         self.logs = pathlib.Path(logs)
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -81,7 +80,6 @@ class Machine:
         self._temp = pathlib.Path(tempfile.mkdtemp(prefix="uvdk-vm-"))
         try:
             with open(self._temp / "initramfs", "wb") as out:
-                out.write(prefix)
                 initramfs.write(out, self.kind.arch, programs, files)
             listeners = [self._listen("qmp"), self._listen("agent")]
             argv = self._argv(devices, args, append, memory, cpus)
