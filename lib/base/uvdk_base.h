@@ -70,7 +70,8 @@ typedef void (*uvdk_log_fn)(void *priv, enum uvdk_log_level level, const char *c
  * @fn: callback, or NULL for silence
  * @priv: passed to @fn
  *
- * Process-wide, thread-safe. Set it before anything else is called.
+ * Process-wide, thread-safe. Set it before anything else is called. A line
+ * that another thread is just writing may still reach the former sink.
  */
 void uvdk_log_set_sink(uvdk_log_fn fn, void *priv);
 
@@ -86,10 +87,13 @@ void uvdk_log_stderr(void *priv, enum uvdk_log_level level, const char *componen
 
 /**
  * uvdk_log_set_level() - drop lines less severe than a level
- * @component: component or prefix of one ("iommu" covers "iommu.type1"); NULL: all
+ * @component: component or what stands before a dot in it ("iommu" covers
+ *	"iommu.type1"; the longest match decides); NULL: all, which also
+ *	forgets what was set for single components
  * @level: least severe level to pass on; the default is UVDK_LOG_WARN
  *
- * Return: 0, or -ENOSPC after 32 distinct components.
+ * Return: 0, -EINVAL (a name longer than 47 letters), or -ENOSPC after 32
+ * distinct components.
  */
 int uvdk_log_set_level(const char *component, enum uvdk_log_level level);
 
