@@ -3,8 +3,10 @@
 
 import contextlib
 import pathlib
+import signal
 
-from .machine import Machine
+from . import kernel
+from .machine import KINDS, Machine
 
 
 class Skip(Exception):
@@ -26,6 +28,7 @@ class Case:
 
     def boot(self, kind, **kwargs):
         """Boot a machine of harness/machine.py; returns it when it is up."""
+        _prepare(KINDS[kind].arch)
         logs = self.logs / str(len(self._machines)) if self._machines else self.logs
         self._machines.append(self.enter(Machine(kind, logs, **kwargs)))
         return self._machines[-1]
@@ -63,3 +66,11 @@ class Case:
         """Leave a text beside the logs of this test."""
         self.logs.mkdir(parents=True, exist_ok=True)
         (self.logs / name).write_text(text)
+
+
+def _prepare(arch):
+    """Make what this machine needs and is not there; the test's clock stands still."""
+    if not kernel.ready(arch):
+        left = signal.alarm(0)
+        kernel.prepare_all([arch])
+        signal.alarm(left)

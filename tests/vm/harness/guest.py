@@ -90,11 +90,14 @@ class Guest:
             raise GuestError(f"'{command}' failed with status {status}:\n{output}")
         return output
 
-    def start(self, command, user=None):
-        """Start one simple command in the background; returns a Job."""
+    def start(self, command, user=None, before=""):
+        """Start one simple command in the background; returns a Job.
+
+        `before`: shell lines that root runs first in the same process (ulimit).
+        """
         number = len(self._jobs)
         # exec at each step, so that the noted process is the command itself.
-        line = f"echo $$ >/run/agent/{number}.pid\nexec {_as_user(f'exec {command}', user)}"
+        line = f"{before}\necho $$ >/run/agent/{number}.pid\nexec {_as_user(f'exec {command}', user)}"
         self.started.append(self._send(line, command))
         return self.started[-1]
 

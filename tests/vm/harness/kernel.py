@@ -70,6 +70,14 @@ def prepare(arch):
     say(f"kernel for {arch}: built in {time.monotonic() - started:.0f} s")
 
 
+def prepare_all(archs):
+    """The tree and these kernels, as far as they are not there."""
+    with cache.locked():
+        tree.prepare()
+        for arch in archs:
+            prepare(arch)
+
+
 def _make(arch, src, log, *words):
     # Nothing of the builder goes into the image.
     env = dict(os.environ, KBUILD_BUILD_USER="uvdk", KBUILD_BUILD_HOST="uvdk", LC_ALL="C")
