@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # First program of the guest: mounts, then serves commands from the host.
 # The host sends one line a job, "ID BASE64-OF-SCRIPT". The guest answers, when
 # the job ends, "o ID BASE64" for each piece of its output and "x ID STATUS".

@@ -48,7 +48,7 @@ def prepare(arch):
         return
     compiler = f"{CROSS[arch]}gcc"
     if not shutil.which(compiler):
-        raise PrepareError(f"{compiler} is missing: install the packages of config/vm/packages")
+        raise PrepareError(f"{compiler} is missing: install the packages that config/packages marks vm")
     version, source = tree.kernel_source()
     log = cache.root() / f"kernel-{arch}.log"
     log.write_text("")
