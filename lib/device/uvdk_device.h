@@ -25,7 +25,11 @@ extern "C" {
  * all-ones from its configuration space, or after a bus error on one of its
  * BARs the device is *closed for business*: uvdk_device_gone() is true and
  * every call returns -ENODEV, except uvdk_device_close(). Plain loads from its
- * BARs return all-ones and stores are dropped.
+ * BARs return all-ones and stores reach nothing but memory of this process.
+ *
+ * For that the library handles SIGBUS from the first mapped BAR to the last:
+ * what is not its own goes on to the handler that was there before. Install
+ * your own handler before opening devices, or chain to what you replace.
  */
 
 struct uvdk_device;
@@ -58,6 +62,7 @@ struct uvdk_device_opts {
  * @class_code: 24-bit class code
  * @revision: revision ID
  * @numa_node: node, or -1
+ * @config_size: bytes of configuration space, 256 or 4096; a bus that leaves 0 means 4096
  * @can_reset: a function reset is possible
  */
 struct uvdk_device_info {
@@ -72,6 +77,7 @@ struct uvdk_device_info {
 	uint32_t class_code;
 	uint8_t revision;
 	int numa_node;
+	uint32_t config_size;
 	bool can_reset;
 };
 
@@ -129,7 +135,8 @@ bool uvdk_device_gone(const struct uvdk_device *dev);
  * uvdk_device_check() - look whether the function still answers
  * @dev: device
  *
- * Return: 0, or -ENODEV; all-ones in the vendor ID closes it for business.
+ * Return: 0, or -ENODEV; all-ones in vendor and device ID or in class code and
+ * revision closes it for business.
  */
 int uvdk_device_check(struct uvdk_device *dev);
 
@@ -138,7 +145,7 @@ int uvdk_device_check(struct uvdk_device *dev);
 /**
  * uvdk_device_config_read() - read configuration space
  * @dev: device
- * @off: byte offset, 0 to 4095
+ * @off: byte offset, below uvdk_device_info.config_size
  * @buf: receives @len bytes, little-endian as on the bus
  * @len: bytes
  *
@@ -420,7 +427,10 @@ enum uvdk_device_event {
  * uvdk_device_event_fd() - descriptor that polls readable when an event waits
  * @dev: device
  *
- * Return: borrowed descriptor, or -1 where the bus has no events.
+ * Also readable when the device vanished without the bus saying so. Level
+ * triggered: take events until there are none.
+ *
+ * Return: borrowed descriptor, valid until close.
  */
 int uvdk_device_event_fd(const struct uvdk_device *dev);
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+
+#include "device_priv.h"
+
+#define CONFIG_VENDOR	0x00
+#define CONFIG_COMMAND	0x04
+#define CONFIG_REVISION 0x08 /* revision and class code */
+
+static int check_access(const struct uvdk_device *dev, uint32_t off, size_t len)
+{
+	uint32_t size = dev->info.config_size;
+
+	if (!device_here(dev))
+		return device_refuse(dev);
+	if (off >= size || len > size - off)
+		return uvdk_fail(-EINVAL, "device",
+				 "%s: %zu bytes at 0x%x are not in its configuration space of %u",
+				 dev->info.name, len, off, size);
+
+	return 0;
+}
+
+/* A bus that says -ENODEV has lost the device, and so have we. */
+static int look_at(struct uvdk_device *dev, int ret)
+{
+	if (ret == -ENODEV)
+		uvdk_device_mark_gone(dev, "configuration space can't be reached any more");
+
+	return ret;
+}
+
+UVDK_EXPORT int uvdk_device_config_read(struct uvdk_device *dev, uint32_t off, void *buf,
+					size_t len)
+{
+	int ret = check_access(dev, off, len);
+
+	return ret ? ret : look_at(dev, dev->ops->config_read(dev, off, buf, len));
+}
+
+UVDK_EXPORT int uvdk_device_config_write(struct uvdk_device *dev, uint32_t off, const void *buf,
+					 size_t len)
+{
+	int ret = check_access(dev, off, len);
+
+	return ret ? ret : look_at(dev, dev->ops->config_write(dev, off, buf, len));
+}
+
+UVDK_EXPORT const struct uvdk_pci_config *uvdk_device_pci_config(struct uvdk_device *dev)
+{
+	return &dev->config;
+}
+
+/*
+ * The kernel may answer for the vendor ID itself (it does, since virtual
+ * functions have none), so look at the class code too: all ones is no class.
+ */
+UVDK_EXPORT int uvdk_device_check(struct uvdk_device *dev)
+{
+	uint32_t vendor;
+	uint32_t revision;
+	int ret;
+
+	if (!device_here(dev))
+		return -ENODEV;
+	ret = uvdk_device_config_read(dev, CONFIG_VENDOR, &vendor, sizeof(vendor));
+	if (!ret)
+		ret = uvdk_device_config_read(dev, CONFIG_REVISION, &revision, sizeof(revision));
+	if (ret)
+		return ret == -ENODEV ? ret : 0; /* no answer is not an answer */
+	if (vendor != UINT32_MAX && revision != UINT32_MAX)
+		return 0;
+
+	uvdk_device_mark_gone(dev, "its configuration space reads all ones");
+	return -ENODEV;
+}
+
+/*
+ * Written even where it reads as wanted: a virtual function's memory enable
+ * reads as 0 though it decodes.
+ */
+static int update_command(struct uvdk_device *dev, uint16_t set, uint16_t clear)
+{
+	struct uvdk_le16 raw;
+	int ret;
+
+	ret = uvdk_device_config_read(dev, CONFIG_COMMAND, &raw, sizeof(raw));
+	if (ret)
+		return ret;
+	if (uvdk_get16(raw) == UINT16_MAX && uvdk_device_check(dev))
+		return -ENODEV;
+
+	raw = uvdk_le16((uint16_t)((uvdk_get16(raw) & ~clear) | set));
+	return uvdk_device_config_write(dev, CONFIG_COMMAND, &raw, sizeof(raw));
+}
+
+UVDK_EXPORT int uvdk_device_set_command(struct uvdk_device *dev, uint16_t set, uint16_t clear)
+{
+	int ret;
+
+	if (set & clear)
+		return uvdk_fail(-EINVAL, "device",
+				 "%s: command bits 0x%x can't be both set and cleared",
+				 dev->info.name, set & clear);
+	ret = update_command(dev, set, clear);
+	if (ret)
+		return ret;
+
+	dev->command_set = (uint16_t)((dev->command_set | set) & ~clear);
+	dev->command_clear = (uint16_t)((dev->command_clear | clear) & ~set);
+	return 0;
+}
+
+int device_put_command_back(struct uvdk_device *dev)
+{
+	if (!dev->command_set && !dev->command_clear)
+		return 0;
+
+	return update_command(dev, dev->command_set, dev->command_clear);
+}

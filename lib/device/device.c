@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <string.h>
+
+#include "device_priv.h"
+
+/* Options of an older caller are shorter; what it doesn't know stays zero. */
+static int copy_opts(const struct uvdk_device_opts *opts, struct uvdk_device_opts *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->size = sizeof(*out);
+	if (!opts)
+		return 0;
+	if (opts->size < sizeof(opts->size) || opts->size > sizeof(*out))
+		return uvdk_fail(-EINVAL, "device",
+				 "uvdk_device_opts.size is %zu, this library knows %zu bytes: "
+				 "set it to sizeof(struct uvdk_device_opts)",
+				 opts->size, sizeof(*out));
+
+	memcpy(out, opts, opts->size);
+	out->size = sizeof(*out);
+	return 0;
+}
+
+static int config_accessor(void *priv, uint32_t off, void *buf, size_t len)
+{
+	return uvdk_device_config_read(priv, off, buf, len);
+}
+
+/* The bus may have pointed info.name at anything; keep it as long as the device. */
+static int adopt_info(struct uvdk_device *dev, const char *spec)
+{
+	dev->name = strdup(dev->info.name ? dev->info.name : spec);
+	if (!dev->name)
+		return -ENOMEM;
+
+	dev->info.name = dev->name;
+	if (!dev->info.bus)
+		dev->info.bus = dev->ops->name;
+	if (!dev->info.config_size)
+		dev->info.config_size = 4096;
+	dev->config = (struct uvdk_pci_config){config_accessor, dev, dev->info.config_size};
+	return 0;
+}
+
+static int open_on_bus(struct uvdk_device *dev, struct uvdk_iommu *iommu, const char *spec,
+		       const struct uvdk_device_opts *opts)
+{
+	int ret;
+
+	dev->info.name = spec; /* for messages, until the bus knows better */
+	dev->info.config_size = 4096;
+	ret = dev->ops->open(dev, iommu, spec, opts, &dev->info);
+	if (ret)
+		return ret;
+
+	ret = adopt_info(dev, spec);
+	if (!ret)
+		ret = device_events_join_bus(dev);
+	if (ret) {
+		dev->ops->close(dev);
+		free(dev->name);
+	}
+
+	return ret;
+}
+
+UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
+				 const struct uvdk_device_opts *opts, struct uvdk_device **out)
+{
+	struct uvdk_device_opts known;
+	struct uvdk_device *dev;
+	int ret;
+
+	if (!iommu || !spec)
+		return uvdk_fail(-EINVAL, "device", "opening a device needs an iommu and a spec");
+	ret = copy_opts(opts, &known);
+	if (ret)
+		return ret;
+
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return uvdk_fail(-ENOMEM, "device", "no memory for device %s", spec);
+	dev->irq_type = -1;
+	dev->ops = device_find_bus(spec);
+	ret = -EINVAL;
+	if (!dev->ops) {
+		uvdk_fail(ret, "device",
+			  "'%s' names no device: give a PCI address such as 0000:00:03.0, "
+			  "or emu:MODEL",
+			  spec);
+		goto free_dev;
+	}
+
+	ret = device_events_open(dev);
+	if (ret)
+		goto free_dev;
+	ret = open_on_bus(dev, iommu, spec, &known);
+	if (ret)
+		goto close_events;
+
+	*out = dev;
+	return 0;
+close_events:
+	device_events_close(dev);
+free_dev:
+	free(dev);
+	return ret;
+}
+
+static void run_on_close(struct uvdk_device *dev)
+{
+	struct device_on_close *entry;
+
+	while ((entry = dev->on_close)) {
+		dev->on_close = entry->next;
+		entry->fn(dev, entry->arg);
+		free(entry);
+	}
+}
+
+/* Before address spaces go, the device must stop using them. */
+static void stop_dma(struct uvdk_device *dev)
+{
+	if (device_here(dev) && (dev->command_set & UVDK_PCI_COMMAND_MASTER))
+		uvdk_device_set_command(dev, 0, UVDK_PCI_COMMAND_MASTER);
+}
+
+UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
+{
+	if (!dev)
+		return;
+
+	stop_dma(dev);
+	run_on_close(dev);
+	device_irq_off(dev);
+	device_unmap_regions(dev);
+	dev->ops->close(dev);
+	device_events_close(dev);
+	free(dev->name);
+	free(dev);
+}
+
+UVDK_EXPORT const struct uvdk_device_info *uvdk_device_get_info(const struct uvdk_device *dev)
+{
+	return &dev->info;
+}
+
+UVDK_EXPORT void *uvdk_device_priv(const struct uvdk_device *dev)
+{
+	return dev->priv;
+}
+
+UVDK_EXPORT void uvdk_device_set_priv(struct uvdk_device *dev, void *priv)
+{
+	dev->priv = priv;
+}
+
+UVDK_EXPORT struct uvdk_iommu_binding *uvdk_device_binding(const struct uvdk_device *dev)
+{
+	return dev->binding;
+}
+
+UVDK_EXPORT void uvdk_device_set_binding(struct uvdk_device *dev,
+					 struct uvdk_iommu_binding *binding)
+{
+	dev->binding = binding;
+}
+
+UVDK_EXPORT int uvdk_device_on_close(struct uvdk_device *dev,
+				     void (*fn)(struct uvdk_device *dev, void *arg), void *arg)
+{
+	struct device_on_close *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return uvdk_fail(-ENOMEM, "device", "%s: no memory for a close callback",
+				 dev->info.name);
+
+	entry->fn = fn;
+	entry->arg = arg;
+	entry->next = dev->on_close;
+	dev->on_close = entry;
+	return 0;
+}
+
+UVDK_EXPORT void uvdk_device_cancel_on_close(struct uvdk_device *dev,
+					     void (*fn)(struct uvdk_device *dev, void *arg),
+					     void *arg)
+{
+	struct device_on_close **link = &dev->on_close;
+	struct device_on_close *entry;
+
+	while ((entry = *link)) {
+		if (entry->fn == fn && entry->arg == arg) {
+			*link = entry->next;
+			free(entry);
+			return;
+		}
+		link = &entry->next;
+	}
+}
