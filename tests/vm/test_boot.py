@@ -39,3 +39,13 @@ def test_smmuv3_nested(case):
     vm = iort.boot(case, devices=[EDU])
     vfio_binds_edu(vm)
     vm.guest.check("dmesg | grep -q 'Table Upgrade.*IORT'")
+
+
+def test_noiommu(case):
+    """User space gets the virtio-iommu itself, and a device behind it."""
+    vm = case.boot("noiommu", devices=["virtio-iommu-pci,addr=5", EDU])
+    for number, bdf in enumerate(["0000:00:05.0", "0000:00:03.0"]):
+        vm.guest.check(f"echo vfio-pci > /sys/bus/pci/devices/{bdf}/driver_override")
+        vm.guest.check(f"echo {bdf} > /sys/bus/pci/devices/{bdf}/driver/unbind || true")
+        vm.guest.check(f"echo {bdf} > /sys/bus/pci/drivers_probe")
+        vm.guest.check(f"test -c /dev/vfio/noiommu-{number}")

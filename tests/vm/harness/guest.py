@@ -56,6 +56,10 @@ class Job:
                                    f"{output}")
             self._guest.pump(0.2)
 
+    def type(self, line):
+        """Write a line to its input; only for what guest.start() started."""
+        self._guest.check(f"echo '{line}' >/run/agent/{self.number}.in")
+
     def kill(self, signal="TERM"):
         """Send a signal to it; only for what guest.start() started."""
         self._guest.check(f"kill -{signal} $(cat /run/agent/{self.number}.pid)")
@@ -94,10 +98,13 @@ class Guest:
         """Start one simple command in the background; returns a Job.
 
         `before`: shell lines that root runs first in the same process (ulimit).
+        Its input stays open; Job.type() writes to it.
         """
         number = len(self._jobs)
+        base = f"/run/agent/{number}"
         # exec at each step, so that the noted process is the command itself.
-        line = f"{before}\necho $$ >/run/agent/{number}.pid\nexec {_as_user(f'exec {command}', user)}"
+        line = (f"mkfifo {base}.in\nexec 0<>{base}.in\n{before}\necho $$ >{base}.pid\n"
+                f"exec {_as_user(f'exec {command}', user)}")
         self.started.append(self._send(line, command))
         return self.started[-1]
 
