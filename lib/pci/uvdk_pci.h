@@ -222,8 +222,9 @@ struct uvdk_pci_config {
  *
  * The list is not trusted: PCI Local Bus 3.0, 6.7.
  *
- * Return: offset of the capability; -ENOENT (none); -ELOOP (the list loops);
- * -EBADMSG (it points outside configuration space or is cut short); -EIO.
+ * Return: offset of the capability; -ENOENT (none; no sentence); -ELOOP (the
+ * list loops); -EBADMSG (it points outside configuration space or is cut
+ * short); -ENODEV (all ones: the device is gone); -EIO.
  */
 int uvdk_pci_find_cap(const struct uvdk_pci_config *config, uint8_t id, uint32_t after);
 
@@ -266,12 +267,13 @@ struct uvdk_pci_binder {
  * @driver: driver name; it must be loaded
  * @flags: enum uvdk_pci_bind_flags
  *
- * Sets driver_override, unbinds the present driver, probes, and looks whether
- * it worked; on failure the former driver and override are put back. The
- * driver that was there first is remembered for uvdk_pci_restore().
+ * Sets driver_override, unbinds the present driver, binds the new one, looks
+ * whether it worked, and puts the override back; on failure the former driver
+ * too. The driver that was there first is remembered for uvdk_pci_restore()
+ * until it is back. In a dry run each write is told at UVDK_LOG_INFO.
  *
  * Return: 0 (also when already bound), -ENODEV, -ENOENT (driver not loaded),
- * -EACCES, -EBUSY (the driver refused) or -EIO.
+ * -EINVAL (no name of a driver), -EACCES, -EBUSY (the driver refused) or -EIO.
  */
 int uvdk_pci_bind(const struct uvdk_pci_binder *binder, const struct uvdk_pci_addr *addr,
 		  const char *driver, unsigned int flags);
