@@ -118,3 +118,10 @@ int device_put_command_back(struct uvdk_device *dev)
 
 	return update_command(dev, dev->command_set, dev->command_clear);
 }
+
+/* Before address spaces go, the device must stop using them. */
+void device_stop_dma(struct uvdk_device *dev)
+{
+	if (device_here(dev) && (dev->command_set & UVDK_PCI_COMMAND_MASTER))
+		uvdk_device_set_command(dev, 0, UVDK_PCI_COMMAND_MASTER);
+}

@@ -50,7 +50,9 @@ static int open_on_bus(struct uvdk_device *dev, struct uvdk_iommu *iommu, const 
 
 	dev->info.name = spec; /* for messages, until the bus knows better */
 	dev->info.config_size = 4096;
+	dev->opening = opts;
 	ret = dev->ops->open(dev, iommu, spec, opts, &dev->info);
+	dev->opening = NULL;
 	if (ret)
 		return ret;
 
@@ -119,19 +121,12 @@ static void run_on_close(struct uvdk_device *dev)
 	}
 }
 
-/* Before address spaces go, the device must stop using them. */
-static void stop_dma(struct uvdk_device *dev)
-{
-	if (device_here(dev) && (dev->command_set & UVDK_PCI_COMMAND_MASTER))
-		uvdk_device_set_command(dev, 0, UVDK_PCI_COMMAND_MASTER);
-}
-
 UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
 {
 	if (!dev)
 		return;
 
-	stop_dma(dev);
+	device_stop_dma(dev);
 	run_on_close(dev);
 	device_irq_off(dev);
 	device_unmap_regions(dev);
@@ -165,6 +160,11 @@ UVDK_EXPORT void uvdk_device_set_binding(struct uvdk_device *dev,
 					 struct uvdk_iommu_binding *binding)
 {
 	dev->binding = binding;
+}
+
+UVDK_EXPORT const struct uvdk_device_opts *uvdk_device_opening(const struct uvdk_device *dev)
+{
+	return dev->opening;
 }
 
 UVDK_EXPORT int uvdk_device_on_close(struct uvdk_device *dev,

@@ -40,6 +40,7 @@ struct uvdk_device {
 	const struct uvdk_bus_ops *ops;
 	void *priv;
 	struct uvdk_iommu_binding *binding;
+	const struct uvdk_device_opts *opening; /* while ops->open() runs */
 	struct uvdk_device_info info;
 	char *name; /* what info.name points to */
 	struct uvdk_pci_config config;
@@ -51,7 +52,7 @@ struct uvdk_device {
 	unsigned int irq_routed;
 	uint8_t routed[DEVICE_MAX_VECTOR / 8]; /* bitmap over irq_type's vectors */
 	atomic_int gone; /* enum device_gone; written by any thread and by a signal handler */
-	bool gone_told;	 /* next_event() has said so */
+	bool gone_told;	 /* next_event() has said so, or that it must go */
 	int gone_fd;	 /* eventfd, readable once gone */
 	int event_fd;	 /* epoll over gone_fd and the bus's own descriptor */
 };
@@ -61,6 +62,7 @@ const struct uvdk_bus_ops *device_find_bus(const char *spec);
 
 /* config.c */
 int device_put_command_back(struct uvdk_device *dev);
+void device_stop_dma(struct uvdk_device *dev);
 
 /* region.c */
 void device_unmap_regions(struct uvdk_device *dev);

@@ -94,18 +94,26 @@ UVDK_EXPORT int uvdk_device_event_fd(const struct uvdk_device *dev)
 	return dev->event_fd;
 }
 
-/* The last event of a device; what the bus had to say comes before. */
-static enum uvdk_device_event tell_gone(struct uvdk_device *dev)
+/* Only this thread reads, so nothing but an empty counter can fail here. */
+static void drain_gone(struct uvdk_device *dev)
 {
 	uint64_t count;
 
-	if (dev->gone_told || device_here(dev))
-		return UVDK_DEVICE_EVENT_NONE;
-
-	dev->gone_told = true;
 	if (read(dev->gone_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		uvdk_log(UVDK_LOG_DEBUG, "device", "%s: event counter: %s", dev->info.name,
 			 strerror(errno));
+}
+
+/* The last event of a device; what the bus had to say comes before. */
+static enum uvdk_device_event tell_gone(struct uvdk_device *dev)
+{
+	if (device_here(dev))
+		return UVDK_DEVICE_EVENT_NONE;
+	drain_gone(dev);
+	if (dev->gone_told)
+		return UVDK_DEVICE_EVENT_NONE;
+
+	dev->gone_told = true;
 	if (atomic_load(&dev->gone) == DEVICE_GONE_SIGBUS)
 		uvdk_log(UVDK_LOG_WARN, "device",
 			 "%s is closed for business: an access to one of its BARs raised SIGBUS",
@@ -113,10 +121,30 @@ static enum uvdk_device_event tell_gone(struct uvdk_device *dev)
 	return UVDK_DEVICE_EVENT_GONE;
 }
 
+/*
+ * The kernel waits for us to close. Nothing may use the device any more, but
+ * it is still there, so keep it from memory before the rest is torn down.
+ */
+static enum uvdk_device_event obey_removal(struct uvdk_device *dev)
+{
+	device_stop_dma(dev);
+	uvdk_device_mark_gone(dev, "the kernel wants it back; it waits for the close");
+	dev->gone_told = true;
+	drain_gone(dev);
+	return UVDK_DEVICE_EVENT_REMOVE;
+}
+
 UVDK_EXPORT enum uvdk_device_event uvdk_device_next_event(struct uvdk_device *dev)
 {
-	enum uvdk_device_event event = dev->ops->next_event(dev);
+	enum uvdk_device_event event;
 
+	/* Until it is closed the kernel repeats its request: once is enough. */
+	do {
+		event = dev->ops->next_event(dev);
+	} while (event == UVDK_DEVICE_EVENT_REMOVE && dev->gone_told);
+
+	if (event == UVDK_DEVICE_EVENT_REMOVE)
+		return obey_removal(dev);
 	if (event == UVDK_DEVICE_EVENT_GONE)
 		uvdk_device_mark_gone(dev, "the bus says that it has vanished");
 	else if (event != UVDK_DEVICE_EVENT_NONE)

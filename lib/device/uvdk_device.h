@@ -21,7 +21,8 @@ extern "C" {
  * A device is used by one thread at a time, except that uvdk_device_gone(),
  * doorbells and region reads and writes may be called from any thread.
  *
- * **A device may vanish.** After a removal request that was acted on, after
+ * **A device may vanish.** After uvdk_device_next_event() delivered a removal
+ * request (which also takes the device off memory: bus master is cleared), after
  * all-ones from its configuration space, or after a bus error on one of its
  * BARs the device is *closed for business*: uvdk_device_gone() is true and
  * every call returns -ENODEV, except uvdk_device_close(). Plain loads from its
@@ -91,8 +92,8 @@ struct uvdk_device_info {
  * Until an I/O address space is attached the device can reach no memory.
  *
  * Return: 0; -EINVAL (bad spec or options); -ENODEV (no such function);
- * -EBUSY (held by another driver or process; the message names it);
- * -EPERM (group not viable: the message names the other members);
+ * -ENXIO (bound to no driver: the message says which to bind); -EBUSY (held by
+ * another driver, which the message names, or by a process); -EPERM (group not viable: the message names the other members);
  * -EACCES (node not accessible: the message names node and owner);
  * -EOPNOTSUPP (@iommu can't serve this bus); -ENOMEM.
  */

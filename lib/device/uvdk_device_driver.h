@@ -59,7 +59,7 @@ struct uvdk_bus_region {
  * @hot_reset_list: count, and addresses up to @max
  * @hot_reset: slot or bus reset
  * @event_fd: descriptor or -1
- * @next_event: non-blocking
+ * @next_event: non-blocking; UVDK_DEVICE_EVENT_NONE must leave @event_fd unreadable
  *
  * No callback is NULL: use the uvdk_bus_no_* defaults, which return -EOPNOTSUPP.
  */
@@ -124,6 +124,16 @@ void *uvdk_device_priv(const struct uvdk_device *dev);
  * @priv: data
  */
 void uvdk_device_set_priv(struct uvdk_device *dev, void *priv);
+
+/**
+ * uvdk_device_opening() - the options a device is being opened with
+ * @dev: device
+ *
+ * For iommu drivers, whose bind() may need them (VF token).
+ *
+ * Return: valid during struct uvdk_bus_ops.open() only, then NULL.
+ */
+const struct uvdk_device_opts *uvdk_device_opening(const struct uvdk_device *dev);
 
 /**
  * uvdk_device_set_binding() - remember the iommu's side of the device
