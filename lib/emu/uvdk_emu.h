@@ -41,14 +41,18 @@ struct uvdk_emu_opts {
 int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_emu **out);
 
 /**
- * uvdk_emu_destroy() - tear it down; its iommu must be closed
+ * uvdk_emu_destroy() - give a machine up
  * @emu: machine, or NULL
+ *
+ * It is torn down once the last iommu that was opened on it is closed, too.
  */
 void uvdk_emu_destroy(struct uvdk_emu *emu);
 
 /**
- * uvdk_emu_step() - let every model work once; for manual machines
+ * uvdk_emu_step() - let every model work once, in the order of their slots
  * @emu: machine
+ *
+ * For manual machines: the same calls give the same result each time.
  *
  * Return: number of models that had something to do.
  */

@@ -30,7 +30,8 @@ struct uvdk_emu_domain;
  * struct uvdk_emu_model - a device model
  * @name: as in "emu:NAME"
  * @create: Parse @args, describe the function with the calls below, set
- *	private data. May keep @args only during the call.
+ *	private data. May keep @args only during the call. The core refuses
+ *	arguments that were not asked for. On error nothing is left behind.
  * @destroy: Free private data.
  * @reset: Function reset: back to power-on state.
  * @bar_read: register read; @width 1, 2, 4, 8, aligned, inside the BAR
@@ -128,6 +129,17 @@ void uvdk_emu_fn_bar(struct uvdk_emu_function *fn, unsigned int bar, uint64_t si
 int uvdk_emu_fn_cap(struct uvdk_emu_function *fn, uint8_t id, const void *body, size_t len);
 
 /**
+ * uvdk_emu_fn_config_mask() - bits of configuration space that writes change
+ * @fn: function
+ *
+ * 4096 bytes, beside uvdk_emu_fn_config(). The core sets it for the header and
+ * for what it adds itself; a capability of the model is read-only otherwise.
+ *
+ * Return: borrowed.
+ */
+uint8_t *uvdk_emu_fn_config_mask(struct uvdk_emu_function *fn);
+
+/**
  * uvdk_emu_fn_msix() - add an MSI-X capability with its table; from create()
  * @fn: function
  * @vectors: 1 to 2048
@@ -213,6 +225,16 @@ int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_
 void uvdk_emu_irq(struct uvdk_emu_function *fn, unsigned int vector);
 
 /**
+ * uvdk_emu_irq_lower() - the device no longer asserts its INTx line
+ * @fn: function
+ *
+ * The line stays asserted from uvdk_emu_irq() until this is called, and is
+ * signalled again each time its owner unmasks it. Call it when the driver has
+ * acknowledged the interrupt. Does nothing to MSI and MSI-X.
+ */
+void uvdk_emu_irq_lower(struct uvdk_emu_function *fn);
+
+/**
  * uvdk_emu_kick() - tell the machine's thread that step() has work; never blocks
  * @fn: function
  *
@@ -274,32 +296,213 @@ void uvdk_emu_fn_set_event(struct uvdk_emu_function *fn, int fd);
  */
 uint8_t uvdk_emu_fn_slot(const struct uvdk_emu_function *fn);
 
+/**
+ * uvdk_emu_fn_removal_asked() - was its removal asked for with uvdk_emu_unplug()?
+ * @fn: function
+ *
+ * Return: true if so; an orderly removal, see uvdk_emu_fn_gone() for a surprise.
+ */
+bool uvdk_emu_fn_removal_asked(const struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_config_read() - read configuration space
+ * @fn: function
+ * @off: byte offset
+ * @buf: receives @len bytes; all-ones once the function is gone
+ * @len: bytes
+ *
+ * Return: 0 or -EINVAL (past 4096).
+ */
 int uvdk_emu_config_read(struct uvdk_emu_function *fn, uint32_t off, void *buf, size_t len);
+
+/**
+ * uvdk_emu_config_write() - write configuration space
+ * @fn: function
+ * @off: byte offset
+ * @buf: @len bytes
+ * @len: bytes
+ *
+ * Read-only bits keep their value, BARs can be sized, and "initiate function
+ * level reset" does that. On return from clearing bus master no DMA is in
+ * flight.
+ *
+ * Return: 0 or -EINVAL (past 4096).
+ */
 int uvdk_emu_config_write(struct uvdk_emu_function *fn, uint32_t off, const void *buf, size_t len);
+
+/**
+ * uvdk_emu_bar_size() - size of a BAR
+ * @fn: function
+ * @bar: 0 to 5
+ *
+ * Return: bytes, 0: not implemented (also the upper half of a 64-bit BAR).
+ */
 uint64_t uvdk_emu_bar_size(const struct uvdk_emu_function *fn, unsigned int bar);
+
+/**
+ * uvdk_emu_bar_read() - register read
+ * @fn: function
+ * @bar: 0 to 5
+ * @off: byte offset
+ * @width: 1, 2, 4 or 8
+ * @value: host byte order; all-ones if the function is gone or its memory
+ *	enable is off
+ *
+ * Return: 0 or -EINVAL (outside the BAR, misaligned, width).
+ */
 int uvdk_emu_bar_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
 		      unsigned int width, uint64_t *value);
+
+/**
+ * uvdk_emu_bar_write() - register write
+ * @fn: function
+ * @bar: 0 to 5
+ * @off: byte offset
+ * @width: 1, 2, 4 or 8
+ * @value: host byte order
+ *
+ * Dropped if the function is gone or its memory enable is off.
+ *
+ * Return: as uvdk_emu_bar_read().
+ */
 int uvdk_emu_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
 		       unsigned int width, uint64_t value);
+
+/**
+ * uvdk_emu_fn_reset() - function reset: model and configuration space
+ * @fn: function
+ *
+ * BAR addresses and interrupt routes stay, as they do for a function reset
+ * under vfio; the command register is 0. Not from a model.
+ */
 void uvdk_emu_fn_reset(struct uvdk_emu_function *fn);
-/* kind: 0 INTx, 1 MSI, 2 MSI-X */
+
+/**
+ * uvdk_emu_irq_count() - interrupt vectors of a kind
+ * @fn: function
+ * @kind: 0 INTx, 1 MSI, 2 MSI-X
+ *
+ * Return: vectors, 0 if it has none of that kind.
+ */
 unsigned int uvdk_emu_irq_count(const struct uvdk_emu_function *fn, unsigned int kind);
+
+/**
+ * uvdk_emu_irq_route() - route vectors to eventfds, and switch the kind on
+ * @fn: function
+ * @kind: as above
+ * @first: first vector
+ * @count: vectors
+ * @fds: @count eventfds or -1, borrowed until unrouted; NULL: unroute, mask and
+ *	switch off; then @first and @count must cover the kind
+ *
+ * INTx is signalled once and then masked until uvdk_emu_irq_mask() unmasks it.
+ *
+ * Return: 0, -EINVAL (vectors out of range) or -EBUSY (another kind is on).
+ */
 int uvdk_emu_irq_route(struct uvdk_emu_function *fn, unsigned int kind, unsigned int first,
 		       unsigned int count, const int *fds);
+
+/**
+ * uvdk_emu_irq_mask() - mask or unmask one vector; what came meanwhile is sent
+ * @fn: function
+ * @kind: as above
+ * @vector: vector
+ * @masked: true to mask
+ *
+ * Return: 0 or -EINVAL.
+ */
 int uvdk_emu_irq_mask(struct uvdk_emu_function *fn, unsigned int kind, unsigned int vector,
 		      bool masked);
 
-/* The software IOMMU's side. Domains belong to a machine. */
+/**
+ * uvdk_emu_irq_trigger() - signal a vector's eventfd by hand, masked or not
+ * @fn: function
+ * @kind: as above
+ * @vector: vector
+ *
+ * Return: 0 or -EINVAL (out of range or not routed).
+ */
+int uvdk_emu_irq_trigger(struct uvdk_emu_function *fn, unsigned int kind, unsigned int vector);
+
+/**
+ * uvdk_emu_get() - share a machine: one more uvdk_emu_destroy() is needed
+ * @emu: machine
+ *
+ * How an iommu holds the machine it was given. The "emu" iommu's private data
+ * (uvdk_iommu_priv()) is the machine itself; that is how the "emu" bus finds it.
+ */
+void uvdk_emu_get(struct uvdk_emu *emu);
+
+/**
+ * uvdk_emu_iova_bits() - address width of the software IOMMU
+ * @emu: machine
+ *
+ * Return: bits.
+ */
+unsigned int uvdk_emu_iova_bits(const struct uvdk_emu *emu);
+
+/* Permissions of a map: bits of uvdk_emu_domain_map()'s prot. */
+#define UVDK_EMU_PROT_READ  1u
+#define UVDK_EMU_PROT_WRITE 2u
+
+/**
+ * uvdk_emu_domain_create() - new, empty page table
+ * @emu: machine; must outlive it
+ * @out: new domain, owned by the caller
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int uvdk_emu_domain_create(struct uvdk_emu *emu, struct uvdk_emu_domain **out);
+
+/**
+ * uvdk_emu_domain_destroy() - detach every function and free
+ * @dom: domain, or NULL
+ */
 void uvdk_emu_domain_destroy(struct uvdk_emu_domain *dom);
-/* prot: bit 0 read, bit 1 write; 4 KiB granule */
+
+/**
+ * uvdk_emu_domain_map() - let attached functions reach memory
+ * @dom: domain
+ * @iova: address, a multiple of 4096
+ * @va: memory, page aligned
+ * @len: bytes, a multiple of 4096
+ * @prot: UVDK_EMU_PROT_READ, UVDK_EMU_PROT_WRITE or both
+ *
+ * Return: 0, -EINVAL, -ERANGE (address width), -EEXIST (a page of it is
+ * mapped) or -ENOMEM.
+ */
 int uvdk_emu_domain_map(struct uvdk_emu_domain *dom, uvdk_iova_t iova, void *va, size_t len,
 			unsigned int prot);
-/* After return no access through the old translation is in flight. */
+
+/**
+ * uvdk_emu_domain_unmap() - end access
+ * @dom: domain
+ * @iova: address
+ * @len: bytes
+ *
+ * After return no access through the old translation is in flight.
+ *
+ * Return: 0, -EINVAL, -ERANGE, or -ENOENT (a page of it is not mapped; nothing
+ * was unmapped).
+ */
 int uvdk_emu_domain_unmap(struct uvdk_emu_domain *dom, uvdk_iova_t iova, size_t len);
+
+/**
+ * uvdk_emu_domain_attach() - translate a function's DMA through a domain
+ * @dom: domain
+ * @fn: function; attach and detach of one function are the caller's to serialise
+ *
+ * Return: 0 or -EBUSY (attached already).
+ */
 int uvdk_emu_domain_attach(struct uvdk_emu_domain *dom, struct uvdk_emu_function *fn);
+
+/**
+ * uvdk_emu_domain_detach() - end a function's access to memory
+ * @fn: function; nothing happens if it is not attached
+ *
+ * After return no access through the domain is in flight.
+ */
 void uvdk_emu_domain_detach(struct uvdk_emu_function *fn);
-unsigned int uvdk_emu_iova_bits(const struct uvdk_emu *emu);
 
 #ifdef __cplusplus
 }
