@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The harness itself: its network ends lose nothing, and its checker sees it if something is lost."""
+"""The harness itself: its network ends lose nothing, and its checker sees a loss."""
 
 import socket
 

@@ -10,6 +10,7 @@ from .cache import CONFIG, PrepareError, run, say
 
 ARCHS = ("x86_64", "arm64")
 CROSS = {"x86_64": "", "arm64": "aarch64-linux-gnu-"}
+TOOLS = ["make", "gcc", "ld", "flex", "bison", "bc", "patch", "tar", "xz"]
 IMAGE = {"x86_64": "arch/x86/boot/bzImage", "arm64": "arch/arm64/boot/Image.gz"}
 TARGET = {"x86_64": "bzImage", "arm64": "Image.gz"}
 
@@ -46,9 +47,10 @@ def prepare(arch):
     """Build the kernel if it is not there. Call with the cache locked."""
     if ready(arch):
         return
-    compiler = f"{CROSS[arch]}gcc"
-    if not shutil.which(compiler):
-        raise PrepareError(f"{compiler} is missing: install the packages that config/packages marks vm")
+    missing = [tool for tool in [*TOOLS, f"{CROSS[arch]}gcc"] if not shutil.which(tool)]
+    if missing:
+        raise PrepareError(f"no {', '.join(missing)} here: "
+                           "install the packages that config/packages marks vm")
     version, source = tree.kernel_source()
     log = cache.root() / f"kernel-{arch}.log"
     log.write_text("")

@@ -44,10 +44,10 @@ def bind(vm, bdfs, options=""):
 
 def start(vm, bdfs, iommu, options="", user=None):
     """Start uvdk-testpmd on these functions and wait until it forwards."""
-    allow = " ".join(f"--device {bdf}" for bdf in bdfs)
+    specs = " ".join(f"-p {bdf}" for bdf in bdfs)
     job = vm.guest.start(
         "uvdk-testpmd -l 0,1 --no-huge -m 64 --in-memory --no-telemetry -- "
-        f"--iommu {iommu} {allow} --auto-start {options}", user=user, before=MEMLOCK)
+        f"--iommu {iommu} {specs} --auto-start {options}", user=user, before=MEMLOCK)
     job.wait_output("forwarding", timeout=60)
     return job
 

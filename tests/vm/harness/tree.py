@@ -105,7 +105,8 @@ def prepare():
     if os.geteuid():
         raise PrepareError("making the QEMU tree needs root once: run tests/vm/prepare as root")
     if not shutil.which("debootstrap"):
-        raise PrepareError("debootstrap is missing: install the packages that config/packages marks vm")
+        raise PrepareError(
+            "no debootstrap here: install the packages that config/packages marks vm")
     log = cache.root() / "tree.log"
     log.write_text("")
     with cache.building(path()) as temp:
