@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "iommu_priv.h"
+
+static struct ioas_binding *binding_of(struct uvdk_device *dev)
+{
+	return (struct ioas_binding *)uvdk_device_binding(dev);
+}
+
+static const char *name_of(struct uvdk_device *dev)
+{
+	return uvdk_device_get_info(dev)->name;
+}
+
+/* Smallest page the iommu knows, at least ours. */
+static size_t granule_of(const struct uvdk_ioas *ioas)
+{
+	uint64_t sizes = ioas->ops->page_sizes(ioas->priv) & ~(IOAS_PAGE - 1);
+
+	return sizes ? sizes & -sizes : IOAS_PAGE;
+}
+
+/* A device whose iommu has larger pages can't see maps of smaller ones. */
+static int check_granule(struct uvdk_ioas *ioas, size_t granule)
+{
+	uint64_t rest = (granule >> IOAS_PAGE_SHIFT) - 1;
+	struct ioas_map *map = granule > ioas->granule ? ioas_map_next(ioas, 0) : NULL;
+
+	while (map) {
+		uint64_t end = map->page + map->pages;
+
+		if ((map->page | map->pages | ioas_page(map->va)) & rest)
+			return uvdk_fail(-EADDRINUSE, IOAS_COMPONENT,
+					 "this device's iommu has pages of %zu bytes, and IOVA "
+					 "0x%" PRIx64 "+0x%" PRIx64
+					 " is mapped in smaller ones: attach before mapping",
+					 granule, ioas_iova(map->page), ioas_iova(map->pages));
+		map = end < SPACE_PAGES ? ioas_map_next(ioas, end) : NULL;
+	}
+
+	return 0;
+}
+
+/* Take over page size, apertures and limits of now. On error nothing has changed. */
+int ioas_adopt(struct uvdk_ioas *ioas)
+{
+	size_t granule = granule_of(ioas);
+	struct ioas_ranges apertures = {0};
+	int err = check_granule(ioas, granule);
+
+	if (!err)
+		err = ioas_window_read(ioas, &apertures);
+	if (!err)
+		err = ioas_window_set(ioas, &apertures);
+	free(apertures.at);
+	if (err)
+		return err;
+	__atomic_store_n(&ioas->granule, granule, __ATOMIC_RELAXED);
+	ioas->entries_cap = 0;
+
+	return 0;
+}
+
+/* What the iommu says once a device has left may widen the window, no more. */
+static void leave(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+{
+	struct ioas_binding **at = &ioas->devices;
+
+	ioas->ops->detach(ioas->priv, &binding->pub);
+	while (*at && *at != binding)
+		at = &(*at)->next;
+	if (*at)
+		*at = binding->next;
+	binding->next = NULL;
+	binding->pub.ioas = NULL;
+	ioas->device_count--;
+	if (ioas_adopt(ioas))
+		uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
+			 "the IOVA ranges of before a device was detached stay in force");
+}
+
+/* uvdk_device_close() calls this for a device that is attached. */
+static void device_closes(struct uvdk_device *dev, void *arg)
+{
+	struct ioas_binding *binding = binding_of(dev);
+	struct uvdk_ioas *ioas = arg;
+
+	pthread_mutex_lock(&ioas->iommu->lock);
+	pthread_mutex_lock(&ioas->lock);
+	if (binding && binding->pub.ioas == ioas)
+		leave(ioas, binding);
+	pthread_mutex_unlock(&ioas->lock);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+}
+
+void ioas_detach_binding(struct ioas_binding *binding)
+{
+	struct uvdk_ioas *ioas = binding->pub.ioas;
+
+	if (!ioas)
+		return;
+
+	uvdk_device_cancel_on_close(binding->pub.dev, device_closes, ioas);
+	pthread_mutex_lock(&ioas->lock);
+	leave(ioas, binding);
+	pthread_mutex_unlock(&ioas->lock);
+}
+
+void ioas_detach_all(struct uvdk_ioas *ioas)
+{
+	pthread_mutex_lock(&ioas->iommu->lock);
+	while (ioas->devices)
+		ioas_detach_binding(ioas->devices);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+}
+
+static int check_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev,
+			const struct ioas_binding *binding)
+{
+	if (!binding || uvdk_device_gone(dev))
+		return uvdk_fail(-ENODEV, IOAS_COMPONENT, "%s is gone: it can't be attached",
+				 name_of(dev));
+	if (binding->pub.iommu != ioas->iommu)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
+				 "%s was opened under another iommu (%s) than this address space "
+				 "(%s): open both under one",
+				 name_of(dev), binding->pub.iommu->ops->name, ioas->ops->name);
+	if (binding->pub.ioas)
+		return uvdk_fail(-EBUSY, IOAS_COMPONENT,
+				 "%s is attached to %s address space already: detach it first",
+				 name_of(dev), binding->pub.ioas == ioas ? "this" : "another");
+
+	return 0;
+}
+
+static int enter(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+{
+	struct uvdk_device *dev = binding->pub.dev;
+	int err = uvdk_device_on_close(dev, device_closes, ioas);
+
+	if (err)
+		return err;
+	err = ioas->ops->attach(ioas->priv, &binding->pub);
+	if (err)
+		goto cancel;
+	ioas->device_count++;
+	err = ioas_adopt(ioas);
+	if (err)
+		goto detach;
+	binding->pub.ioas = ioas;
+	binding->next = ioas->devices;
+	ioas->devices = binding;
+
+	return 0;
+detach:
+	ioas->device_count--;
+	ioas->ops->detach(ioas->priv, &binding->pub);
+cancel:
+	uvdk_device_cancel_on_close(dev, device_closes, ioas);
+	return err;
+}
+
+UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
+{
+	struct ioas_binding *binding = binding_of(dev);
+	int err;
+
+	pthread_mutex_lock(&ioas->iommu->lock);
+	pthread_mutex_lock(&ioas->lock);
+	err = check_attach(ioas, dev, binding);
+	if (!err)
+		err = enter(ioas, binding);
+	pthread_mutex_unlock(&ioas->lock);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+
+	return err;
+}
+
+UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
+{
+	struct ioas_binding *binding = binding_of(dev);
+
+	pthread_mutex_lock(&ioas->iommu->lock);
+	if (binding && binding->pub.ioas == ioas)
+		ioas_detach_binding(binding);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+}

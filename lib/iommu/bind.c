@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdlib.h>
+
+#include "iommu_priv.h"
+
+UVDK_EXPORT int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iommu_bind_args *args,
+				struct uvdk_iommu_binding **out)
+{
+	struct ioas_binding *binding = calloc(1, sizeof(*binding));
+	int err;
+
+	if (!binding)
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory to open %s", args->name);
+
+	binding->pub.iommu = iommu;
+	binding->pub.dev = args->dev;
+	binding->pub.fd = -1;
+	err = iommu->ops->bind(iommu->priv, args, &binding->pub);
+	if (err) {
+		free(binding);
+		return err;
+	}
+
+	pthread_mutex_lock(&iommu->lock);
+	iommu->users++;
+	pthread_mutex_unlock(&iommu->lock);
+	*out = &binding->pub;
+
+	return 0;
+}
+
+UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
+{
+	struct ioas_binding *binding = (struct ioas_binding *)pub;
+	struct uvdk_iommu *iommu;
+
+	if (!pub)
+		return;
+
+	iommu = pub->iommu;
+	pthread_mutex_lock(&iommu->lock);
+	ioas_detach_binding(binding);
+	iommu->users--;
+	pthread_mutex_unlock(&iommu->lock);
+	iommu->ops->unbind(iommu->priv, pub);
+	free(binding);
+}
+
+UVDK_EXPORT int uvdk_iommu_get_info(struct uvdk_device *dev, struct uvdk_iommu_info *out)
+{
+	struct uvdk_iommu_binding *binding = uvdk_device_binding(dev);
+	struct uvdk_iommu_info info = {.hardware = "unknown"};
+	int err;
+
+	if (!binding || uvdk_device_gone(dev))
+		return uvdk_fail(-ENODEV, IOAS_COMPONENT, "%s is gone",
+				 uvdk_device_get_info(dev)->name);
+
+	info.driver = binding->iommu->ops->name;
+	err = binding->iommu->ops->info(binding->iommu->priv, binding, &info);
+	if (!err)
+		*out = info;
+
+	return err;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "iommu_priv.h"
+
+UVDK_EXPORT int uvdk_ioas_find(struct uvdk_ioas *ioas, uvdk_iova_t iova, struct uvdk_map_info *out)
+{
+	struct ioas_map *map;
+
+	pthread_mutex_lock(&ioas->lock);
+	map = ioas_map_at(ioas, ioas_page(iova));
+	if (map)
+		ioas_map_info(map, out);
+	pthread_mutex_unlock(&ioas->lock);
+
+	return map ? 0 : -ENOENT;
+}
+
+UVDK_EXPORT int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_info *out)
+{
+	uint64_t page = ioas_page(from) + !!(from & (IOAS_PAGE - 1));
+	struct ioas_map *map;
+
+	if (page >= SPACE_PAGES)
+		return -ENOENT;
+
+	pthread_mutex_lock(&ioas->lock);
+	map = ioas_map_next(ioas, page);
+	if (map)
+		ioas_map_info(map, out);
+	pthread_mutex_unlock(&ioas->lock);
+
+	return map ? 0 : -ENOENT;
+}
+
+UVDK_EXPORT int uvdk_ioas_for_each(struct uvdk_ioas *ioas,
+				   int (*fn)(const struct uvdk_map_info *map, void *arg), void *arg)
+{
+	struct ioas_map *map = ioas_map_next(ioas, 0);
+	struct uvdk_map_info info;
+	int ret = 0;
+
+	while (map && !ret) {
+		uint64_t end = map->page + map->pages;
+
+		ioas_map_info(map, &info);
+		ret = fn(&info, arg);
+		map = end < SPACE_PAGES ? ioas_map_next(ioas, end) : NULL;
+	}
+
+	return ret;
+}
+
+UVDK_EXPORT void *uvdk_ioas_va(struct uvdk_ioas *ioas, uvdk_iova_t iova)
+{
+	struct uvdk_map_info info;
+
+	if (uvdk_ioas_find(ioas, iova, &info))
+		return NULL;
+
+	return (char *)info.va + (iova - info.iova);
+}
+
+UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out)
+{
+	struct uvdk_iommu_limits limits = {0, UINT64_MAX};
+	struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
+
+	if (ioas->ops->pins)
+		getrlimit(RLIMIT_MEMLOCK, &memlock);
+
+	pthread_mutex_lock(&ioas->lock);
+	ioas->ops->limits(ioas->priv, &limits);
+	*out = (struct uvdk_ioas_stats){
+		.maps = ioas->maps,
+		.bytes = ioas_iova(ioas->mapped_pages),
+		.devices = ioas->device_count,
+		.entries_max = limits.entries_max,
+		.memlock_max = memlock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : memlock.rlim_cur,
+	};
+	pthread_mutex_unlock(&ioas->lock);
+}
+
+UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *out,
+					  unsigned int max)
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&ioas->lock);
+	count = ioas->apertures.count;
+	for (unsigned int i = 0; out && i < count && i < max; i++)
+		out[i] = ioas->apertures.at[i];
+	pthread_mutex_unlock(&ioas->lock);
+
+	return count;
+}

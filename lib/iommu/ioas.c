@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdlib.h>
+
+#include "iommu_priv.h"
+
+static int check_opts(const struct uvdk_ioas_opts *opts)
+{
+	if (opts->policy != UVDK_IOVA_LOW && opts->policy != UVDK_IOVA_VA)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown IOVA policy %d",
+				 (int)opts->policy);
+
+	return 0;
+}
+
+static int create_tables(struct uvdk_ioas *ioas)
+{
+	if (ioas_xlate_create(ioas) || space_create(&ioas->space))
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an I/O address space");
+
+	return 0;
+}
+
+static void free_tables(struct uvdk_ioas *ioas)
+{
+	ioas_window_free(ioas);
+	ioas_record_free_all(ioas);
+	free(ioas->reserved);
+	space_destroy(&ioas->space);
+	ioas_xlate_destroy(ioas);
+}
+
+static int create_backend(struct uvdk_ioas *ioas)
+{
+	int err = ioas->ops->ioas_create(ioas->iommu->priv, ioas, &ioas->priv);
+
+	if (err)
+		return err;
+	err = ioas_adopt(ioas);
+	if (err)
+		ioas->ops->ioas_destroy(ioas->priv);
+
+	return err;
+}
+
+static void count_user(struct uvdk_iommu *iommu, int by)
+{
+	pthread_mutex_lock(&iommu->lock);
+	iommu->users += (unsigned int)by;
+	pthread_mutex_unlock(&iommu->lock);
+}
+
+UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioas_opts *opts,
+				 struct uvdk_ioas **out)
+{
+	struct uvdk_ioas_opts o = {.size = sizeof(o)};
+	struct uvdk_ioas *ioas;
+	int err = ioas_copy_opts(&o, sizeof(o), opts, "uvdk_ioas_opts");
+
+	if (!err)
+		err = check_opts(&o);
+	if (err)
+		return err;
+	ioas = calloc(1, sizeof(*ioas));
+	if (!ioas)
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an I/O address space");
+
+	pthread_mutex_init(&ioas->lock, NULL);
+	ioas->iommu = iommu;
+	ioas->ops = iommu->ops;
+	ioas->policy = o.policy;
+	ioas->iova_last = o.iova_last;
+	err = create_tables(ioas);
+	if (!err)
+		err = create_backend(ioas);
+	if (err)
+		goto free;
+
+	count_user(iommu, 1);
+	*out = ioas;
+
+	return 0;
+free:
+	free_tables(ioas);
+	pthread_mutex_destroy(&ioas->lock);
+	free(ioas);
+	return err;
+}
+
+UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
+{
+	if (!ioas)
+		return;
+
+	ioas_detach_all(ioas);
+	ioas_unmap_all(ioas);
+	ioas->ops->ioas_destroy(ioas->priv);
+	count_user(ioas->iommu, -1);
+	free_tables(ioas);
+	pthread_mutex_destroy(&ioas->lock);
+	free(ioas);
+}
+
+UVDK_EXPORT size_t uvdk_ioas_page_size(const struct uvdk_ioas *ioas)
+{
+	return __atomic_load_n(&ioas->granule, __ATOMIC_RELAXED);
+}
+
+UVDK_EXPORT const struct uvdk_xlate *uvdk_ioas_xlate(const struct uvdk_ioas *ioas)
+{
+	return &ioas->xlate;
+}

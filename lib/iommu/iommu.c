@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdlib.h>
+
+#include "iommu_priv.h"
+
+UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts,
+				struct uvdk_iommu **out)
+{
+	const struct uvdk_iommu_ops *ops = name ? ioas_driver_find(name) : NULL;
+	struct uvdk_iommu_opts o;
+	struct uvdk_iommu *iommu;
+	char names[256];
+	int err = ioas_iommu_opts(&o, opts);
+
+	if (err)
+		return err;
+	if (!ops)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "no iommu driver \"%s\"; known are %s",
+				 name ? name : "", ioas_driver_names(names, sizeof(names)));
+	iommu = calloc(1, sizeof(*iommu));
+	if (!iommu)
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an iommu");
+
+	pthread_mutex_init(&iommu->lock, NULL);
+	iommu->ops = ops;
+	err = ops->open(&o, &iommu->priv);
+	if (err) {
+		pthread_mutex_destroy(&iommu->lock);
+		free(iommu);
+		return err;
+	}
+	*out = iommu;
+
+	return 0;
+}
+
+UVDK_EXPORT void uvdk_iommu_close(struct uvdk_iommu *iommu)
+{
+	unsigned int users;
+
+	if (!iommu)
+		return;
+
+	pthread_mutex_lock(&iommu->lock);
+	users = iommu->users;
+	pthread_mutex_unlock(&iommu->lock);
+	if (users) {
+		/* Freeing what they stand on would be worse than keeping it. */
+		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
+			 "%s stays open: %u devices or address spaces are still on it; close them "
+			 "first",
+			 iommu->ops->name, users);
+		return;
+	}
+	iommu->ops->close(iommu->priv);
+	pthread_mutex_destroy(&iommu->lock);
+	free(iommu);
+}
+
+UVDK_EXPORT const char *uvdk_iommu_name(const struct uvdk_iommu *iommu)
+{
+	return iommu->ops->name;
+}
+
+UVDK_EXPORT enum uvdk_iommu_handle uvdk_iommu_handle_kind(const struct uvdk_iommu *iommu)
+{
+	return iommu->ops->handle;
+}
+
+UVDK_EXPORT void *uvdk_iommu_priv(const struct uvdk_iommu *iommu)
+{
+	return iommu->priv;
+}
