@@ -67,6 +67,28 @@ int uvdk_explain_pin(const char *component, const struct uvdk_pin_failure *what)
 unsigned int uvdk_explain_group(const char *sysfs_root, int group, char *buf, size_t len);
 
 /**
+ * uvdk_explain_reserved() - is an IOVA range reserved for a group?
+ * @sysfs_root: NULL for "/sys"
+ * @group: group number
+ * @first: lowest IOVA
+ * @last: highest IOVA, inclusive
+ * @out: filled in with the reserved range that is in the way
+ *
+ * Return: true if there is one.
+ */
+bool uvdk_explain_reserved(const char *sysfs_root, int group, uvdk_iova_t first, uvdk_iova_t last,
+			   struct uvdk_iova_range *out);
+
+/**
+ * uvdk_explain_hardware() - what kind of I/O MMU the kernel has for a function
+ * @sysfs_root: NULL for "/sys"
+ * @name: its PCI address
+ *
+ * Return: static string as in struct uvdk_iommu_info.
+ */
+const char *uvdk_explain_hardware(const char *sysfs_root, const char *name);
+
+/**
  * uvdk_memory_mapped() - is a range memory of this process?
  * @va: start, page aligned
  * @len: bytes

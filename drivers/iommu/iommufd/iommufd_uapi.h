@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef IOMMUFD_UAPI_H
+#define IOMMUFD_UAPI_H
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+/*
+ * The part of Linux's iommufd and vfio character device interfaces that is
+ * used here: numbers and layouts, since the headers of older distributions
+ * lack them. uapi_check.c compares them with the system's where it has some.
+ */
+
+#define IOFD_DESTROY	 _IO(';', 0x80)
+#define IOFD_IOAS_ALLOC	 _IO(';', 0x81)
+#define IOFD_IOVA_RANGES _IO(';', 0x84)
+#define IOFD_IOAS_MAP	 _IO(';', 0x85)
+#define IOFD_IOAS_UNMAP	 _IO(';', 0x86)
+#define IOFD_GET_HW_INFO _IO(';', 0x8a)
+
+struct iofd_destroy {
+	uint32_t size;
+	uint32_t id;
+};
+
+struct iofd_ioas_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t out_ioas_id;
+};
+
+/* allowed_iovas: pairs of first and inclusive last, as struct uvdk_iova_range */
+struct iofd_iova_ranges {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas;
+	uint32_t reserved;
+	uint64_t allowed_iovas;
+	uint64_t out_iova_alignment;
+};
+
+#define IOFD_MAP_FIXED_IOVA (1u << 0)
+#define IOFD_MAP_WRITEABLE  (1u << 1)
+#define IOFD_MAP_READABLE   (1u << 2)
+
+struct iofd_ioas_map {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	uint32_t reserved;
+	uint64_t user_va;
+	uint64_t length;
+	uint64_t iova;
+};
+
+struct iofd_ioas_unmap {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint64_t iova;
+	uint64_t length;
+};
+
+#define IOFD_HW_INFO_VTD 1
+
+struct iofd_hw_info {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t data_len;
+	uint64_t data_uptr;
+	uint32_t out_data_type;
+	uint8_t out_max_pasid_log2;
+	uint8_t reserved[3];
+	uint64_t out_capabilities;
+};
+
+struct iofd_hw_info_vtd {
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t cap_reg;
+	uint64_t ecap_reg;
+};
+
+#define IOFD_VFIO_BIND	     _IO(';', 100 + 18)
+#define IOFD_VFIO_ATTACH     _IO(';', 100 + 19)
+#define IOFD_VFIO_DETACH     _IO(';', 100 + 20)
+
+#define IOFD_VFIO_BIND_TOKEN (1u << 0)
+
+/* Kernels before 6.17 end at out_devid, and ignore what follows. */
+struct iofd_vfio_bind {
+	uint32_t argsz;
+	uint32_t flags;
+	int32_t iommufd;
+	uint32_t out_devid;
+	uint64_t token_uuid_ptr;
+};
+
+struct iofd_vfio_attach {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t pt_id;
+};
+
+struct iofd_vfio_detach {
+	uint32_t argsz;
+	uint32_t flags;
+};
+
+#endif /* IOMMUFD_UAPI_H */

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stddef.h>
+
+#include "iommufd_uapi.h"
+
+/* Our declarations against the system's, at compile time; nothing at run time. */
+
+#define SAME_OFFSET(ours, theirs, field)                                               \
+	_Static_assert(offsetof(struct ours, field) == offsetof(struct theirs, field), \
+		       #ours "." #field)
+#define SAME_NUMBER(ours, theirs) _Static_assert((ours) == (theirs), #ours)
+
+_Static_assert(sizeof(struct iofd_ioas_map) == 40, "iofd_ioas_map");
+_Static_assert(sizeof(struct iofd_ioas_unmap) == 24, "iofd_ioas_unmap");
+_Static_assert(sizeof(struct iofd_iova_ranges) == 32, "iofd_iova_ranges");
+_Static_assert(sizeof(struct iofd_hw_info) == 40, "iofd_hw_info");
+_Static_assert(sizeof(struct iofd_vfio_bind) == 24, "iofd_vfio_bind");
+_Static_assert(sizeof(struct iofd_vfio_attach) == 12, "iofd_vfio_attach");
+
+#if __has_include(<linux/iommufd.h>)
+#include <linux/iommufd.h>
+
+SAME_NUMBER(IOFD_DESTROY, IOMMU_DESTROY);
+SAME_NUMBER(IOFD_IOAS_ALLOC, IOMMU_IOAS_ALLOC);
+SAME_NUMBER(IOFD_IOVA_RANGES, IOMMU_IOAS_IOVA_RANGES);
+SAME_NUMBER(IOFD_IOAS_MAP, IOMMU_IOAS_MAP);
+SAME_NUMBER(IOFD_IOAS_UNMAP, IOMMU_IOAS_UNMAP);
+SAME_NUMBER(IOFD_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_FIXED_IOVA);
+SAME_NUMBER(IOFD_MAP_WRITEABLE, IOMMU_IOAS_MAP_WRITEABLE);
+SAME_NUMBER(IOFD_MAP_READABLE, IOMMU_IOAS_MAP_READABLE);
+SAME_OFFSET(iofd_ioas_alloc, iommu_ioas_alloc, out_ioas_id);
+SAME_OFFSET(iofd_iova_ranges, iommu_ioas_iova_ranges, num_iovas);
+SAME_OFFSET(iofd_iova_ranges, iommu_ioas_iova_ranges, allowed_iovas);
+SAME_OFFSET(iofd_iova_ranges, iommu_ioas_iova_ranges, out_iova_alignment);
+SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, ioas_id);
+SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, user_va);
+SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, length);
+SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, iova);
+SAME_OFFSET(iofd_ioas_unmap, iommu_ioas_unmap, iova);
+SAME_OFFSET(iofd_ioas_unmap, iommu_ioas_unmap, length);
+#ifdef IOMMU_GET_HW_INFO
+SAME_NUMBER(IOFD_GET_HW_INFO, IOMMU_GET_HW_INFO);
+SAME_OFFSET(iofd_hw_info, iommu_hw_info, data_uptr);
+SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_data_type);
+SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_capabilities);
+SAME_OFFSET(iofd_hw_info_vtd, iommu_hw_info_vtd, cap_reg);
+#endif
+#endif
+
+#include <linux/vfio.h>
+
+#ifdef VFIO_DEVICE_BIND_IOMMUFD
+SAME_NUMBER(IOFD_VFIO_BIND, VFIO_DEVICE_BIND_IOMMUFD);
+SAME_NUMBER(IOFD_VFIO_ATTACH, VFIO_DEVICE_ATTACH_IOMMUFD_PT);
+SAME_NUMBER(IOFD_VFIO_DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT);
+SAME_OFFSET(iofd_vfio_bind, vfio_device_bind_iommufd, iommufd);
+SAME_OFFSET(iofd_vfio_bind, vfio_device_bind_iommufd, out_devid);
+SAME_OFFSET(iofd_vfio_attach, vfio_device_attach_iommufd_pt, pt_id);
+#endif
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
+SAME_NUMBER(IOFD_VFIO_BIND_TOKEN, VFIO_DEVICE_BIND_FLAG_TOKEN);
+SAME_OFFSET(iofd_vfio_bind, vfio_device_bind_iommufd, token_uuid_ptr);
+#endif
