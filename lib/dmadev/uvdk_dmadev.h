@@ -23,7 +23,8 @@ struct uvdk_dmadev;
  * @driver: driver name
  * @max_copy: bytes one copy may have
  * @ring: copies that may be outstanding
- * @address_mask: IOVAs it can reach
+ * @address_mask: highest IOVA it can reach, of the form 2^n - 1: give it to
+ *	the address space as uvdk_ioas_opts.iova_last
  */
 struct uvdk_dmadev_info {
 	const char *driver;

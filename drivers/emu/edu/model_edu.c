@@ -51,7 +51,7 @@ struct edu {
 	bool stuck;
 	uint8_t buffer[BUFFER_SIZE]; /* step() alone touches it */
 
-	pthread_mutex_t lock; /* guards the rest; never held during DMA */
+	pthread_mutex_t lock; /* guards the rest and the interrupt line; not held during DMA */
 	uint32_t liveness;
 	uint32_t factorial;
 	uint32_t status;
@@ -180,7 +180,22 @@ static void write_dma(struct edu *edu, uint64_t off, uint64_t value)
 	}
 }
 
-static void write_locked(struct edu *edu, uint64_t off, uint32_t value)
+static void raise_locked(struct uvdk_emu_function *fn, struct edu *edu, uint32_t cause)
+{
+	edu->irq |= cause;
+	if (edu->irq)
+		uvdk_emu_irq(fn, 0);
+}
+
+static void ack_locked(struct uvdk_emu_function *fn, struct edu *edu, uint32_t cause)
+{
+	edu->irq &= ~cause;
+	if (!edu->irq)
+		uvdk_emu_irq_lower(fn);
+}
+
+static void write_locked(struct uvdk_emu_function *fn, struct edu *edu, uint64_t off,
+			 uint32_t value)
 {
 	switch (off) {
 	case REG_LIVENESS:
@@ -196,27 +211,18 @@ static void write_locked(struct edu *edu, uint64_t off, uint32_t value)
 		edu->status = (edu->status & ~(uint32_t)STATUS_IRQ) | (value & STATUS_IRQ);
 		break;
 	case REG_RAISE:
-		edu->irq |= value;
+		raise_locked(fn, edu, value);
 		break;
 	case REG_ACK:
-		edu->irq &= ~value;
+		ack_locked(fn, edu, value);
 		break;
 	}
-}
-
-static void raise(struct uvdk_emu_function *fn, struct edu *edu, uint32_t cause)
-{
-	pthread_mutex_lock(&edu->lock);
-	edu->irq |= cause;
-	pthread_mutex_unlock(&edu->lock);
-	uvdk_emu_irq(fn, 0);
 }
 
 static void edu_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
 			  unsigned int width, uint64_t value)
 {
 	struct edu *edu = uvdk_emu_fn_priv(fn);
-	bool raised, quiet;
 
 	(void)bar;
 	if (!width_ok(off, width))
@@ -226,15 +232,8 @@ static void edu_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64
 	if (off >= REG_WIDE)
 		write_dma(edu, off, value);
 	else
-		write_locked(edu, off, (uint32_t)value);
-	raised = off == REG_RAISE && edu->irq;
-	quiet = off == REG_ACK && !edu->irq;
-	if (quiet)
-		uvdk_emu_irq_lower(fn);
+		write_locked(fn, edu, off, (uint32_t)value);
 	pthread_mutex_unlock(&edu->lock);
-
-	if (raised)
-		uvdk_emu_irq(fn, 0);
 	uvdk_emu_kick(fn);
 }
 
@@ -250,18 +249,17 @@ static uint32_t factorial_of(uint32_t n)
 
 static bool step_factorial(struct uvdk_emu_function *fn, struct edu *edu)
 {
-	bool busy, notify = false;
+	bool busy;
 
 	pthread_mutex_lock(&edu->lock);
 	busy = edu->status & STATUS_BUSY;
 	if (busy) {
 		edu->factorial = factorial_of(edu->factorial);
 		edu->status &= ~(uint32_t)STATUS_BUSY;
-		notify = edu->status & STATUS_IRQ;
+		if (edu->status & STATUS_IRQ)
+			raise_locked(fn, edu, IRQ_FACTORIAL);
 	}
 	pthread_mutex_unlock(&edu->lock);
-	if (notify)
-		raise(fn, edu, IRQ_FACTORIAL);
 
 	return busy;
 }
@@ -307,9 +305,9 @@ static bool step_dma(struct uvdk_emu_function *fn, struct edu *edu)
 
 	pthread_mutex_lock(&edu->lock);
 	edu->dma.cmd &= ~(uint64_t)CMD_START;
-	pthread_mutex_unlock(&edu->lock);
 	if (dma.cmd & CMD_IRQ)
-		raise(fn, edu, IRQ_DMA);
+		raise_locked(fn, edu, IRQ_DMA);
+	pthread_mutex_unlock(&edu->lock);
 
 	return true;
 }
