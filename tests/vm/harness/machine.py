@@ -129,7 +129,7 @@ class Machine:
         firmware = ["-bios", str(tree.firmware())] if kind.arch == "arm64" else []
         return [
             *tree.qemu_argv(kind.arch), "-nodefaults", "-no-user-config", "-display", "none",
-            "-accel", "tcg,thread=multi", "-no-reboot", *kind.args, *firmware,
+            "-accel", "tcg", "-no-reboot", *kind.args, *firmware,
             "-m", memory, "-smp", str(cpus),
             "-kernel", str(kernel.image(kind.arch)), "-initrd", str(self._temp / "initramfs"),
             "-append", f"{kind.append} {append}".strip(),
