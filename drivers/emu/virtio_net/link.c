@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdio.h>
+
+#include "vnet_priv.h"
+
+int vnet_link_join(struct vnet *m)
+{
+	char key[64];
+
+	if (!m->conf.link[0])
+		return 0;
+	snprintf(key, sizeof(key), "virtio-net.link:%s", m->conf.link);
+	m->link = uvdk_emu_shared(uvdk_emu_fn_emu(m->fn), key, sizeof(*m->link));
+	if (!m->link)
+		return uvdk_fail(-ENOMEM, VNET_LOG, "no memory for link=%s", m->conf.link);
+
+	for (m->end = 0; m->end < 2; m->end++)
+		if (!atomic_exchange(&m->link->present[m->end], 1))
+			return 0;
+	m->link = NULL;
+
+	return uvdk_fail(-EBUSY, VNET_LOG, "link=%s has two ports already", m->conf.link);
+}
+
+void vnet_link_leave(struct vnet *m)
+{
+	if (!m->link)
+		return;
+	vnet_link_running(m, false);
+	atomic_store(&m->link->present[m->end], 0);
+}
+
+/* An end that starts finds nothing of what was sent to it before. */
+void vnet_link_running(struct vnet *m, bool running)
+{
+	if (!m->link || atomic_load(&m->link->running[m->end]) == running)
+		return;
+	if (running)
+		for (unsigned int i = 0; i < VNET_MAX_PAIRS; i++)
+			vnet_pipe_drain(&m->link->to[m->end][i]);
+	atomic_store(&m->link->running[m->end], running);
+}
+
+/* Without a link there is a source or a sink at the other end, always. */
+bool vnet_link_carrier(const struct vnet *m)
+{
+	return !m->link || atomic_load(&m->link->present[!m->end]);
+}
