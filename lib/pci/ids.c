@@ -62,42 +62,82 @@ static const char *line_end(const char *p, const char *end)
 	return newline ? newline : end;
 }
 
-/* What follows key on a line of [p, end) that starts with it; NULL if none. */
-static const char *find_line(const char *p, const char *end, const char *key)
+/* The ID at the start of a line of this kind, -1 for another line. */
+static int line_id(const char *line, const char *end, unsigned int tabs)
 {
-	size_t len = strlen(key); /* key starts with the newline before the line */
-	const char *hit = memmem(p, (size_t)(end - p), key, len);
+	unsigned int id;
+	char digits[5];
 
-	return hit ? hit + len : NULL;
+	if (end - line < (int)tabs + 6 || (tabs && line[0] != '\t'))
+		return -1;
+	memcpy(digits, line + tabs, 4);
+	digits[4] = '\0';
+	if (strspn(digits, "0123456789abcdef") != 4 || line[tabs + 4] != ' ' ||
+	    sscanf(digits, "%x", &id) != 1)
+		return -1;
+
+	return (int)id;
 }
 
-/* First line at or after p that is neither a device nor a comment. */
-static const char *block_end(const char *p, const char *end)
+/* First vendor's line that starts after p; end if there is none. */
+static const char *next_vendor(const char *p, const char *end)
 {
-	for (p = line_end(p, end); p + 1 < end; p = line_end(p + 1, end))
-		if (p[1] != '\t' && p[1] != '#' && p[1] != '\n')
-			break;
+	for (p = line_end(p, end); p < end; p = line_end(p + 1, end))
+		if (line_id(p + 1, end, 0) >= 0)
+			return p + 1;
 
-	return p;
+	return end;
+}
+
+/* Vendors are in ascending order, so most of the file need not even be paged in. */
+static const char *find_vendor(const struct uvdk_pci_ids *ids, uint16_t vendor)
+{
+	const char *end = ids->text + ids->len;
+	const char *lo = ids->text; /* a vendor wanted starts after lo ... */
+	const char *hi = end;	    /* ... and not after hi */
+
+	while (lo < hi) {
+		const char *mid = lo + (hi - lo) / 2;
+		const char *line = next_vendor(mid, end);
+		int id = line < end ? line_id(line, end, 0) : UINT16_MAX + 1;
+
+		if (id == vendor)
+			return line;
+		if (id < vendor)
+			lo = line;
+		else
+			hi = mid;
+	}
+
+	return NULL;
+}
+
+static const char *find_device(const char *vendor, const char *end, uint16_t device)
+{
+	const char *line;
+
+	for (line = line_end(vendor, end); line + 1 < end; line = line_end(line + 1, end)) {
+		if (line_id(line + 1, end, 1) == device)
+			return line + 1;
+		if (line[1] != '\t' && line[1] != '#' && line[1] != '\n')
+			break;
+	}
+
+	return NULL;
 }
 
 int uvdk_pci_ids_name(const struct uvdk_pci_ids *ids, uint16_t vendor, uint16_t device, char *buf,
 		      size_t len)
 {
 	const char *end = ids->text + ids->len;
-	const char *v;
-	const char *d;
-	char key[16];
+	const char *v = find_vendor(ids, vendor);
+	const char *d = v ? find_device(v, end, device) : NULL;
 
-	snprintf(key, sizeof(key), "\n%04x  ", vendor);
-	v = find_line(ids->text, end, key);
-	if (!v)
-		return -ENOENT;
-	snprintf(key, sizeof(key), "\n\t%04x  ", device);
-	d = find_line(v, block_end(v, end), key);
 	if (!d)
 		return -ENOENT;
 
+	v += strlen("vvvv  ");
+	d += strlen("\tdddd  ");
 	snprintf(buf, len, "%.*s %.*s", (int)(line_end(v, end) - v), v, (int)(line_end(d, end) - d),
 		 d);
 

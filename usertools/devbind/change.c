@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "devbind.h"
 
@@ -72,6 +74,16 @@ static bool refused_in_use(struct devbind *db, const struct uvdk_pci_function *f
 	return true;
 }
 
+/* uvdk_pci_bind() asks too; here, so as not to allow noiommu mode for nothing. */
+static bool driver_loaded(const struct devbind *db)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", db->sysfs_root, db->driver);
+
+	return access(path, F_OK) == 0;
+}
+
 static enum devbind_exit bind_one(struct devbind *db, const struct uvdk_pci_function *fn)
 {
 	unsigned int flags = db->dry_run ? UVDK_PCI_BIND_DRY_RUN : 0;
@@ -79,7 +91,7 @@ static enum devbind_exit bind_one(struct devbind *db, const struct uvdk_pci_func
 	enum devbind_exit status;
 	int ret;
 
-	if (strcmp(db->driver, "vfio-pci") == 0) {
+	if (strcmp(db->driver, "vfio-pci") == 0 && driver_loaded(db)) {
 		status = noiommu_prepare(db, fn);
 		if (status)
 			return status;

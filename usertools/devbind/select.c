@@ -21,16 +21,6 @@ static bool glob_matches(const char *glob, const struct uvdk_pci_function *fn)
 	return fn->addr.domain == 0 && fnmatch(glob, strchr(bdf, ':') + 1, 0) == 0;
 }
 
-static bool bdf_matches(const char *arg, const struct uvdk_pci_function *fn)
-{
-	char bdf[UVDK_PCI_ADDR_LEN];
-
-	uvdk_pci_addr_format(&fn->addr, bdf);
-
-	return strcasecmp(arg, bdf) == 0 ||
-	       (fn->addr.domain == 0 && strcasecmp(arg, strchr(bdf, ':') + 1) == 0);
-}
-
 static bool interface_matches(struct devbind *db, const char *arg,
 			      const struct uvdk_pci_function *fn)
 {
@@ -51,8 +41,6 @@ static bool matches(struct devbind *db, const char *arg, const struct uvdk_pci_f
 		return driver_is_generic(fn->driver);
 	if (strpbrk(arg, "*?["))
 		return glob_matches(arg, fn);
-	if (strchr(arg, ':'))
-		return bdf_matches(arg, fn);
 
 	return interface_matches(db, arg, fn);
 }
@@ -61,7 +49,15 @@ size_t select_functions(struct devbind *db, const char *arg, const struct uvdk_p
 			size_t max)
 {
 	const struct uvdk_pci_function *fn;
+	struct uvdk_pci_addr addr;
 	size_t n = 0;
+
+	if (strchr(arg, ':') && !strpbrk(arg, "*?[")) {
+		fn = uvdk_pci_addr_parse(arg, &addr) ? NULL : uvdk_pci_scan_find(db->scan, &addr);
+		if (fn && max)
+			fns[n++] = fn;
+		return n;
+	}
 
 	for (size_t i = 0; n < max && (fn = uvdk_pci_scan_at(db->scan, i)); i++)
 		if (matches(db, arg, fn))
