@@ -8,16 +8,18 @@
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
+/* A BAR smaller than a page is mapped by a whole one. */
 static bool areas_fit(const struct uvdk_bus_region *info, uint64_t page)
 {
+	uint64_t size = (info->size + page - 1) & ~(page - 1);
 	uint64_t end = 0;
 
 	for (unsigned int i = 0; i < info->nr_areas; i++) {
 		uint64_t off = info->areas[i].off;
 		uint64_t len = info->areas[i].len;
 
-		if (off % page || len % page || !len || off < end || off >= info->size ||
-		    len > info->size - off)
+		if (off % page || len % page || !len || off < end || off >= size ||
+		    len > size - off)
 			return false;
 		end = off + len;
 	}
