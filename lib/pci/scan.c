@@ -49,15 +49,31 @@ static void on_warning(char *msg, ...)
 	uvdk_log(UVDK_LOG_WARN, "pci", "libpci: %s", text);
 }
 
+static void on_debug(char *msg, ...) __attribute__((format(printf, 1, 2)));
+static void on_debug(char *msg, ...)
+{
+	(void)msg;
+}
+
+/* Also what needs no pci_init(), the names, calls back. */
+static struct pci_access *new_access(void)
+{
+	struct pci_access *access = pci_alloc(); /* exits without memory; nothing to be done */
+
+	access->method = PCI_ACCESS_SYS_BUS_PCI;
+	access->error = on_error;
+	access->warning = on_warning;
+	access->debug = on_debug;
+
+	return access;
+}
+
 static int list(struct pci_access *access, const char *sysfs_root)
 {
 	char path[PATH_MAX];
 	char param[] = "sysfs.path";
 	jmp_buf failed;
 
-	access->method = PCI_ACCESS_SYS_BUS_PCI;
-	access->error = on_error;
-	access->warning = on_warning;
 	snprintf(path, sizeof(path), "%s/bus/pci", uvdk_pci_root(sysfs_root));
 	libpci_failed = &failed;
 	if (setjmp(failed))
@@ -150,7 +166,7 @@ UVDK_EXPORT int uvdk_pci_scan_create(const char *sysfs_root, struct uvdk_pci_sca
 	ret = check_devices(sysfs_root);
 	if (ret < 0)
 		goto fail;
-	scan->access = pci_alloc();
+	scan->access = new_access();
 	if (ret == 0) {
 		ret = list(scan->access, sysfs_root);
 		if (ret)
@@ -207,9 +223,6 @@ static const char *slow_name(struct uvdk_pci_scan *scan, const struct uvdk_pci_f
 	libpci_failed = &failed;
 	if (setjmp(failed))
 		return NULL;
-
-	scan->access->error = on_error;
-	scan->access->warning = on_warning;
 
 	return pci_lookup_name(scan->access, buf, len,
 			       PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS,
