@@ -31,8 +31,8 @@ struct uvdk_netdev;
 #define UVDK_NETDEV_MAX_QUEUES 64
 
 /* Offload capabilities of a port, and what configure() enables. */
-#define UVDK_NETDEV_RX_CSUM (UINT32_C(1) << 0) /* rx checksum verdicts in ol_flags */
-#define UVDK_NETDEV_TX_CSUM (UINT32_C(1) << 1) /* L4 checksum by ol_flags (TCP, UDP) */
+#define UVDK_NETDEV_RX_CSUM   (UINT32_C(1) << 0) /* rx checksum verdicts in ol_flags */
+#define UVDK_NETDEV_TX_CSUM   (UINT32_C(1) << 1) /* L4 checksum by ol_flags (TCP, UDP) */
 #define UVDK_NETDEV_MULTI_SEG (UINT32_C(1) << 2) /* mbuf chains */
 
 /**
@@ -193,7 +193,11 @@ int uvdk_netdev_start(struct uvdk_netdev *nd);
  * uvdk_netdev_stop() - stop the device and take all mbufs back
  * @nd: port; its queues must be idle
  *
- * Return: 0 (also if stopped), or -ENODEV (mbufs are taken back all the same).
+ * Packets handed to a transmit queue that the device still has not sent after a
+ * short wait are taken back, too; they leave tx_packets again.
+ *
+ * Return: 0 (also if stopped), -ENODEV, or -EPROTO (it does not stop; it is cut
+ * off from memory). Mbufs are taken back all the same.
  */
 int uvdk_netdev_stop(struct uvdk_netdev *nd);
 
@@ -221,7 +225,10 @@ int uvdk_netdev_mac(const struct uvdk_netdev *nd, uint8_t mac[6]);
  * @nd: port
  * @mac: 6 bytes, unicast
  *
- * Return: 0, -EINVAL, -EOPNOTSUPP or -ENODEV.
+ * On a stopped port it takes effect at the next start. Kept over reset.
+ *
+ * Return: 0, -EINVAL, -EOPNOTSUPP, -EIO (refused), -ETIMEDOUT (no answer) or
+ * -ENODEV.
  */
 int uvdk_netdev_set_mac(struct uvdk_netdev *nd, const uint8_t mac[6]);
 
@@ -230,7 +237,10 @@ int uvdk_netdev_set_mac(struct uvdk_netdev *nd, const uint8_t mac[6]);
  * @nd: started port
  * @on: promiscuous
  *
- * Return: 0, -EOPNOTSUPP (no control queue), -EIO (refused) or -ENODEV.
+ * The setting is kept over stop, start and reset.
+ *
+ * Return: 0, -EINVAL (not started), -EOPNOTSUPP (the device has no way to set
+ * it), -EIO (refused), -ETIMEDOUT (no answer) or -ENODEV.
  */
 int uvdk_netdev_set_promisc(struct uvdk_netdev *nd, bool on);
 

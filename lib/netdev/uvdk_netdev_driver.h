@@ -47,9 +47,9 @@ struct uvdk_netdev {
  * @configure: as the public call, arguments checked against nd->info
  * @rx_queue_setup: as the public call
  * @tx_queue_setup: as the public call
- * @start: as the public call
- * @stop: as the public call
- * @reset: bring a broken port back; started state is restored
+ * @start: as the public call; on error everything is as before, no mbuf is kept
+ * @stop: as the public call; called only when started, bursts are off already
+ * @reset: stop if started, bring a broken port back; the class starts it again
  * @mac: MAC address
  * @set_mac: change it
  * @set_promisc: change it
