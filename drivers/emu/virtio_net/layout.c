@@ -6,6 +6,7 @@
 
 /* Configuration space (PCI Local Bus 3.0, 6.1 and 6.8.2) */
 #define PCI_CAP_POINTER	 0x34
+#define PCI_INT_PIN	 0x3d
 #define PCI_CAP_ID_MSIX	 0x11
 #define PCI_MSIX_ENABLE	 0x80 /* high byte of message control */
 #define PCI_FIRST_CAP	 0x40
@@ -77,6 +78,7 @@ int vnet_describe(struct vnet *m)
 
 	uvdk_emu_fn_ids(m->fn, VNET_VENDOR, VNET_DEVICE, VNET_VENDOR, VNET_SUBDEVICE, VNET_CLASS,
 			VNET_REVISION);
+	uvdk_emu_fn_config(m->fn)[PCI_INT_PIN] = 1; /* INTA, while MSI-X is off */
 	uvdk_emu_fn_bar(m->fn, VNET_BAR_MSIX, 4096, false);
 	uvdk_emu_fn_bar(m->fn, VNET_BAR, VNET_BAR_SIZE, true);
 	ret = uvdk_emu_fn_msix(m->fn, 2 * m->conf.pairs + 2, VNET_BAR_MSIX, 0, VNET_MSIX_PBA);

@@ -15,26 +15,34 @@ int vnet_link_join(struct vnet *m)
 	if (!m->link)
 		return uvdk_fail(-ENOMEM, VNET_LOG, "no memory for link=%s", m->conf.link);
 
-	for (m->end = 0; m->end < 2; m->end++)
-		if (!atomic_exchange(&m->link->present[m->end], 1))
+	for (m->end = 0; m->end < 2; m->end++) {
+		struct uvdk_emu_function *nobody = NULL;
+
+		if (atomic_compare_exchange_strong(&m->link->fn[m->end], &nobody, m->fn))
 			return 0;
+	}
 	m->link = NULL;
 
 	return uvdk_fail(-EBUSY, VNET_LOG, "link=%s has two ports already", m->conf.link);
 }
 
+static bool owns_end(const struct vnet *m)
+{
+	return m->link && atomic_load(&m->link->fn[m->end]) == m->fn;
+}
+
 void vnet_link_leave(struct vnet *m)
 {
-	if (!m->link)
+	if (!owns_end(m))
 		return;
 	vnet_link_running(m, false);
-	atomic_store(&m->link->present[m->end], 0);
+	atomic_store(&m->link->fn[m->end], NULL);
 }
 
 /* An end that starts finds nothing of what was sent to it before. */
 void vnet_link_running(struct vnet *m, bool running)
 {
-	if (!m->link || atomic_load(&m->link->running[m->end]) == running)
+	if (!owns_end(m) || atomic_load(&m->link->running[m->end]) == running)
 		return;
 	if (running)
 		for (unsigned int i = 0; i < VNET_MAX_PAIRS; i++)
@@ -45,5 +53,16 @@ void vnet_link_running(struct vnet *m, bool running)
 /* Without a link there is a source or a sink at the other end, always. */
 bool vnet_link_carrier(const struct vnet *m)
 {
-	return !m->link || atomic_load(&m->link->present[!m->end]);
+	return !m->link || atomic_load(&m->link->fn[!m->end]);
+}
+
+/* In step: a peer that was pulled out takes the carrier with it. */
+void vnet_link_look(struct vnet *m)
+{
+	struct uvdk_emu_function *peer = m->link ? atomic_load(&m->link->fn[!m->end]) : NULL;
+
+	if (!peer || !uvdk_emu_fn_gone(peer))
+		return;
+	atomic_store(&m->link->running[!m->end], 0);
+	atomic_store(&m->link->fn[!m->end], NULL);
 }

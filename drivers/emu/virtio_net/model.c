@@ -102,6 +102,7 @@ static bool work(struct vnet *m)
 {
 	bool busy = vnet_check_notify(m);
 
+	vnet_link_look(m);
 	vnet_set_carrier(m);
 	if (m->live && !vnet_evil_now(m, VNET_EVIL_HANG)) {
 		unsigned int pairs = vnet_pairs_possible(m);

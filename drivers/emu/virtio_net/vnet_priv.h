@@ -105,9 +105,12 @@ struct vnet_stream {
 	uint64_t seen;
 };
 
-/* Shared by the two ends; zeroed by the machine. */
+/*
+ * Shared by the two ends; zeroed by the machine. Whoever is in fn[] owns that
+ * end. The functions are only looked at in step, where none can be unplugged.
+ */
 struct vnet_link {
-	atomic_int present[2];
+	_Atomic(struct uvdk_emu_function *) fn[2];
 	atomic_int running[2];
 	struct vnet_pipe to[2][VNET_MAX_PAIRS]; /* frames on their way to an end */
 };
@@ -260,6 +263,7 @@ int vnet_link_join(struct vnet *m);
 void vnet_link_leave(struct vnet *m);
 void vnet_link_running(struct vnet *m, bool running);
 bool vnet_link_carrier(const struct vnet *m);
+void vnet_link_look(struct vnet *m);
 
 /* model.c */
 void vnet_lock(struct vnet *m);
