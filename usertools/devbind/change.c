@@ -48,7 +48,8 @@ static enum devbind_exit choose(struct devbind *db, struct choice *choice, const
 	size_t from = choice->count;
 	size_t n = select_functions(db, arg, choice->fns + from, choice->max - from);
 
-	if (n == 0 && strcmp(arg, "dpdk") != 0) {
+	/* "-u dpdk" with nothing left to unbind is done already. */
+	if (n == 0 && !(db->action == ACTION_UNBIND && strcmp(arg, "dpdk") == 0)) {
 		say("unknown device \"%s\": there is no such PCI function or interface; see "
 		    "--status",
 		    arg);
