@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static bool idle(const struct app *app)
+{
+	if (app->session)
+		complain("forwarding is under way; stop it first");
+
+	return !app->session;
+}
+
+static void set_fwd(struct app *app, char *const *word)
+{
+	if (!idle(app))
+		return;
+	app->opts.engine = fwd_engine_find(word[2]);
+	printf("Set %s packet forwarding mode\n", word[2]);
+}
+
+static void set_burst(struct app *app, char *const *word)
+{
+	char why[256];
+	uint64_t n;
+
+	if (parse_number("burst", word[2], 1, MAX_BURST, &n, why, sizeof(why))) {
+		complain("%s", why);
+		return;
+	}
+	app->opts.burst = (unsigned int)n;
+	fwd_retune(app);
+	printf("Number of packets per burst set to %u\n", app->opts.burst);
+}
+
+static void set_txpkts(struct app *app, char *const *word)
+{
+	char why[256];
+
+	if (!idle(app))
+		return;
+	word[2][strcspn(word[2], " \t\r\n")] = '\0';
+	if (options_txpkts(&app->opts, word[2], why, sizeof(why)))
+		complain("%s", why);
+}
+
+static void set_verbose(struct app *app, char *const *word)
+{
+	uint64_t n;
+
+	if (!word_number("verbose", word[2], 3, &n))
+		return;
+	if (n && app->opts.seccomp) {
+		complain("verbose: printing from the forwarding loop is a system call, which "
+			 "--seccomp forbids");
+		return;
+	}
+	app->verbose = (uint16_t)n;
+	fwd_retune(app);
+	printf("Change verbose level to %u\n", app->verbose);
+}
+
+static void promisc(struct port *port, bool on)
+{
+	int ret = uvdk_netdev_set_promisc(port->nd, on);
+
+	if (ret)
+		complain("promiscuous mode of port %u (%s) can't be changed: %s", port->id,
+			 port->name, reason(ret));
+}
+
+static void promisc_on(struct app *app, struct port *port)
+{
+	(void)app;
+	promisc(port, true);
+}
+
+static void promisc_off(struct app *app, struct port *port)
+{
+	(void)app;
+	promisc(port, false);
+}
+
+static void set_promisc(struct app *app, char *const *word)
+{
+	for_ports(app, word[2], false, !strcmp(word[3], "on") ? promisc_on : promisc_off);
+}
+
+static void set_peer(struct app *app, char *const *word)
+{
+	struct rte_ether_addr mac;
+	uint64_t id;
+
+	if (!idle(app) || !word_number("port", word[2], MAX_PORTS - 1, &id))
+		return;
+	if (rte_ether_unformat_addr(word[3], &mac))
+		complain("eth-peer: '%s' is not possible; allowed: a MAC address", word[3]);
+	else
+		app->opts.peer[id] = mac;
+}
+
+static void csum_show(struct app *app, struct port *port)
+{
+	(void)app;
+	printf("ip checksum offload is sw\ntcp checksum offload is %s\nudp checksum offload is "
+	       "%s\n",
+	       port->tx_offload & CSUM_HW_TCP ? "hw" : "sw",
+	       port->tx_offload & CSUM_HW_UDP ? "hw" : "sw");
+}
+
+/* The port is configured anew when it is started. */
+static void csum_set(struct app *app, char *const *word)
+{
+	uint32_t bit = !strcmp(word[2], "tcp") ? CSUM_HW_TCP : CSUM_HW_UDP;
+	struct port *port;
+	uint64_t id;
+
+	if (!word_number("port", word[4], MAX_PORTS - 1, &id))
+		return;
+	port = &app->port[id];
+	if (port->state != PORT_STOPPED) {
+		complain("port %s is not a stopped one: 'port stop %s' first", word[4], word[4]);
+		return;
+	}
+	if (!strcmp(word[3], "hw") && !(port->info.offloads & UVDK_NETDEV_TX_CSUM)) {
+		complain("port %s (%s) can't compute checksums", word[4], port->name);
+		return;
+	}
+	if (!strcmp(word[3], "hw"))
+		port->tx_offload |= bit;
+	else
+		port->tx_offload &= ~bit;
+	csum_show(app, port);
+}
+
+static void run_csum_show(struct app *app, char *const *word)
+{
+	for_ports(app, word[2], false, csum_show);
+}
+
+const struct command set_commands[] = {
+	{"set fwd {modes}", "what is done to packets", set_fwd},
+	{"set burst <n>", "packets a burst", set_burst},
+	{"set txpkts ...", "segment lengths of generated packets", set_txpkts},
+	{"set verbose <level>", "0: silent; 1: show received, 2: sent, 3: all packets",
+	 set_verbose},
+	{"set promisc <port> on#off", "promiscuous mode", set_promisc},
+	{"set eth-peer <port> <mac>", "where mode mac sends what leaves by the port", set_peer},
+	{"csum set tcp#udp hw#sw <port>", "who computes checksums of sent packets in mode csum",
+	 csum_set},
+	{"csum show <port>", "the same, shown", run_csum_show},
+	{NULL, NULL, NULL},
+};
