@@ -37,6 +37,18 @@ void vpci_list_remove(struct vpci *v)
 	pthread_mutex_unlock(&list.lock);
 }
 
+bool vpci_list_has(const char *name)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&list.lock);
+	for (const struct vpci *v = list.first; v && !found; v = v->next)
+		found = !strcmp(v->name, name);
+	pthread_mutex_unlock(&list.lock);
+
+	return found;
+}
+
 int vpci_reset(struct uvdk_device *dev)
 {
 	const struct vpci *v = uvdk_device_priv(dev);

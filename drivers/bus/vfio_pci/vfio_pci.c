@@ -89,6 +89,9 @@ static int open_function(struct vpci *v, struct uvdk_device *dev,
 
 	if (ret)
 		return ret;
+	/* Through its group the kernel would open it a second time. */
+	if (vpci_list_has(v->name))
+		return uvdk_fail(-EBUSY, VPCI, "%s is open already in this process", v->name);
 	ret = vpci_handle_open(v, dev, opts, fn);
 	if (ret)
 		return ret;

@@ -93,5 +93,6 @@ int vpci_hot_reset_list(struct uvdk_device *dev, struct uvdk_pci_addr *addrs, un
 int vpci_hot_reset(struct uvdk_device *dev);
 void vpci_list_add(struct vpci *v);
 void vpci_list_remove(struct vpci *v);
+bool vpci_list_has(const char *name);
 
 #endif /* VFIO_PCI_PRIV_H */
