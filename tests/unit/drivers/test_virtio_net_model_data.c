@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sched.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "virtio_net_model_testing.h"
@@ -721,5 +723,70 @@ Test(virtio_net_model_data, without_carrier_nothing_comes_in_and_what_goes_out_i
 	vt_steps(&t, 2);
 	cr_expect_eq(vt_used(&t.q[0]), 3);
 	vt_expect_clean(&t);
+	vt_machine_end(&t);
+}
+
+/* Send every frame back as it is and offer its buffer again; returns frames moved. */
+static unsigned int forward_some(void)
+{
+	unsigned int moved = 0;
+	uint32_t id, len;
+
+	while (vt_take(&t.q[1], &id, &len)) {
+		t.q[0].desc[id] = t.q[1].desc[id];
+		t.q[0].desc[id].len = 256;
+		t.q[0].desc[id].flags = WRITE;
+		vt_avail(&t.q[0], (uint16_t)id);
+		moved++;
+	}
+	if (moved)
+		vt_ring(&t, &t.q[0]);
+	while (vt_take(&t.q[0], &id, &len)) {
+		uint8_t *hdr = t.mem + (t.q[0].desc[id].addr - t.iova);
+
+		memset(hdr, 0, HDR);
+		t.q[1].desc[id] = t.q[0].desc[id];
+		t.q[1].desc[id].len = len;
+		t.q[1].desc[id].flags = 0;
+		vt_avail(&t.q[1], (uint16_t)id);
+		moved++;
+	}
+	if (moved)
+		vt_ring(&t, &t.q[1]);
+
+	return moved;
+}
+
+static bool before(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	return now.tv_sec < deadline->tv_sec;
+}
+
+Test(virtio_net_model_data, a_machine_with_a_thread_forwards_and_registers_answer_meanwhile)
+{
+	struct timespec deadline;
+	unsigned int reads = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += 60;
+	vt_open_threaded(&t, "emu:virtio-net,source=5000,len=100");
+	vt_start(&t, F_PLAIN | F_EVENT, 2);
+	vt_rx_buffers(&t, &t.q[0], 16, 256);
+	while (vt_stats(&t).sunk < 5000 && before(&deadline)) {
+		for (unsigned int i = 0; i < 100; i++)
+			if (!forward_some())
+				sched_yield();
+		cr_assert_eq(vt_status(&t), 0xf, "%s", vt_violation(&t, 0));
+		reads++;
+	}
+	cr_expect_gt(reads, 0);
+	cr_expect_eq(vt_stats(&t).verified, 5000);
+	cr_expect_eq(vt_stats(&t).missing, 0);
+	vt_expect_clean(&t);
+	vt_reset(&t);
 	vt_machine_end(&t);
 }

@@ -83,6 +83,7 @@ struct vt {
 /* vt.c */
 void vt_machine(struct vt *t);
 void vt_open(struct vt *t, const char *spec);
+void vt_open_threaded(struct vt *t, const char *spec);
 void vt_open_beside(struct vt *t, const struct vt *other, const char *spec);
 void vt_close(struct vt *t);
 void vt_machine_end(struct vt *t);

@@ -3,9 +3,9 @@
 
 #include "virtio_net_model_testing.h"
 
-void vt_machine(struct vt *t)
+static void make_machine(struct vt *t, bool manual)
 {
-	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true};
+	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = manual};
 	struct uvdk_iommu_opts iommu_opts = {.size = sizeof(iommu_opts)};
 
 	memset(t, 0, sizeof(*t));
@@ -17,6 +17,11 @@ void vt_machine(struct vt *t)
 	cr_assert_neq(t->mem, MAP_FAILED);
 	cr_assert_eq(uvdk_ioas_map(t->ioas, t->mem, VT_MEM, UVDK_MAP_RW, &t->iova), 0, "%s",
 		     uvdk_last_error());
+}
+
+void vt_machine(struct vt *t)
+{
+	make_machine(t, true);
 }
 
 static void find_caps(struct vt *t)
@@ -60,6 +65,13 @@ static void open_port(struct vt *t, const char *spec)
 void vt_open(struct vt *t, const char *spec)
 {
 	vt_machine(t);
+	open_port(t, spec);
+}
+
+/* On a machine with a thread of its own. */
+void vt_open_threaded(struct vt *t, const char *spec)
+{
+	make_machine(t, false);
 	open_port(t, spec);
 }
 
