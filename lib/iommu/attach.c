@@ -59,6 +59,10 @@ int ioas_adopt(struct uvdk_ioas *ioas)
 	if (err)
 		return err;
 	__atomic_store_n(&ioas->granule, granule, __ATOMIC_RELAXED);
+	ioas->plain_len =
+		granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW && !ioas->ops->picks_iova
+			? IOAS_PAGE
+			: 0;
 	ioas->entries_cap = 0;
 
 	return 0;
@@ -89,10 +93,10 @@ static void device_closes(struct uvdk_device *dev, void *arg)
 	struct uvdk_ioas *ioas = arg;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	if (binding && binding->pub.ioas == ioas)
 		leave(ioas, binding);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 }
 
@@ -104,9 +108,9 @@ void ioas_detach_binding(struct ioas_binding *binding)
 		return;
 
 	uvdk_device_cancel_on_close(binding->pub.dev, device_closes, ioas);
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	leave(ioas, binding);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 }
 
 void ioas_detach_all(struct uvdk_ioas *ioas)
@@ -169,11 +173,11 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	int err;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	err = check_attach(ioas, dev, binding);
 	if (!err)
 		err = enter(ioas, binding);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 
 	return err;

@@ -17,20 +17,37 @@ struct ioas_bits {
 	uint64_t low[4096];
 };
 
+/* A word of @low was 0 and is not. */
+static inline void ioas_bits_filled(struct ioas_bits *bits, uint32_t word)
+{
+	bits->mid[word >> 6] |= UINT64_C(1) << (word & 63);
+	bits->top |= UINT64_C(1) << (word >> 6);
+}
+
+/* A word of @low has become 0. */
+static inline void ioas_bits_emptied(struct ioas_bits *bits, uint32_t word)
+{
+	bits->mid[word >> 6] &= ~(UINT64_C(1) << (word & 63));
+	if (!bits->mid[word >> 6])
+		bits->top &= ~(UINT64_C(1) << (word >> 6));
+}
+
 static inline void ioas_bits_set(struct ioas_bits *bits, uint32_t i)
 {
-	bits->low[i >> 6] |= UINT64_C(1) << (i & 63);
-	bits->mid[i >> 12] |= UINT64_C(1) << (i >> 6 & 63);
-	bits->top |= UINT64_C(1) << (i >> 12);
+	uint64_t old = bits->low[i >> 6];
+
+	bits->low[i >> 6] = old | UINT64_C(1) << (i & 63);
+	if (!old)
+		ioas_bits_filled(bits, i >> 6);
 }
 
 static inline void ioas_bits_clear(struct ioas_bits *bits, uint32_t i)
 {
-	if (bits->low[i >> 6] &= ~(UINT64_C(1) << (i & 63)))
-		return;
-	if (bits->mid[i >> 12] &= ~(UINT64_C(1) << (i >> 6 & 63)))
-		return;
-	bits->top &= ~(UINT64_C(1) << (i >> 12));
+	uint64_t left = bits->low[i >> 6] & ~(UINT64_C(1) << (i & 63));
+
+	bits->low[i >> 6] = left;
+	if (!left)
+		ioas_bits_emptied(bits, i >> 6);
 }
 
 /* Bits of a word at or above position i; 64 is past its end. */
@@ -99,6 +116,17 @@ static inline uint32_t ioas_bits_prev(const struct ioas_bits *bits, uint32_t i)
 	word = group << 6 | ioas_bits_high(hit);
 
 	return word << 6 | ioas_bits_high(bits->low[word]);
+}
+
+/* Empty the set, touching only what was set. */
+static inline void ioas_bits_reset(struct ioas_bits *bits)
+{
+	for (; bits->top; bits->top &= bits->top - 1) {
+		uint32_t group = ioas_bits_low(bits->top);
+
+		for (; bits->mid[group]; bits->mid[group] &= bits->mid[group] - 1)
+			bits->low[group << 6 | ioas_bits_low(bits->mid[group])] = 0;
+	}
 }
 
 #endif /* UVDK_IOMMU_BITS_H */

@@ -1,252 +1,320 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "space.h"
+#include "level.h"
 
-/*
- * The head of a free block: bit 0 set (record pointers are even), order in
- * bits 1-5, index + 1 of the next head in bits 8-26, of the previous one in
- * bits 32-50.
- */
-#define HEAD_NEXT_SHIFT 8
-#define HEAD_NEXT_MASK	(UINT64_C(0x7ffff) << HEAD_NEXT_SHIFT)
-#define HEAD_PREV_SHIFT 32
+#define GROUP_SIZE  SPACE_GROUP_PAGES
+#define LOOSE_TRIES 16 /* groups looked at for a small run before a block is broken */
 
-static inline uint64_t head_mark(unsigned int order)
+/* ---- ranks of leaves ---- */
+
+static void rerank(struct ioas_space *space, struct space_leaf *leaf, uint32_t rank)
 {
-	return 1 | order << 1;
-}
-
-static inline bool head_is(uint64_t slot, unsigned int order)
-{
-	return (slot & 0x3f) == head_mark(order);
-}
-
-static inline uint32_t head_next(uint64_t slot)
-{
-	return (uint32_t)((slot & HEAD_NEXT_MASK) >> HEAD_NEXT_SHIFT);
-}
-
-static inline uint64_t head_set_prev(uint64_t slot, uint64_t prev)
-{
-	return (uint32_t)slot | prev << HEAD_PREV_SHIFT;
-}
-
-static inline void level_push(struct space_level *level, uint64_t *slot, uint32_t i,
-			      unsigned int order)
-{
-	uint32_t next = level->head[order];
-
-	slot[i] = head_mark(order) | (uint64_t)next << HEAD_NEXT_SHIFT;
-	if (next)
-		slot[next - 1] = head_set_prev(slot[next - 1], i + 1);
-	level->orders |= 1u << order;
-	level->head[order] = i + 1;
-}
-
-static inline void level_remove(struct space_level *level, uint64_t *slot, uint32_t i,
-				unsigned int order)
-{
-	uint32_t next = head_next(slot[i]);
-	uint32_t prev = (uint32_t)(slot[i] >> HEAD_PREV_SHIFT);
-
-	slot[i] = 0;
-	if (next)
-		slot[next - 1] = head_set_prev(slot[next - 1], prev);
-	if (prev) {
-		slot[prev - 1] &= ~HEAD_NEXT_MASK;
-		slot[prev - 1] |= (uint64_t)next << HEAD_NEXT_SHIFT;
-		return;
+	if (leaf->rank) {
+		if (leaf->next)
+			leaf->next->prev = leaf->prev;
+		if (leaf->prev)
+			leaf->prev->next = leaf->next;
+		else
+			space->ranked[leaf->rank] = leaf->next;
+		if (!space->ranked[leaf->rank])
+			space->ranks &= ~(1u << leaf->rank);
 	}
-	level->head[order] = next;
-	if (!next)
-		level->orders &= ~(1u << order);
-}
-
-/* Keeps space->avail: the leaves that have a free block of an order. */
-static inline void leaf_push(struct ioas_space *space, struct space_leaf *leaf, uint32_t i,
-			     unsigned int order)
-{
-	if (!leaf->free.head[order]) {
-		leaf->prev[order] = NULL;
-		leaf->next[order] = space->avail[order];
-		if (leaf->next[order])
-			leaf->next[order]->prev[order] = leaf;
-		space->avail[order] = leaf;
-		space->orders |= 1u << order;
+	leaf->rank = rank;
+	if (rank) {
+		leaf->prev = NULL;
+		leaf->next = space->ranked[rank];
+		if (leaf->next)
+			leaf->next->prev = leaf;
+		space->ranked[rank] = leaf;
+		space->ranks |= 1u << rank;
 	}
-	level_push(&leaf->free, leaf->slot, i, order);
 }
 
-static inline void leaf_remove(struct ioas_space *space, struct space_leaf *leaf, uint32_t i,
-			       unsigned int order)
+/* After a change of what is free in a leaf. */
+static void leaf_changed(struct ioas_space *space, struct space_leaf *leaf)
 {
-	level_remove(&leaf->free, leaf->slot, i, order);
-	if (leaf->free.head[order])
-		return;
+	uint32_t rank = leaf->loose.top != 0;
 
-	if (leaf->next[order])
-		leaf->next[order]->prev[order] = leaf->prev[order];
-	if (leaf->prev[order]) {
-		leaf->prev[order]->next[order] = leaf->next[order];
-		return;
-	}
-	space->avail[order] = leaf->next[order];
-	if (!leaf->next[order])
-		space->orders &= ~(1u << order);
+	if (leaf->free.orders)
+		rank = 32 - (uint32_t)__builtin_clz(leaf->free.orders);
+	if (rank != leaf->rank)
+		rerank(space, leaf, rank);
 }
 
-/* Free a block of the top, joining it with its free buddies. */
+/* ---- blocks ---- */
+
+/* To the top; the largest block it can hold has no buddy to join. */
 static void top_give(struct space_top *top, uint32_t i, unsigned int order)
 {
-	for (; order < SPACE_ORDERS - 1; order++) {
-		uint32_t buddy = i ^ 1u << order;
-
-		if (!head_is(top->slot[buddy], order))
-			break;
-		level_remove(&top->free, top->slot, buddy, order);
-		i &= ~(1u << order);
-	}
-	level_push(&top->free, top->slot, i, order);
+	if (!level_give(&top->free, top->slot, i, order, SPACE_ORDERS - 1))
+		level_push(&top->free, top->slot, 0, SPACE_ORDERS - 1);
 }
 
-/* Free a block of a leaf; a leaf that is free as a whole goes to the top. */
-static void leaf_give(struct ioas_space *space, struct space_leaf *leaf, uint32_t i,
-		      unsigned int order)
+static int top_take(struct space_top *top, unsigned int order, uint32_t *i)
 {
-	for (; order < SPACE_LEAF_SHIFT; order++) {
-		uint32_t buddy = i ^ 1u << order;
-
-		if (!head_is(leaf->slot[buddy], order)) {
-			leaf_push(space, leaf, i, order);
-			return;
-		}
-		leaf_remove(space, leaf, buddy, order);
-		i &= ~(1u << order);
-	}
-	top_give(space->top, leaf->index, 0);
-}
-
-/* Keep the low block of 2^order out of a free one of 2^from that was removed. */
-static void leaf_split(struct ioas_space *space, struct space_leaf *leaf, uint32_t i,
-		       unsigned int from, unsigned int order)
-{
-	while (from > order) {
-		from--;
-		leaf_push(space, leaf, i + (1u << from), from);
-	}
-}
-
-static int top_take(struct ioas_space *space, unsigned int order, uint32_t *out)
-{
-	struct space_level *free = &space->top->free;
-	uint32_t fit = free->orders >> order;
-	unsigned int from;
-	uint32_t i;
-
-	if (!fit)
+	if (order >= SPACE_ORDERS || !(top->free.orders >> order))
 		return -ENOSPC;
-
-	from = order + (unsigned int)__builtin_ctz(fit);
-	i = free->head[from] - 1;
-	/* A single GiB is going to be cut up, and for that needs its leaf. */
-	if (order == 0 && space_leaf_make(space, (uint64_t)i << SPACE_LEAF_SHIFT))
-		return -ENOMEM;
-
-	level_remove(free, space->top->slot, i, from);
-	while (from > order) {
-		from--;
-		level_push(free, space->top->slot, i + (1u << from), from);
-	}
-	*out = i;
+	*i = level_take(&top->free, top->slot, order);
 
 	return 0;
 }
 
-static int take_from_top(struct ioas_space *space, unsigned int order, uint64_t *page)
+/* To a leaf; one that is free as a whole goes to the top. */
+static void leaf_give(struct ioas_space *space, struct space_leaf *leaf, uint32_t i,
+		      unsigned int order)
 {
-	unsigned int top_order = order > SPACE_LEAF_SHIFT ? order - SPACE_LEAF_SHIFT : 0;
+	if (!level_give(&leaf->free, leaf->slot, i, order, SPACE_LEAF_SHIFT))
+		top_give(space->top, (uint32_t)(leaf->base >> SPACE_LEAF_SHIFT), 0);
+	leaf_changed(space, leaf);
+}
+
+/* Cut up a GiB that is free as a whole: the leaf then has blocks of 512 MiB. */
+static int leaf_from_top(struct ioas_space *space)
+{
+	struct space_leaf *leaf;
 	uint32_t i;
-	int err = top_order < SPACE_ORDERS ? top_take(space, top_order, &i) : -ENOSPC;
+	int err = top_take(space->top, 0, &i);
+
+	if (err)
+		return err;
+	if (space_leaf_make(space, (uint64_t)i << SPACE_LEAF_SHIFT)) {
+		top_give(space->top, i, 0);
+		return -ENOMEM;
+	}
+
+	leaf = space->top->leaf[i];
+	level_push(&leaf->free, leaf->slot, SPACE_LEAF_PAGES / 2, SPACE_LEAF_SHIFT - 1);
+	level_push(&leaf->free, leaf->slot, 0, SPACE_LEAF_SHIFT - 1);
+	leaf_changed(space, leaf);
+
+	return 0;
+}
+
+/* Make a leaf current that has a rank at least; rank 1 is any free page. */
+static int find_leaf(struct ioas_space *space, unsigned int rank)
+{
+	uint32_t fit = space->ranks & UINT32_MAX << rank;
+
+	if (!fit) {
+		int err = leaf_from_top(space);
+
+		if (err)
+			return err;
+		fit = space->ranks & UINT32_MAX << rank;
+	}
+	space->current = space->ranked[__builtin_ctz(fit)];
+
+	return 0;
+}
+
+/* A block of 2^order pages, of a group at least and less than a GiB. */
+static int leaf_take(struct ioas_space *space, unsigned int order, uint64_t *page)
+{
+	struct space_leaf *leaf = space->current;
+
+	if (!leaf || !(leaf->free.orders >> order)) {
+		int err = find_leaf(space, order + 1);
+
+		if (err)
+			return err;
+		leaf = space->current;
+	}
+	*page = leaf->base + level_take(&leaf->free, leaf->slot, order);
+	leaf_changed(space, leaf);
+
+	return 0;
+}
+
+/* ---- loose pages ---- */
+
+void space_group_drained(struct ioas_space *space, struct space_leaf *leaf, uint32_t group)
+{
+	ioas_bits_emptied(&leaf->loose, group);
+	leaf_changed(space, leaf);
+}
+
+/* Give pages of one group, a bit each; a group that is whole becomes a block. */
+void space_group_give(struct ioas_space *space, struct space_leaf *leaf, uint32_t group,
+		      uint64_t pages)
+{
+	uint64_t was = leaf->loose.low[group];
+
+	space->free_pages += (uint64_t)__builtin_popcountll(pages);
+	if ((was | pages) == UINT64_MAX) {
+		leaf->loose.low[group] = 0;
+		if (was)
+			ioas_bits_emptied(&leaf->loose, group);
+		leaf_give(space, leaf, group << SPACE_GROUP_SHIFT, SPACE_GROUP_SHIFT);
+		return;
+	}
+	leaf->loose.low[group] = was | pages;
+	if (was)
+		return;
+	ioas_bits_filled(&leaf->loose, group);
+	leaf_changed(space, leaf);
+}
+
+static void group_take(struct ioas_space *space, struct space_leaf *leaf, uint32_t group,
+		       uint64_t pages)
+{
+	space->free_pages -= (uint64_t)__builtin_popcountll(pages);
+	leaf->loose.low[group] &= ~pages;
+	if (!leaf->loose.low[group])
+		space_group_drained(space, leaf, group);
+}
+
+/* @count bits from bit @first on */
+static uint64_t group_mask(uint64_t first, uint64_t count)
+{
+	return (UINT64_MAX >> (GROUP_SIZE - count)) << first;
+}
+
+/* Bit of the first run of @count in a word at a multiple of @align, or 64. */
+static uint64_t word_find(uint64_t word, uint64_t count, uint64_t align)
+{
+	uint64_t bit = 0;
+
+	while (bit < GROUP_SIZE && (~word & group_mask(bit, count)))
+		bit += align;
+
+	return bit;
+}
+
+/* A few pages out of the loose ones of the current leaf. */
+static bool loose_take(struct ioas_space *space, unsigned int order, uint64_t pages, uint64_t *page)
+{
+	struct space_leaf *leaf = space->current;
+	uint32_t i = leaf ? ioas_bits_next(&leaf->loose, 0) : IOAS_BITS_NONE;
+
+	for (int tries = 0; i != IOAS_BITS_NONE && tries < LOOSE_TRIES; tries++) {
+		uint32_t group = i >> SPACE_GROUP_SHIFT;
+		uint64_t bit = word_find(leaf->loose.low[group], pages, UINT64_C(1) << order);
+
+		if (bit < GROUP_SIZE) {
+			group_take(space, leaf, group, group_mask(bit, pages));
+			*page = leaf->base + (group << SPACE_GROUP_SHIFT) + bit;
+			return true;
+		}
+		i = (group + 1) << SPACE_GROUP_SHIFT;
+		i = i < SPACE_LEAF_PAGES ? ioas_bits_next(&leaf->loose, i) : IOAS_BITS_NONE;
+	}
+
+	return false;
+}
+
+/* ---- taking ---- */
+
+static int take_large(struct ioas_space *space, unsigned int order, uint64_t pages, uint64_t *page)
+{
+	uint32_t i;
+	int err = top_take(space->top, order - SPACE_LEAF_SHIFT, &i);
 
 	if (err)
 		return err;
 
-	if (order < SPACE_LEAF_SHIFT)
-		leaf_split(space, space->top->leaf[i], 0, SPACE_LEAF_SHIFT, order);
 	*page = (uint64_t)i << SPACE_LEAF_SHIFT;
-	space->free_pages -= UINT64_C(1) << order;
+	if (space_leaf_make(space, *page) || space_leaf_make(space, *page + pages - 1)) {
+		top_give(space->top, i, order - SPACE_LEAF_SHIFT);
+		return -ENOMEM;
+	}
 
 	return 0;
 }
 
-int space_take(struct ioas_space *space, unsigned int order, uint64_t *page)
+int space_take(struct ioas_space *space, unsigned int order, uint64_t pages, uint64_t *page)
 {
-	uint32_t fit = order < SPACE_LEAF_SHIFT ? space->orders >> order : 0;
-	struct space_leaf *leaf;
-	unsigned int from;
-	uint32_t i;
+	int err;
 
-	if (!fit)
-		return take_from_top(space, order, page);
+	if (order < SPACE_GROUP_SHIFT) {
+		/* A leaf that has loose pages only is good for nothing larger. */
+		if (!space_has_page(space) && space->ranked[1])
+			space->current = space->ranked[1];
+		if (loose_take(space, order, pages, page))
+			return 0;
+		order = SPACE_GROUP_SHIFT;
+	}
+	if (order < SPACE_LEAF_SHIFT)
+		err = leaf_take(space, order, page);
+	else
+		err = take_large(space, order, pages, page);
+	if (err)
+		return err;
 
-	from = order + (unsigned int)__builtin_ctz(fit);
-	leaf = space->avail[from];
-	i = leaf->free.head[from] - 1;
-	leaf_remove(space, leaf, i, from);
-	leaf_split(space, leaf, i, from, order);
-	*page = (uint64_t)leaf->index << SPACE_LEAF_SHIFT | i;
 	space->free_pages -= UINT64_C(1) << order;
+	space_give(space, *page + pages, *page + (UINT64_C(1) << order));
 
 	return 0;
 }
+
+/* ---- giving ---- */
 
 static void give_block(struct ioas_space *space, uint64_t page, unsigned int order)
 {
-	uint32_t leaf = (uint32_t)(page >> SPACE_LEAF_SHIFT);
-
 	space->free_pages += UINT64_C(1) << order;
-	if (order >= SPACE_LEAF_SHIFT)
-		top_give(space->top, leaf, order - SPACE_LEAF_SHIFT);
+	if (order < SPACE_LEAF_SHIFT)
+		leaf_give(space, space_leaf_of(space, page), space_index(page), order);
 	else
-		leaf_give(space, space->top->leaf[leaf], page & (SPACE_LEAF_PAGES - 1), order);
+		top_give(space->top, (uint32_t)(page >> SPACE_LEAF_SHIFT),
+			 order - SPACE_LEAF_SHIFT);
+}
+
+/* Part of a group. */
+static void give_loose(struct ioas_space *space, uint64_t page, uint64_t end)
+{
+	if (page < end)
+		space_group_give(space, space_leaf_of(space, page),
+				 space_index(page) >> SPACE_GROUP_SHIFT,
+				 group_mask(page % GROUP_SIZE, end - page));
 }
 
 /* From the end down, so that low blocks come first in their lists and go first. */
 void space_give(struct ioas_space *space, uint64_t page, uint64_t end)
 {
-	while (end > page) {
-		unsigned int order = 63 - (unsigned int)__builtin_clzll(end - page);
-		unsigned int align = (unsigned int)__builtin_ctzll(end);
+	uint64_t low = (page + GROUP_SIZE - 1) & ~(GROUP_SIZE - 1);
+	uint64_t high = end & ~(GROUP_SIZE - 1);
 
-		if (order > align)
-			order = align;
-		end -= UINT64_C(1) << order;
-		give_block(space, end, order);
+	if (low > high) {
+		give_loose(space, page, end);
+		return;
 	}
+
+	give_loose(space, high, end);
+	while (high > low) {
+		unsigned int order = 63 - (unsigned int)__builtin_clzll(high - low);
+		unsigned int align = (unsigned int)__builtin_ctzll(high);
+
+		order = order < align ? order : align;
+		high -= UINT64_C(1) << order;
+		give_block(space, high, order);
+	}
+	give_loose(space, page, low);
 }
+
+/* ---- taking what was chosen ---- */
 
 /* Remove the free block that holds a page; returns where it starts, and its order. */
 static uint64_t remove_block(struct ioas_space *space, uint64_t page, unsigned int *order)
 {
+	struct space_top *top = space->top;
 	struct space_leaf *leaf = space_leaf_of(space, page);
-	uint32_t i = page & (SPACE_LEAF_PAGES - 1);
 	uint32_t gib = (uint32_t)(page >> SPACE_LEAF_SHIFT);
 
-	for (unsigned int o = 0; leaf && o < SPACE_LEAF_SHIFT; o++) {
-		uint32_t head = i & UINT32_MAX << o;
+	for (unsigned int o = SPACE_GROUP_SHIFT; leaf && o < SPACE_LEAF_SHIFT; o++) {
+		uint32_t head = space_index(page) & UINT32_MAX << o;
 
 		if (head_is(leaf->slot[head], o)) {
-			leaf_remove(space, leaf, head, o);
+			level_remove(&leaf->free, leaf->slot, head, o);
+			leaf_changed(space, leaf);
 			*order = o;
-			return page - (i - head);
+			return leaf->base + head;
 		}
 	}
 	for (unsigned int o = 0; o < SPACE_ORDERS; o++) {
 		uint32_t head = gib & UINT32_MAX << o;
 
-		if (head_is(space->top->slot[head], o)) {
-			level_remove(&space->top->free, space->top->slot, head, o);
+		if (head_is(top->slot[head], o)) {
+			level_remove(&top->free, top->slot, head, o);
 			*order = o + SPACE_LEAF_SHIFT;
 			return (uint64_t)head << SPACE_LEAF_SHIFT;
 		}
@@ -255,102 +323,39 @@ static uint64_t remove_block(struct ioas_space *space, uint64_t page, unsigned i
 	return SPACE_PAGES; /* not free: the caller broke the contract */
 }
 
+/* Take the part of [page, end) that is in the block of @at; returns the block's end. */
+static uint64_t carve_block(struct ioas_space *space, uint64_t at, uint64_t page, uint64_t end)
+{
+	unsigned int order = 0;
+	uint64_t first = remove_block(space, at, &order);
+	uint64_t last = first + (UINT64_C(1) << order);
+
+	if (first == SPACE_PAGES)
+		return end;
+	space->free_pages -= UINT64_C(1) << order;
+	if (first < page)
+		space_give(space, first, page);
+	if (last > end)
+		space_give(space, end, last);
+
+	return last;
+}
+
 void space_carve(struct ioas_space *space, uint64_t page, uint64_t end)
 {
 	for (uint64_t at = page; at < end;) {
-		unsigned int order = 0;
-		uint64_t first = remove_block(space, at, &order);
-		uint64_t last = first + (UINT64_C(1) << order);
+		struct space_leaf *leaf = space_leaf_of(space, at);
+		uint32_t group = space_index(at) >> SPACE_GROUP_SHIFT;
+		uint64_t stop = (at | (GROUP_SIZE - 1)) + 1;
 
-		if (first == SPACE_PAGES)
-			return;
-		space->free_pages -= UINT64_C(1) << order;
-		if (first < page)
-			space_give(space, first, page);
-		if (last > end)
-			space_give(space, end, last);
-		at = last;
-	}
-}
-
-/* Pages that are free from a block head on, counted up to @want. */
-static uint64_t run_length(const struct ioas_space *space, uint64_t page, uint64_t want)
-{
-	uint64_t end = page;
-
-	while (end - page < want && end < SPACE_PAGES) {
-		uint64_t slot = space->top->slot[end >> SPACE_LEAF_SHIFT];
-		unsigned int shift = SPACE_LEAF_SHIFT;
-
-		if ((end & (SPACE_LEAF_PAGES - 1)) || !slot_is_free(slot)) {
-			slot = space_slot(space, end);
-			shift = 0;
+		if (!leaf || !leaf->loose.low[group]) {
+			at = carve_block(space, at, page, end);
+			continue;
 		}
-		if (!slot_is_free(slot))
-			break;
-		end += UINT64_C(1) << ((slot >> 1 & 31) + shift);
+		stop = stop < end ? stop : end;
+		group_take(space, leaf, group, group_mask(at % GROUP_SIZE, stop - at));
+		at = stop;
 	}
-
-	return end - page;
-}
-
-struct run {
-	uint64_t pages;
-	uint64_t align;
-	uint64_t best; /* lowest start so far, SPACE_PAGES: none */
-};
-
-/* Look at every free block of a level as the start of a run. */
-static void run_scan(const struct ioas_space *space, const struct space_level *level,
-		     const uint64_t *slot, uint64_t base, unsigned int shift, struct run *run)
-{
-	for (unsigned int o = 0; o < SPACE_ORDERS; o++) {
-		for (uint32_t i = level->head[o]; i; i = head_next(slot[i - 1])) {
-			uint64_t page = base + ((uint64_t)(i - 1) << shift);
-
-			if (page < run->best && !(page & (run->align - 1)) &&
-			    run_length(space, page, run->pages) >= run->pages)
-				run->best = page;
-		}
-	}
-}
-
-int space_take_run(struct ioas_space *space, uint64_t pages, uint64_t align, uint64_t *page)
-{
-	const struct space_top *top = space->top;
-	struct run run = {.pages = pages, .align = align, .best = SPACE_PAGES};
-
-	if (space->free_pages < pages)
-		return -ENOSPC;
-
-	run_scan(space, &top->free, top->slot, 0, SPACE_LEAF_SHIFT, &run);
-	for (uint32_t i = ioas_bits_next(&top->leaves, 0); i != IOAS_BITS_NONE;
-	     i = i + 1 < SPACE_LEAVES ? ioas_bits_next(&top->leaves, i + 1) : IOAS_BITS_NONE)
-		run_scan(space, &top->leaf[i]->free, top->leaf[i]->slot,
-			 (uint64_t)i << SPACE_LEAF_SHIFT, 0, &run);
-	if (run.best == SPACE_PAGES)
-		return -ENOSPC;
-
-	if (space_leaf_make(space, run.best) || space_leaf_make(space, run.best + pages - 1))
-		return -ENOMEM;
-	space_carve(space, run.best, run.best + pages);
-	*page = run.best;
-
-	return 0;
-}
-
-static void level_clear(struct space_level *level, uint64_t *slot)
-{
-	for (unsigned int o = 0; o < SPACE_ORDERS; o++) {
-		for (uint32_t i = level->head[o]; i;) {
-			uint32_t next = head_next(slot[i - 1]);
-
-			slot[i - 1] = 0;
-			i = next;
-		}
-		level->head[o] = 0;
-	}
-	level->orders = 0;
 }
 
 void space_clear(struct ioas_space *space)
@@ -358,11 +363,13 @@ void space_clear(struct ioas_space *space)
 	struct space_top *top = space->top;
 
 	level_clear(&top->free, top->slot);
-	for (unsigned int o = 0; o < SPACE_LEAF_SHIFT; o++) {
-		for (struct space_leaf *leaf = space->avail[o]; leaf; leaf = leaf->next[o])
-			level_clear(&leaf->free, leaf->slot);
-		space->avail[o] = NULL;
+	while (space->ranks) {
+		struct space_leaf *leaf = space->ranked[__builtin_ctz(space->ranks)];
+
+		level_clear(&leaf->free, leaf->slot);
+		ioas_bits_reset(&leaf->loose);
+		leaf_changed(space, leaf);
 	}
-	space->orders = 0;
+	space->current = NULL;
 	space->free_pages = 0;
 }

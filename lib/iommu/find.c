@@ -8,11 +8,11 @@ UVDK_EXPORT int uvdk_ioas_find(struct uvdk_ioas *ioas, uvdk_iova_t iova, struct 
 {
 	struct ioas_map *map;
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	map = ioas_map_at(ioas, ioas_page(iova));
 	if (map)
 		ioas_map_info(map, out);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 
 	return map ? 0 : -ENOENT;
 }
@@ -25,11 +25,11 @@ UVDK_EXPORT int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct 
 	if (page >= SPACE_PAGES)
 		return -ENOENT;
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	map = ioas_map_next(ioas, page);
 	if (map)
 		ioas_map_info(map, out);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 
 	return map ? 0 : -ENOENT;
 }
@@ -70,7 +70,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 	if (ioas->ops->pins)
 		getrlimit(RLIMIT_MEMLOCK, &memlock);
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	ioas->ops->limits(ioas->priv, &limits);
 	*out = (struct uvdk_ioas_stats){
 		.maps = ioas->maps,
@@ -79,7 +79,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 		.entries_max = limits.entries_max,
 		.memlock_max = memlock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : memlock.rlim_cur,
 	};
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 }
 
 UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *out,
@@ -87,11 +87,11 @@ UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_io
 {
 	unsigned int count;
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	count = ioas->apertures.count;
 	for (unsigned int i = 0; out && i < count && i < max; i++)
 		out[i] = ioas->apertures.at[i];
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 
 	return count;
 }

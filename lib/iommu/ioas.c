@@ -65,7 +65,6 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	if (!ioas)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an I/O address space");
 
-	pthread_mutex_init(&ioas->lock, NULL);
 	ioas->iommu = iommu;
 	ioas->ops = iommu->ops;
 	ioas->policy = o.policy;
@@ -82,7 +81,6 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	return 0;
 free:
 	free_tables(ioas);
-	pthread_mutex_destroy(&ioas->lock);
 	free(ioas);
 	return err;
 }
@@ -97,13 +95,12 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 	ioas->ops->ioas_destroy(ioas->priv);
 	count_user(ioas->iommu, -1);
 	free_tables(ioas);
-	pthread_mutex_destroy(&ioas->lock);
 	free(ioas);
 }
 
 UVDK_EXPORT size_t uvdk_ioas_page_size(const struct uvdk_ioas *ioas)
 {
-	return __atomic_load_n(&ioas->granule, __ATOMIC_RELAXED);
+	return ioas_granule(ioas);
 }
 
 UVDK_EXPORT const struct uvdk_xlate *uvdk_ioas_xlate(const struct uvdk_ioas *ioas)

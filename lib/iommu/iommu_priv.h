@@ -7,6 +7,7 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_iommu_driver.h>
 
+#include "lock.h"
 #include "space.h"
 
 /*
@@ -48,13 +49,13 @@ struct ioas_reservation {
 /* One map. From a slab; found by the slot of any of its IOVA pages. */
 struct ioas_map {
 	uint64_t page;
-	uint64_t pages;
-	union {
-		uint64_t va;
-		struct ioas_map *next_free;
-	};
+	uint64_t va;
 	uint32_t flags;
 	uint32_t epoch; /* of the window that its IOVAs came from; 0: none */
+	union {
+		uint64_t pages;
+		struct ioas_map *next_free;
+	};
 };
 
 struct ioas_slab {
@@ -65,7 +66,7 @@ struct ioas_slab {
 struct uvdk_ioas {
 	struct uvdk_xlate xlate; /* root is written under the lock, read without */
 
-	pthread_mutex_t lock; /* guards everything below */
+	struct ioas_lock lock; /* guards everything below */
 	struct uvdk_iommu *iommu;
 	const struct uvdk_iommu_ops *ops;
 	void *priv;
@@ -73,8 +74,10 @@ struct uvdk_ioas {
 	enum uvdk_iova_policy policy;
 	uvdk_iova_t iova_last;
 
-	uint64_t **va_root;
+	uint64_t *va_root;
+	struct ioas_bits va_leaves; /* GiB that have a leaf */
 	struct ioas_space space;
+	size_t plain_len; /* bytes of a map that may take the short way, 0: none may */
 	struct ioas_map *free_records;
 	struct ioas_slab *slabs;
 
@@ -102,6 +105,11 @@ static inline uint64_t ioas_page(uvdk_iova_t iova)
 	return iova >> IOAS_PAGE_SHIFT;
 }
 
+static inline size_t ioas_granule(const struct uvdk_ioas *ioas)
+{
+	return __atomic_load_n(&ioas->granule, __ATOMIC_RELAXED);
+}
+
 static inline void ioas_map_info(const struct ioas_map *map, struct uvdk_map_info *out)
 {
 	out->iova = ioas_iova(map->page);
@@ -113,7 +121,7 @@ static inline void ioas_map_info(const struct ioas_map *map, struct uvdk_map_inf
 /* The map that holds a page, or NULL. */
 static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_t page)
 {
-	uint64_t slot = space_slot(&ioas->space, page);
+	uint64_t slot = page < SPACE_PAGES ? space_slot(&ioas->space, page) : 0;
 
 	return slot_is_map(slot) ? (struct ioas_map *)(uintptr_t)slot : NULL;
 }
@@ -122,17 +130,56 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
 int ioas_copy_opts(void *to, size_t size, const void *from, const char *what);
 int ioas_iommu_opts(struct uvdk_iommu_opts *to, const struct uvdk_iommu_opts *from);
 
-/* record.c */
-struct ioas_map *ioas_record_get(struct uvdk_ioas *ioas);
-void ioas_record_put(struct uvdk_ioas *ioas, struct ioas_map *map);
+/* record.c: grow() fills the free list, or says that there is no memory */
+int ioas_record_grow(struct uvdk_ioas *ioas);
 void ioas_record_free_all(struct uvdk_ioas *ioas);
+void ioas_map_insert(struct uvdk_ioas *ioas, struct ioas_map *map);
+void ioas_map_remove(struct uvdk_ioas *ioas, struct ioas_map *map);
 
-/* xlate.c: ready() makes room and refuses memory that is mapped already */
+static inline struct ioas_map *ioas_record_get(struct uvdk_ioas *ioas)
+{
+	struct ioas_map *map;
+
+	if (__builtin_expect(!ioas->free_records, 0) && ioas_record_grow(ioas))
+		return NULL;
+	map = ioas->free_records;
+	ioas->free_records = map->next_free;
+
+	return map;
+}
+
+static inline void ioas_record_put(struct uvdk_ioas *ioas, struct ioas_map *map)
+{
+	map->next_free = ioas->free_records;
+	ioas->free_records = map;
+}
+
+/* xlate.c: ready() makes room for entries, and refuses memory that is mapped already */
 int ioas_xlate_create(struct uvdk_ioas *ioas);
 void ioas_xlate_destroy(struct uvdk_ioas *ioas);
 int ioas_xlate_ready(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages);
 void ioas_xlate_set(struct uvdk_ioas *ioas, const struct ioas_map *map);
 void ioas_xlate_clear(struct uvdk_ioas *ioas, const struct ioas_map *map);
+
+/* The leaf of an address, to be indexed by page number; or NULL. */
+static inline uint64_t *ioas_xlate_leaf(const struct uvdk_ioas *ioas, uint64_t va)
+{
+	return (uint64_t *)(uintptr_t)ioas->va_root[va >> UVDK_XLATE_ROOT_SHIFT];
+}
+
+/* The entry of a page whose leaf is there. */
+static inline uint64_t *ioas_xlate_entry(const struct uvdk_ioas *ioas, uint64_t page)
+{
+	uint64_t leaf = ioas->va_root[page / UVDK_XLATE_LEAF_COUNT];
+
+	return (uint64_t *)(uintptr_t)(leaf + page * sizeof(uint64_t));
+}
+
+/* Readers take no lock. */
+static inline void ioas_xlate_put(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
 
 /* window.c */
 int ioas_window_read(struct uvdk_ioas *ioas, struct ioas_ranges *apertures);
@@ -153,10 +200,12 @@ int ioas_map_exists(const struct ioas_map *map, const char *what, uint64_t first
 /* reserve.c: the reservation that holds or first follows a page, or NULL */
 struct ioas_reservation *ioas_reservation_from(struct uvdk_ioas *ioas, uint64_t page);
 
-/* map.c, unmap.c */
-int ioas_limits_refresh(struct uvdk_ioas *ioas);
-void ioas_map_insert(struct uvdk_ioas *ioas, struct ioas_map *map);
-void ioas_map_remove(struct uvdk_ioas *ioas, struct ioas_map *map);
+/* place.c */
+int ioas_leaves_make(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);
+int ioas_place(struct uvdk_ioas *ioas, struct ioas_map *map);
+void ioas_unplace(struct uvdk_ioas *ioas, const struct ioas_map *map);
+
+/* unmap.c */
 void ioas_unmap_all(struct uvdk_ioas *ioas);
 
 /* registry.c */

@@ -9,28 +9,6 @@ static unsigned int order_of(uint64_t pages)
 	return pages > 1 ? 64 - (unsigned int)__builtin_clzll(pages - 1) : 0;
 }
 
-/* Take a whole block and give back what of it is not needed. */
-static int take_block(struct ioas_space *space, unsigned int order, uint64_t pages, uint64_t *page)
-{
-	uint64_t size = UINT64_C(1) << order;
-	uint64_t first;
-	int err = space_take(space, order, &first);
-
-	if (err)
-		return err;
-
-	if (pages < size) {
-		if (order >= SPACE_LEAF_SHIFT && space_leaf_make(space, first + pages - 1)) {
-			space_give(space, first, first + size);
-			return -ENOMEM;
-		}
-		space_give(space, first + pages, first + size);
-	}
-	*page = first;
-
-	return 0;
-}
-
 static int no_room(struct uvdk_ioas *ioas, int err, uint64_t pages, uint64_t align)
 {
 	char text[512];
@@ -72,7 +50,7 @@ int ioas_iova_alloc(struct uvdk_ioas *ioas, uint64_t pages, uint64_t align, uint
 
 	/* A block beyond 1 GiB is aligned more than it has to be. */
 	if (order <= SPACE_LEAF_SHIFT || pages <= align)
-		err = take_block(&ioas->space, order, pages, page);
+		err = space_take(&ioas->space, order, pages, page);
 	if (__builtin_expect(!err, 1))
 		return 0;
 	if (err != -ENOSPC)

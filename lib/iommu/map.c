@@ -8,10 +8,10 @@
 
 #define MAP_FLAGS (UVDK_MAP_RW | UVDK_MAP_FIXED | UVDK_MAP_ALIAS)
 
-static int bad_arguments(const struct uvdk_ioas *ioas, uint64_t va, size_t len, unsigned int flags,
-			 const uvdk_iova_t *iova)
+static int check_arguments(const struct uvdk_ioas *ioas, uint64_t va, size_t len,
+			   unsigned int flags, const uvdk_iova_t *iova)
 {
-	size_t granule = uvdk_ioas_page_size(ioas);
+	size_t granule = ioas_granule(ioas);
 
 	if (!len)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "map of VA 0x%" PRIx64 " has length 0",
@@ -38,29 +38,17 @@ static int bad_arguments(const struct uvdk_ioas *ioas, uint64_t va, size_t len, 
 				 "IOVA 0x%" PRIx64 " is not a multiple of the page size %zu", *iova,
 				 granule);
 
-	return uvdk_fail(-EINVAL, IOAS_COMPONENT,
-			 "VA 0x%" PRIx64 "+0x%zx runs past the end of the address space", va, len);
-}
-
-/* One test for all that is usual; what exactly is wrong is found afterwards. */
-static inline int check_arguments(const struct uvdk_ioas *ioas, uint64_t va, size_t len,
-				  unsigned int flags, const uvdk_iova_t *iova)
-{
-	uint64_t low = va | len;
-
-	if (iova && flags & UVDK_MAP_FIXED)
-		low |= *iova;
-	if (__builtin_expect(!len || flags & ~MAP_FLAGS || !(flags & UVDK_MAP_RW) || !iova ||
-				     low & (uvdk_ioas_page_size(ioas) - 1) || va + (len - 1) < va,
-			     0))
-		return bad_arguments(ioas, va, len, flags, iova);
+	if (len - 1 > UINT64_MAX - va)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
+				 "VA 0x%" PRIx64 "+0x%zx runs past the end of the address space",
+				 va, len);
 
 	return 0;
 }
 
 /* ---- limits ---- */
 
-int ioas_limits_refresh(struct uvdk_ioas *ioas)
+static int refresh_limits(struct uvdk_ioas *ioas)
 {
 	struct uvdk_iommu_limits limits = {0, UINT64_MAX};
 
@@ -91,141 +79,18 @@ static int explain_memlock(const struct uvdk_ioas *ioas, size_t len)
 	else
 		snprintf(text, sizeof(text), "%" PRIu64 " bytes", (uint64_t)limit.rlim_cur);
 
-	return uvdk_fail(
-		-ENOMEM, IOAS_COMPONENT,
-		"mapping 0x%zx bytes needs %" PRIu64
-		" bytes of pinned memory in this address space (%" PRIu64
-		" are mapped), and the limit on locked memory is %s: raise it with `ulimit "
-		"-l KIB` or LimitMEMLOCK=, or map less",
-		len, mapped + len, mapped, text);
+	return uvdk_fail(-ENOMEM, IOAS_COMPONENT,
+			 "%s could not pin 0x%zx bytes: with them this address space needs "
+			 "%" PRIu64
+			 " bytes of locked memory, and the limit (RLIMIT_MEMLOCK) is %s: "
+			 "raise it with `ulimit -l KIB` or LimitMEMLOCK=, or map less",
+			 ioas->ops->name, len, mapped + len, text);
 }
 
-/* ---- placement ---- */
-
-static int make_leaves(struct ioas_space *space, uint64_t page, uint64_t pages)
+static __attribute__((noinline)) int driver_failed(const struct uvdk_ioas *ioas, int err,
+						   size_t len)
 {
-	uint64_t last = (page + pages - 1) >> SPACE_LEAF_SHIFT;
-
-	for (uint64_t leaf = page >> SPACE_LEAF_SHIFT; leaf <= last; leaf++) {
-		if (__builtin_expect(!space->top->leaf[leaf], 0) &&
-		    space_leaf_make(space, leaf << SPACE_LEAF_SHIFT))
-			return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for IOVA tables");
-	}
-
-	return 0;
-}
-
-/* Fixed: nothing may be mapped there; inside a reservation, or clear of all. */
-static int place_fixed(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	uint64_t end = map->page + map->pages;
-	struct ioas_map *other;
-	struct ioas_reservation *res;
-	int err = ioas_iova_in_apertures(ioas, map->page, map->pages);
-
-	map->epoch = 0;
-	if (err)
-		return err;
-	other = ioas_map_overlap(ioas, map->page, end);
-	if (other)
-		return ioas_map_exists(other, "IOVA", ioas_iova(map->page), ioas_iova(map->pages));
-
-	res = ioas_reservation_from(ioas, map->page);
-	if (res && res->page < end) {
-		if (map->page < res->page || end > res->end)
-			return uvdk_fail(-EEXIST, IOAS_COMPONENT,
-					 "IOVA 0x%" PRIx64 "+0x%" PRIx64
-					 " crosses the edge of the reserved range 0x%" PRIx64
-					 "-0x%" PRIx64 ": stay inside or outside",
-					 ioas_iova(map->page), ioas_iova(map->pages),
-					 ioas_iova(res->page), ioas_iova(res->end) - 1);
-		map->flags |= IOAS_MAP_INSIDE;
-		return 0;
-	}
-
-	return ioas_iova_claim(ioas, map->page, map->pages);
-}
-
-static int place_at_va(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	uint64_t last = map->va + ioas_iova(map->pages) - 1;
-	char text[512];
-
-	map->page = ioas_page(map->va);
-	if ((!ioas->iova_last || last <= ioas->iova_last) &&
-	    ioas_ranges_hold(&ioas->apertures, map->page, map->pages))
-		return place_fixed(ioas, map);
-
-	return uvdk_fail(-ERANGE, IOAS_COMPONENT,
-			 "IOVA = VA was asked for, but VA 0x%" PRIx64 "-0x%" PRIx64
-			 " is not in the apertures %s%s: use UVDK_IOVA_LOW, or memory at lower "
-			 "addresses",
-			 map->va, last, ioas_ranges_text(&ioas->apertures, text, sizeof(text)),
-			 ioas->iova_last && last > ioas->iova_last
-				 ? " below the device's address limit"
-				 : "");
-}
-
-/* Decide the IOVA; undone by unplace(). */
-static inline int place(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	if (__builtin_expect(map->flags & UVDK_MAP_FIXED, 0))
-		return place_fixed(ioas, map);
-	if (__builtin_expect(ioas->policy == UVDK_IOVA_VA, 0))
-		return place_at_va(ioas, map);
-	map->epoch = ioas->epoch;
-
-	return ioas_iova_alloc(ioas, map->pages, 0, &map->page);
-}
-
-static inline void unplace(struct uvdk_ioas *ioas, const struct ioas_map *map)
-{
-	if (__builtin_expect(map->epoch == ioas->epoch, 1))
-		space_give(&ioas->space, map->page, map->page + map->pages);
-	else if (!(map->flags & IOAS_MAP_INSIDE))
-		ioas_iova_release(ioas, map->page, map->pages);
-}
-
-/* ---- the records, once everything is sure ---- */
-
-static inline void set_slots(struct uvdk_ioas *ioas, const struct ioas_map *map, uint64_t value)
-{
-	uint64_t left = map->pages;
-
-	for (uint64_t page = map->page; left;) {
-		struct space_leaf *leaf = ioas->space.top->leaf[page >> SPACE_LEAF_SHIFT];
-		uint64_t i = page & (SPACE_LEAF_PAGES - 1);
-
-		for (; left && i < SPACE_LEAF_PAGES; i++, left--, page++)
-			leaf->slot[i] = value;
-	}
-}
-
-static inline struct ioas_bits *starts_of(struct uvdk_ioas *ioas, const struct ioas_map *map)
-{
-	return &ioas->space.top->leaf[map->page >> SPACE_LEAF_SHIFT]->starts;
-}
-
-void ioas_map_insert(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	set_slots(ioas, map, (uint64_t)(uintptr_t)map);
-	ioas_bits_set(starts_of(ioas, map), map->page & (SPACE_LEAF_PAGES - 1));
-	ioas->maps++;
-	ioas->mapped_pages += map->pages;
-	if (!(map->flags & UVDK_MAP_ALIAS))
-		ioas_xlate_set(ioas, map);
-}
-
-void ioas_map_remove(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	if (!(map->flags & UVDK_MAP_ALIAS))
-		ioas_xlate_clear(ioas, map);
-	ioas->mapped_pages -= map->pages;
-	ioas->maps--;
-	ioas_bits_clear(starts_of(ioas, map), map->page & (SPACE_LEAF_PAGES - 1));
-	set_slots(ioas, map, 0);
-	unplace(ioas, map);
-	ioas_record_put(ioas, map);
+	return err == -ENOMEM && ioas->ops->pins ? explain_memlock(ioas, len) : err;
 }
 
 static int driver_map(struct uvdk_ioas *ioas, const struct ioas_map *map, uvdk_iova_t *iova)
@@ -234,32 +99,23 @@ static int driver_map(struct uvdk_ioas *ioas, const struct ioas_map *map, uvdk_i
 	int err = ioas->ops->map(ioas->priv, iova, (void *)(uintptr_t)map->va, len,
 				 map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS));
 
-	if (err == -ENOMEM && ioas->ops->pins)
-		return explain_memlock(ioas, len);
-
-	return err;
+	return err ? driver_failed(ioas, err, len) : 0;
 }
 
 /* We decide the IOVA, the driver maps it. */
 static int map_placed(struct uvdk_ioas *ioas, struct ioas_map *map)
 {
 	uvdk_iova_t iova;
-	int err = place(ioas, map);
+	int err = ioas_place(ioas, map);
 
 	if (err)
 		return err;
 
-	err = make_leaves(&ioas->space, map->page, map->pages);
-	if (err)
-		goto unplace;
 	iova = ioas_iova(map->page);
 	err = driver_map(ioas, map, &iova);
 	if (err)
-		goto unplace;
+		ioas_unplace(ioas, map);
 
-	return 0;
-unplace:
-	unplace(ioas, map);
 	return err;
 }
 
@@ -291,7 +147,7 @@ static int map_picked(struct uvdk_ioas *ioas, struct ioas_map *map)
 		err = ioas_map_exists(other, "IOVA", iova, ioas_iova(map->pages));
 		goto unmap;
 	}
-	err = make_leaves(&ioas->space, map->page, map->pages);
+	err = ioas_leaves_make(ioas, map->page, map->pages);
 	if (err)
 		goto unmap;
 
@@ -305,18 +161,12 @@ static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsig
 		      uvdk_iova_t *iova)
 {
 	struct ioas_map *map;
-	int err;
+	int err = ioas->maps < ioas->entries_cap ? 0 : refresh_limits(ioas);
 
-	if (__builtin_expect(ioas->maps >= ioas->entries_cap, 0)) {
-		err = ioas_limits_refresh(ioas);
-		if (err)
-			return err;
-	}
-	if (__builtin_expect(!(flags & UVDK_MAP_ALIAS), 1)) {
+	if (!err && !(flags & UVDK_MAP_ALIAS))
 		err = ioas_xlate_ready(ioas, va, pages);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	map = ioas_record_get(ioas);
 	if (!map)
 		return -ENOMEM;
@@ -336,18 +186,84 @@ static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsig
 	return 0;
 }
 
+static __attribute__((noinline)) int map_any(struct uvdk_ioas *ioas, uint64_t va, size_t len,
+					     unsigned int flags, uvdk_iova_t *iova)
+{
+	int err = check_arguments(ioas, va, len, flags, iova);
+
+	return err ? err : map_locked(ioas, va, len >> IOAS_PAGE_SHIFT, flags, iova);
+}
+
+/* ---- the usual map: one page, anywhere ---- */
+
+/* Is everything that one more page needs at hand? */
+static inline bool page_is_plain(const struct uvdk_ioas *ioas, uint64_t va, size_t len,
+				 unsigned int flags)
+{
+	const uint64_t *leaf;
+
+	if (len != ioas->plain_len || flags - 1 >= UVDK_MAP_RW || va & (IOAS_PAGE - 1) ||
+	    va >> UVDK_XLATE_ROOT_SHIFT >= UVDK_XLATE_ROOT_COUNT ||
+	    ioas->maps >= ioas->entries_cap || !ioas->free_records || !space_has_page(&ioas->space))
+		return false;
+	leaf = ioas_xlate_leaf(ioas, va);
+
+	return leaf && !leaf[va >> IOAS_PAGE_SHIFT];
+}
+
+/* The next free record says what is asked of the driver, and stays free if that fails. */
+static inline int offer_page(struct uvdk_ioas *ioas, uint64_t va, unsigned int flags)
+{
+	struct space_leaf *leaf = ioas->space.current;
+	struct ioas_map *map = ioas->free_records;
+	uvdk_iova_t at;
+
+	map->page = leaf->base + space_first_page(leaf);
+	map->va = va;
+	map->flags = flags;
+	map->epoch = ioas->epoch;
+	at = ioas_iova(map->page);
+
+	return ioas->ops->map(ioas->priv, &at, (void *)(uintptr_t)va, IOAS_PAGE, flags);
+}
+
+/* As map_locked(). */
+static inline int map_page(struct uvdk_ioas *ioas, uint64_t va, unsigned int flags,
+			   uvdk_iova_t *iova)
+{
+	int err = offer_page(ioas, va, flags);
+	struct space_leaf *leaf = ioas->space.current;
+	struct ioas_map *map = ioas->free_records;
+	uint32_t i = space_index(map->page);
+
+	if (__builtin_expect(err, 0))
+		return driver_failed(ioas, err, IOAS_PAGE);
+
+	ioas->free_records = map->next_free;
+	map->pages = 1;
+	leaf->slot[i] = (uint64_t)(uintptr_t)map;
+	*iova = ioas_iova(map->page);
+	ioas_xlate_put(ioas_xlate_entry(ioas, map->va >> IOAS_PAGE_SHIFT), *iova - map->va + 1);
+	ioas->maps++;
+	ioas->mapped_pages++;
+	ioas_bits_set(&leaf->starts, i);
+	space_take_first(&ioas->space, leaf, i);
+
+	return 0;
+}
+
 UVDK_EXPORT int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
 			      uvdk_iova_t *iova)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)va;
-	int err = check_arguments(ioas, addr, len, flags, iova);
+	int err;
 
-	if (err)
-		return err;
-
-	pthread_mutex_lock(&ioas->lock);
-	err = map_locked(ioas, addr, len >> IOAS_PAGE_SHIFT, flags, iova);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_lock(&ioas->lock);
+	if (__builtin_expect(page_is_plain(ioas, addr, len, flags) && iova, 1))
+		err = map_page(ioas, addr, flags, iova);
+	else
+		err = map_any(ioas, addr, len, flags, iova);
+	ioas_unlock(&ioas->lock);
 
 	return err;
 }

@@ -6,7 +6,7 @@
 
 #define SLAB_RECORDS 1024
 
-static int grow(struct uvdk_ioas *ioas)
+int ioas_record_grow(struct uvdk_ioas *ioas)
 {
 	struct ioas_slab *slab = malloc(sizeof(*slab) + SLAB_RECORDS * sizeof(slab->record[0]));
 
@@ -21,25 +21,6 @@ static int grow(struct uvdk_ioas *ioas)
 	return 0;
 }
 
-/* NULL: out of memory, and said so. */
-struct ioas_map *ioas_record_get(struct uvdk_ioas *ioas)
-{
-	struct ioas_map *map;
-
-	if (__builtin_expect(!ioas->free_records, 0) && grow(ioas))
-		return NULL;
-	map = ioas->free_records;
-	ioas->free_records = map->next_free;
-
-	return map;
-}
-
-void ioas_record_put(struct uvdk_ioas *ioas, struct ioas_map *map)
-{
-	map->next_free = ioas->free_records;
-	ioas->free_records = map;
-}
-
 void ioas_record_free_all(struct uvdk_ioas *ioas)
 {
 	while (ioas->slabs) {
@@ -48,4 +29,37 @@ void ioas_record_free_all(struct uvdk_ioas *ioas)
 		ioas->slabs = slab->next;
 		free(slab);
 	}
+}
+
+static void set_slots(struct uvdk_ioas *ioas, const struct ioas_map *map, uint64_t value)
+{
+	for (uint64_t page = map->page; page < map->page + map->pages; page++)
+		space_leaf_of(&ioas->space, page)->slot[space_index(page)] = value;
+}
+
+static struct ioas_bits *starts_of(struct uvdk_ioas *ioas, const struct ioas_map *map)
+{
+	return &space_leaf_of(&ioas->space, map->page)->starts;
+}
+
+void ioas_map_insert(struct uvdk_ioas *ioas, struct ioas_map *map)
+{
+	set_slots(ioas, map, (uint64_t)(uintptr_t)map);
+	ioas_bits_set(starts_of(ioas, map), space_index(map->page));
+	ioas->maps++;
+	ioas->mapped_pages += map->pages;
+	if (!(map->flags & UVDK_MAP_ALIAS))
+		ioas_xlate_set(ioas, map);
+}
+
+void ioas_map_remove(struct uvdk_ioas *ioas, struct ioas_map *map)
+{
+	if (!(map->flags & UVDK_MAP_ALIAS))
+		ioas_xlate_clear(ioas, map);
+	ioas->mapped_pages -= map->pages;
+	ioas->maps--;
+	ioas_bits_clear(starts_of(ioas, map), space_index(map->page));
+	set_slots(ioas, map, 0);
+	ioas_unplace(ioas, map);
+	ioas_record_put(ioas, map);
 }

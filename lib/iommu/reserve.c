@@ -87,7 +87,7 @@ static int reserve_locked(struct uvdk_ioas *ioas, uint64_t pages, uint64_t align
 static int check_reserve(const struct uvdk_ioas *ioas, size_t len, size_t align, bool fixed,
 			 const uvdk_iova_t *iova)
 {
-	size_t granule = uvdk_ioas_page_size(ioas);
+	size_t granule = ioas_granule(ioas);
 
 	if (!len || !iova)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "reservation of length 0 or nowhere");
@@ -120,9 +120,9 @@ UVDK_EXPORT int uvdk_ioas_reserve(struct uvdk_ioas *ioas, size_t len, size_t ali
 	if (err)
 		return err;
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	err = reserve_locked(ioas, len >> IOAS_PAGE_SHIFT, align >> IOAS_PAGE_SHIFT, fixed, iova);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 
 	return err;
 }
@@ -159,9 +159,9 @@ UVDK_EXPORT int uvdk_ioas_unreserve(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 {
 	int err;
 
-	pthread_mutex_lock(&ioas->lock);
+	ioas_lock(&ioas->lock);
 	err = unreserve_locked(ioas, iova);
-	pthread_mutex_unlock(&ioas->lock);
+	ioas_unlock(&ioas->lock);
 
 	return err;
 }

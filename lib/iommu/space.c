@@ -60,7 +60,7 @@ int space_leaf_make(struct ioas_space *space, uint64_t page)
 	leaf = space_mem_alloc(sizeof(*leaf));
 	if (!leaf)
 		return -ENOMEM;
-	leaf->index = index;
+	leaf->base = (uint64_t)index << SPACE_LEAF_SHIFT;
 	space->top->leaf[index] = leaf;
 	ioas_bits_set(&space->top->leaves, index);
 

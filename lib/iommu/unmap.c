@@ -4,18 +4,13 @@
 
 #include "iommu_priv.h"
 
-static int unmap_one(struct uvdk_ioas *ioas, struct ioas_map *map)
+static __attribute__((noinline)) int driver_failed(const struct uvdk_ioas *ioas,
+						   const struct ioas_map *map, int err)
 {
-	int err = ioas->ops->unmap(ioas->priv, ioas_iova(map->page), ioas_iova(map->pages));
-
-	if (__builtin_expect(err, 0))
-		return uvdk_fail(err, IOAS_COMPONENT,
-				 "%s could not unmap IOVA 0x%" PRIx64 "+0x%" PRIx64
-				 ": devices may still reach it, so the map stays",
-				 ioas->ops->name, ioas_iova(map->page), ioas_iova(map->pages));
-	ioas_map_remove(ioas, map);
-
-	return 0;
+	return uvdk_fail(err, IOAS_COMPONENT,
+			 "%s could not unmap IOVA 0x%" PRIx64 "+0x%" PRIx64
+			 ": devices may still reach it, so the map stays",
+			 ioas->ops->name, ioas_iova(map->page), ioas_iova(map->pages));
 }
 
 static int half(const struct ioas_map *map, uint64_t page, uint64_t end)
@@ -84,10 +79,7 @@ static int unmap_row(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 		err = ioas->ops->unmap(ioas->priv, ioas_iova(at), ioas_iova(map->pages));
 		if (err) {
 			restore(ioas, page, at);
-			return uvdk_fail(err, IOAS_COMPONENT,
-					 "%s could not unmap IOVA 0x%" PRIx64 "+0x%" PRIx64
-					 ": the maps of the range stay",
-					 ioas->ops->name, ioas_iova(at), ioas_iova(map->pages));
+			return driver_failed(ioas, map, err);
 		}
 		at += map->pages;
 	}
@@ -101,41 +93,73 @@ static int unmap_row(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 	return 0;
 }
 
-static int bad_arguments(const struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
+static int check_arguments(const struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
 {
 	if (!len)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
 				 "unmap of IOVA 0x%" PRIx64 " has length 0", iova);
-	if ((iova | len) & (uvdk_ioas_page_size(ioas) - 1))
+	if ((iova | len) & (ioas_granule(ioas) - 1))
 		return uvdk_fail(-EDOM, IOAS_COMPONENT,
 				 "unmap of IOVA 0x%" PRIx64 "+0x%zx is not made of whole pages of "
 				 "%zu bytes",
-				 iova, len, uvdk_ioas_page_size(ioas));
+				 iova, len, ioas_granule(ioas));
+	if (iova > SPACE_LAST || len - 1 > SPACE_LAST - iova)
+		return uvdk_fail(-ENOENT, IOAS_COMPONENT,
+				 "nothing is mapped at IOVA 0x%" PRIx64 "+0x%zx, beyond 48 bits",
+				 iova, len);
 
-	return uvdk_fail(-ENOENT, IOAS_COMPONENT,
-			 "nothing is mapped at IOVA 0x%" PRIx64 "+0x%zx, beyond 48 bits", iova,
-			 len);
+	return 0;
+}
+
+static __attribute__((noinline)) int unmap_any(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
+{
+	int err = check_arguments(ioas, iova, len);
+
+	return err ? err : unmap_row(ioas, ioas_page(iova), ioas_page(iova + len));
+}
+
+/* The only page of a map that went the short way, and may come back by it? */
+static inline bool page_is_plain(const struct uvdk_ioas *ioas, const struct space_leaf *leaf,
+				 uvdk_iova_t iova, size_t len)
+{
+	uint64_t slot = leaf->slot[space_index(ioas_page(iova))];
+	const struct ioas_map *map = (const struct ioas_map *)(uintptr_t)slot;
+
+	return len == ioas->plain_len && !(iova & (IOAS_PAGE - 1)) && slot_is_map(slot) &&
+	       map->pages == 1 && map->epoch == ioas->epoch && !(map->flags & UVDK_MAP_ALIAS);
+}
+
+static inline int unmap_page(struct uvdk_ioas *ioas, struct space_leaf *leaf, uint32_t i)
+{
+	struct ioas_map *map = (struct ioas_map *)(uintptr_t)leaf->slot[i];
+	int err = ioas->ops->unmap(ioas->priv, ioas_iova(map->page), IOAS_PAGE);
+
+	if (__builtin_expect(err, 0))
+		return driver_failed(ioas, map, err);
+
+	ioas_xlate_put(ioas_xlate_entry(ioas, map->va >> IOAS_PAGE_SHIFT), 0);
+	leaf->slot[i] = 0;
+	ioas_bits_clear(&leaf->starts, i);
+	space_give_page(&ioas->space, leaf, i);
+	ioas_record_put(ioas, map);
+	ioas->maps--;
+	ioas->mapped_pages--;
+
+	return 0;
 }
 
 UVDK_EXPORT int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
 {
-	uint64_t page = ioas_page(iova);
-	uint64_t pages = len >> IOAS_PAGE_SHIFT;
-	struct ioas_map *map;
+	struct space_leaf *leaf;
 	int err;
 
-	if (__builtin_expect(!len || ((iova | len) & (uvdk_ioas_page_size(ioas) - 1)) ||
-				     page >= SPACE_PAGES || pages > SPACE_PAGES - page,
-			     0))
-		return bad_arguments(ioas, iova, len);
-
-	pthread_mutex_lock(&ioas->lock);
-	map = ioas_map_at(ioas, page);
-	if (__builtin_expect(map && map->page == page && map->pages == pages, 1))
-		err = unmap_one(ioas, map);
+	ioas_lock(&ioas->lock);
+	leaf = iova <= SPACE_LAST ? space_leaf_of(&ioas->space, ioas_page(iova)) : NULL;
+	if (__builtin_expect(leaf && page_is_plain(ioas, leaf, iova, len), 1))
+		err = unmap_page(ioas, leaf, space_index(ioas_page(iova)));
 	else
-		err = unmap_row(ioas, page, page + pages);
-	pthread_mutex_unlock(&ioas->lock);
+		err = unmap_any(ioas, iova, len);
+	ioas_unlock(&ioas->lock);
 
 	return err;
 }

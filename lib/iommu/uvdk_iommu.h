@@ -53,8 +53,7 @@ struct uvdk_iommu_opts {
  * -ENOENT (the kernel lacks it: the message says what provides it);
  * -EACCES (names the node and its owner); -ENOMEM.
  */
-int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts,
-		    struct uvdk_iommu **out);
+int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts, struct uvdk_iommu **out);
 
 /**
  * uvdk_iommu_choose() - the best driver for a device
@@ -323,22 +322,24 @@ void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out);
 /* ---- translation, the fast path ---- */
 
 /*
- * Two-level table over virtual addresses below 2^48: root of 2^18 pointers
- * (1 GiB each) to leaves of 2^18 entries (4 KiB each). An entry is 0 or
- * IOVA page | 1. Only pages that were touched take memory.
+ * Two-level table over virtual addresses below 2^48: a root of 2^18 slots
+ * (1 GiB each) and leaves of 2^18 entries (4 KiB each). An entry is 0 or
+ * IOVA - VA + 1, the same for every page of a map. A slot is 0 or where page 0
+ * of the address space would be if its leaf reached down to it: a page number
+ * then is an index into any leaf. Only pages that were touched take memory.
  */
 #define UVDK_XLATE_ROOT_SHIFT 30
 #define UVDK_XLATE_ROOT_COUNT (UINT64_C(1) << 18)
 #define UVDK_XLATE_LEAF_SHIFT 12
-#define UVDK_XLATE_LEAF_MASK ((UINT64_C(1) << 18) - 1)
+#define UVDK_XLATE_LEAF_COUNT (UINT64_C(1) << 18)
 
 /**
  * struct uvdk_xlate - the documented fast-path struct: VA -> IOVA
- * @root: UVDK_XLATE_ROOT_COUNT leaf pointers; written under the ioas lock,
- *	read without; leaves live as long as the ioas
+ * @root: UVDK_XLATE_ROOT_COUNT slots; written under the ioas lock, read
+ *	without; leaves live as long as the ioas
  */
 struct uvdk_xlate {
-	uint64_t *const *root;
+	const uint64_t *root;
 };
 
 /**
@@ -363,20 +364,19 @@ static inline uvdk_iova_t uvdk_xlate(const struct uvdk_xlate *x, const void *va)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)va;
 	uint64_t slot = addr >> UVDK_XLATE_ROOT_SHIFT;
-	const uint64_t *leaf;
-	uint64_t entry;
+	uint64_t leaf, entry;
 
 	if (__builtin_expect(slot >= UVDK_XLATE_ROOT_COUNT, 0))
 		return UVDK_IOVA_NONE;
 	leaf = __atomic_load_n(&x->root[slot], __ATOMIC_ACQUIRE);
 	if (__builtin_expect(!leaf, 0))
 		return UVDK_IOVA_NONE;
-	entry = __atomic_load_n(&leaf[(addr >> UVDK_XLATE_LEAF_SHIFT) & UVDK_XLATE_LEAF_MASK],
-				__ATOMIC_RELAXED);
+	leaf += (addr >> UVDK_XLATE_LEAF_SHIFT) * sizeof(uint64_t);
+	entry = __atomic_load_n((const uint64_t *)(uintptr_t)leaf, __ATOMIC_RELAXED);
 	if (__builtin_expect(!entry, 0))
 		return UVDK_IOVA_NONE;
 
-	return (entry - 1) + (addr & 0xfff);
+	return addr + entry - 1;
 }
 
 /**

@@ -4,10 +4,10 @@
 
 #include "iommu_priv.h"
 
-#define VA_BITS	   48
-#define LEAF_COUNT (UVDK_XLATE_LEAF_MASK + 1)
-#define LEAF_SIZE  (LEAF_COUNT * sizeof(uint64_t))
-#define ROOT_SIZE  (UVDK_XLATE_ROOT_COUNT * sizeof(uint64_t *))
+#define VA_BITS	  48
+#define VA_PAGES  (UINT64_C(1) << (VA_BITS - IOAS_PAGE_SHIFT))
+#define LEAF_SIZE (UVDK_XLATE_LEAF_COUNT * sizeof(uint64_t))
+#define ROOT_SIZE (UVDK_XLATE_ROOT_COUNT * sizeof(uint64_t))
 
 int ioas_xlate_create(struct uvdk_ioas *ioas)
 {
@@ -17,26 +17,42 @@ int ioas_xlate_create(struct uvdk_ioas *ioas)
 	return ioas->va_root ? 0 : -ENOMEM;
 }
 
-/* Reads one word for each page of the root that nobody touched: 512 in all. */
 void ioas_xlate_destroy(struct uvdk_ioas *ioas)
 {
-	for (uint64_t i = 0; ioas->va_root && i < UVDK_XLATE_ROOT_COUNT; i++)
-		space_mem_free(ioas->va_root[i], LEAF_SIZE);
+	uint64_t gib = ioas->va_root ? ioas_bits_next(&ioas->va_leaves, 0) : IOAS_BITS_NONE;
+
+	while (gib != IOAS_BITS_NONE) {
+		uint64_t at = ioas->va_root[gib] + gib * LEAF_SIZE;
+
+		space_mem_free((void *)(uintptr_t)at, LEAF_SIZE);
+		ioas_bits_clear(&ioas->va_leaves, (uint32_t)gib);
+		gib = ioas_bits_next(&ioas->va_leaves, (uint32_t)gib);
+	}
 	space_mem_free(ioas->va_root, ROOT_SIZE);
 	ioas->va_root = NULL;
 }
 
-static uint64_t *leaf_make(struct uvdk_ioas *ioas, uint64_t va)
+/* Make the leaf of a GiB. */
+static int leaf_make(struct uvdk_ioas *ioas, uint64_t gib)
 {
-	uint64_t **slot = &ioas->va_root[va >> UVDK_XLATE_ROOT_SHIFT];
-	uint64_t *leaf = space_mem_alloc(LEAF_SIZE);
+	char *leaf = space_mem_alloc(LEAF_SIZE);
+	uint64_t slot = (uint64_t)(uintptr_t)leaf - gib * LEAF_SIZE;
 
+	if (leaf && !slot) {
+		/* 0 says "no leaf", and this one would: take another place. */
+		void *first = leaf;
+
+		leaf = space_mem_alloc(LEAF_SIZE);
+		slot = (uint64_t)(uintptr_t)leaf - gib * LEAF_SIZE;
+		space_mem_free(first, LEAF_SIZE);
+	}
 	if (!leaf)
-		uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a translation table");
-	else
-		__atomic_store_n(slot, leaf, __ATOMIC_RELEASE);
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a translation table");
 
-	return leaf;
+	__atomic_store_n(&ioas->va_root[gib], slot, __ATOMIC_RELEASE);
+	ioas_bits_set(&ioas->va_leaves, (uint32_t)gib);
+
+	return 0;
 }
 
 static int beyond(uint64_t va, uint64_t pages)
@@ -47,59 +63,56 @@ static int beyond(uint64_t va, uint64_t pages)
 			 va, ioas_iova(pages), VA_BITS);
 }
 
-static int taken(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, uint64_t entry)
+static int taken(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, uvdk_iova_t iova)
 {
-	const struct ioas_map *map = ioas_map_at(ioas, ioas_page(entry));
-
-	return map ? ioas_map_exists(map, "VA", va, ioas_iova(pages)) : -EEXIST;
+	return ioas_map_exists(ioas_map_at(ioas, ioas_page(iova)), "VA", va, ioas_iova(pages));
 }
 
 int ioas_xlate_ready(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages)
 {
-	uint64_t left = pages;
+	uint64_t page = va >> IOAS_PAGE_SHIFT;
+	uint64_t end = page + pages;
 
-	if (__builtin_expect(
-		    (va >> VA_BITS) || pages > (UINT64_C(1) << (VA_BITS - 12)) - (va >> 12), 0))
+	if (page >= VA_PAGES || pages > VA_PAGES - page)
 		return beyond(va, pages);
 
-	for (uint64_t at = va; left;) {
-		uint64_t *leaf = ioas->va_root[at >> UVDK_XLATE_ROOT_SHIFT];
-		uint64_t i = at >> UVDK_XLATE_LEAF_SHIFT & UVDK_XLATE_LEAF_MASK;
+	for (uint64_t at = page; at < end; at++) {
+		uint64_t gib = at / UVDK_XLATE_LEAF_COUNT;
+		uint64_t entry;
 
-		if (__builtin_expect(!leaf, 0)) {
-			leaf = leaf_make(ioas, at);
-			if (!leaf)
-				return -ENOMEM;
-		}
-		for (; left && i < LEAF_COUNT; i++, left--, at += IOAS_PAGE)
-			if (__builtin_expect(leaf[i] != 0, 0))
-				return taken(ioas, va, pages, leaf[i]);
+		if (!ioas->va_root[gib] && leaf_make(ioas, gib))
+			return -ENOMEM;
+		entry = *ioas_xlate_entry(ioas, at);
+		if (entry)
+			return taken(ioas, va, pages, ioas_iova(at) + entry - 1);
 	}
 
 	return 0;
 }
 
-/* Entries of pages that follow each other differ by @step; 0 clears them. */
-static inline void fill(struct uvdk_ioas *ioas, const struct ioas_map *map, uint64_t entry,
-			uint64_t step)
+/* The same entry serves every page of a map. */
+static void fill(struct uvdk_ioas *ioas, const struct ioas_map *map, uint64_t entry)
 {
-	uint64_t left = map->pages;
+	uint64_t page = map->va >> IOAS_PAGE_SHIFT;
+	uint64_t end = page + map->pages;
 
-	for (uint64_t at = map->va; left;) {
-		uint64_t *leaf = ioas->va_root[at >> UVDK_XLATE_ROOT_SHIFT];
-		uint64_t i = at >> UVDK_XLATE_LEAF_SHIFT & UVDK_XLATE_LEAF_MASK;
+	while (page < end) {
+		uint64_t *at = ioas_xlate_entry(ioas, page);
+		uint64_t count = UVDK_XLATE_LEAF_COUNT - page % UVDK_XLATE_LEAF_COUNT;
 
-		for (; left && i < LEAF_COUNT; i++, left--, at += IOAS_PAGE, entry += step)
-			__atomic_store_n(&leaf[i], entry, __ATOMIC_RELAXED);
+		count = count < end - page ? count : end - page;
+		for (uint64_t i = 0; i < count; i++)
+			ioas_xlate_put(&at[i], entry);
+		page += count;
 	}
 }
 
 void ioas_xlate_set(struct uvdk_ioas *ioas, const struct ioas_map *map)
 {
-	fill(ioas, map, ioas_iova(map->page) | 1, IOAS_PAGE);
+	fill(ioas, map, ioas_iova(map->page) - map->va + 1);
 }
 
 void ioas_xlate_clear(struct uvdk_ioas *ioas, const struct ioas_map *map)
 {
-	fill(ioas, map, 0, 0);
+	fill(ioas, map, 0);
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_BENCH_H
+#define UVDK_BENCH_H
+
+#include <stdint.h>
+
+/*
+ * uvdk-bench SUBCOMMAND ARGS: each subcommand prepares a state, runs one
+ * operation many times inside one function that is never inlined, and prints
+ *
+ *   NAME ARGS: operations=N function=SYMBOL ns_per_op=X
+ *
+ * so that `valgrind --tool=callgrind --toggle-collect=SYMBOL` divided by N
+ * gives instructions per operation. Adding one is a line in main.c's table.
+ */
+struct bench_command {
+	const char *name;
+	const char *args;
+	const char *what;
+	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns exit status */
+};
+
+/* ioas_bench.c */
+int bench_ioas_translate(int argc, char **argv);
+int bench_ioas_map(int argc, char **argv);
+int bench_ioas_unmap(int argc, char **argv);
+
+/* main.c */
+uint64_t bench_ns(void);
+
+#endif /* UVDK_BENCH_H */

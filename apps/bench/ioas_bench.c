@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <uvdk_iommu_driver.h>
+
+#include "bench.h"
+
+/*
+ * Bookkeeping of address spaces: what map, unmap and translate cost beside
+ * what a kernel would do, so the iommu driver does nothing.
+ */
+#define PAGE	  4096ul
+#define ROUNDS	  (1u << 16) /* operations measured, at least */
+#define MAX_PAGES (1ul << 24)
+#define SPREAD	  2 /* pages of address space for every page mapped */
+#define NOINLINE  __attribute__((noinline, noclone, used))
+
+static int null_suits(const char *spec, const struct uvdk_iommu_opts *opts)
+{
+	(void)spec;
+	(void)opts;
+	return -1;
+}
+
+static int null_open(const struct uvdk_iommu_opts *opts, void **priv)
+{
+	(void)opts;
+	*priv = NULL;
+	return 0;
+}
+
+static void null_close(void *priv)
+{
+	(void)priv;
+}
+
+static int null_bind(void *priv, const struct uvdk_iommu_bind_args *args,
+		     struct uvdk_iommu_binding *binding)
+{
+	(void)priv;
+	(void)args;
+	(void)binding;
+	return -EOPNOTSUPP;
+}
+
+static void null_unbind(void *priv, struct uvdk_iommu_binding *binding)
+{
+	(void)priv;
+	(void)binding;
+}
+
+static int null_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
+{
+	(void)priv;
+	(void)binding;
+	(void)out;
+	return -EOPNOTSUPP;
+}
+
+static int null_ioas_create(void *priv, struct uvdk_ioas *ioas, void **ioas_priv)
+{
+	(void)priv;
+	(void)ioas;
+	*ioas_priv = NULL;
+	return 0;
+}
+
+static uint64_t null_page_sizes(void *ioas_priv)
+{
+	(void)ioas_priv;
+	return PAGE;
+}
+
+static int null_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max)
+{
+	(void)ioas_priv;
+	if (max)
+		out[0] = (struct uvdk_iova_range){0, (UINT64_C(1) << 48) - 1};
+	return 1;
+}
+
+static void null_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
+{
+	(void)ioas_priv;
+	*out = (struct uvdk_iommu_limits){0, UINT64_MAX};
+}
+
+static int null_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+{
+	(void)ioas_priv;
+	(void)iova;
+	(void)va;
+	(void)len;
+	(void)flags;
+	return 0;
+}
+
+static int null_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
+{
+	(void)ioas_priv;
+	(void)iova;
+	(void)len;
+	return 0;
+}
+
+static int null_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	(void)ioas_priv;
+	(void)binding;
+	return -EOPNOTSUPP;
+}
+
+static void null_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	(void)ioas_priv;
+	(void)binding;
+}
+
+static const struct uvdk_iommu_ops null_ops = {
+	.name = "bench-null",
+	.handle = UVDK_IOMMU_HANDLE_EMU,
+	.suits = null_suits,
+	.open = null_open,
+	.close = null_close,
+	.bind = null_bind,
+	.unbind = null_unbind,
+	.info = null_info,
+	.ioas_create = null_ioas_create,
+	.ioas_destroy = null_close,
+	.page_sizes = null_page_sizes,
+	.ranges = null_ranges,
+	.limits = null_limits,
+	.map = null_map,
+	.unmap = null_unmap,
+	.attach = null_attach,
+	.detach = null_detach,
+};
+
+struct item {
+	void *va;
+	uvdk_iova_t iova;
+};
+
+/* N items mapped, in the order in which they are going to be worked on. */
+struct state {
+	struct uvdk_iommu *iommu;
+	struct uvdk_ioas *ioas;
+	char *memory; /* never touched */
+	struct item *item;
+	unsigned long count;
+	const char *order;
+};
+
+NOINLINE static void bench_map(struct uvdk_ioas *ioas, struct item *item, unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		if (uvdk_ioas_map(ioas, item[i].va, PAGE, UVDK_MAP_RW, &item[i].iova))
+			abort();
+}
+
+NOINLINE static void bench_unmap(struct uvdk_ioas *ioas, struct item *item, unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		if (uvdk_ioas_unmap(ioas, item[i].iova, PAGE))
+			abort();
+}
+
+NOINLINE static uint64_t bench_translate(const struct uvdk_xlate *x, const struct item *item,
+					 unsigned long count)
+{
+	uint64_t sum = 0;
+
+	for (unsigned long i = 0; i < count; i++)
+		sum += uvdk_xlate(x, item[i].va);
+
+	return sum;
+}
+
+/* The same numbers in every run. */
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+static void shuffle(struct item *item, unsigned long count, uint64_t seed)
+{
+	for (unsigned long i = count - 1; i > 0; i--) {
+		unsigned long j = next_random(&seed) % (i + 1);
+		struct item swap = item[i];
+
+		item[i] = item[j];
+		item[j] = swap;
+	}
+}
+
+static int parse(int argc, char **argv, struct state *s)
+{
+	char *end = NULL;
+
+	s->order = argc > 2 ? argv[2] : "random";
+	s->count = argc > 1 ? strtoul(argv[1], &end, 10) : 0;
+	if (argc > 3 || !end || *end || !s->count || s->count > MAX_PAGES ||
+	    (strcmp(s->order, "seq") && strcmp(s->order, "random"))) {
+		fprintf(stderr, "usage: uvdk-bench %s N [seq|random], N from 1 to %lu\n", argv[0],
+			MAX_PAGES);
+		return 2;
+	}
+
+	return 0;
+}
+
+static int setup(struct state *s)
+{
+	size_t len = s->count * SPREAD * PAGE;
+	int err = uvdk_iommu_register(&null_ops);
+
+	if (!err)
+		err = uvdk_iommu_open(null_ops.name, NULL, &s->iommu);
+	if (!err)
+		err = uvdk_ioas_create(s->iommu, NULL, &s->ioas);
+	if (err)
+		return 1;
+	s->memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->item = calloc(s->count, sizeof(*s->item));
+	if (s->memory == MAP_FAILED || !s->item) {
+		fprintf(stderr, "uvdk-bench: no memory for %lu maps\n", s->count);
+		return 1;
+	}
+	for (unsigned long i = 0; i < s->count; i++)
+		s->item[i].va = s->memory + i * SPREAD * PAGE;
+	if (strcmp(s->order, "random") == 0)
+		shuffle(s->item, s->count, 0x9e3779b97f4a7c15);
+	for (unsigned long i = 0; i < s->count; i++)
+		if (uvdk_ioas_map(s->ioas, s->item[i].va, PAGE, UVDK_MAP_RW, &s->item[i].iova))
+			return 1;
+	/* Addresses were given out in that order: work in another one. */
+	if (strcmp(s->order, "random") == 0)
+		shuffle(s->item, s->count, 0xd1b54a32d192ed03);
+
+	return 0;
+}
+
+static void finish(struct state *s)
+{
+	uvdk_ioas_destroy(s->ioas);
+	uvdk_iommu_close(s->iommu);
+	free(s->item);
+}
+
+static void report(const char *name, const struct state *s, const char *function,
+		   unsigned long operations, uint64_t ns)
+{
+	printf("%s %lu %s: operations=%lu function=%s ns_per_op=%.1f\n", name, s->count, s->order,
+	       operations, function, (double)ns / (double)operations);
+}
+
+static unsigned long rounds(const struct state *s)
+{
+	return s->count < ROUNDS ? (ROUNDS + s->count - 1) / s->count : 1;
+}
+
+static int run_maps(int argc, char **argv, bool unmap)
+{
+	struct state s = {0};
+	uint64_t ns = 0;
+	int status = parse(argc, argv, &s);
+
+	if (status || setup(&s))
+		return status ? status : 1;
+
+	for (unsigned long r = 0; r < rounds(&s); r++) {
+		uint64_t start = bench_ns();
+		uint64_t middle;
+
+		bench_unmap(s.ioas, s.item, s.count);
+		middle = bench_ns();
+		bench_map(s.ioas, s.item, s.count);
+		ns += unmap ? middle - start : bench_ns() - middle;
+	}
+	report(argv[0], &s, unmap ? "bench_unmap" : "bench_map", rounds(&s) * s.count, ns);
+	finish(&s);
+
+	return 0;
+}
+
+int bench_ioas_map(int argc, char **argv)
+{
+	return run_maps(argc, argv, false);
+}
+
+int bench_ioas_unmap(int argc, char **argv)
+{
+	return run_maps(argc, argv, true);
+}
+
+int bench_ioas_translate(int argc, char **argv)
+{
+	struct state s = {0};
+	uint64_t start;
+	int status = parse(argc, argv, &s);
+
+	if (status || setup(&s))
+		return status ? status : 1;
+
+	start = bench_ns();
+	for (unsigned long r = 0; r < rounds(&s); r++)
+		bench_translate(uvdk_ioas_xlate(s.ioas), s.item, s.count);
+	report(argv[0], &s, "bench_translate", rounds(&s) * s.count, bench_ns() - start);
+	finish(&s);
+
+	return 0;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <uvdk_base.h>
+
+#include "bench.h"
+
+static const struct bench_command commands[] = {
+	{"ioas-translate", "N [seq|random]", "virtual address to IOVA with N pages mapped",
+	 bench_ioas_translate},
+	{"ioas-map", "N [seq|random]", "map a page, up to N mapped", bench_ioas_map},
+	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+uint64_t bench_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int usage(FILE *to, int status)
+{
+	fprintf(to, "usage: uvdk-bench SUBCOMMAND ARGS\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-16s %-16s %s\n", commands[i].name, commands[i].args,
+			commands[i].what);
+
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, 2);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return usage(stdout, 0);
+
+	uvdk_log_set_sink(uvdk_log_stderr, NULL);
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "uvdk-bench: no subcommand '%s'\n\n", argv[1]);
+
+	return usage(stderr, 2);
+}
