@@ -3,8 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <uvdk_iommu.h>
-
 #include "virtio_priv.h"
 
 /* How long a device may take to reset. */
@@ -141,18 +139,18 @@ UVDK_EXPORT int uvdk_virtio_begin(struct uvdk_virtio *v)
 /* A device that sees physical addresses must not be let past an IOMMU. */
 static int check_platform(const struct uvdk_virtio *v)
 {
-	const char *iommu = uvdk_iommu_name(uvdk_device_iommu(v->dev));
+	const char *access = uvdk_device_get_info(v->dev)->access;
 
 	if (!(v->offered & UVDK_VIRTIO_F_VERSION_1))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer VERSION_1 (features 0x%llx); legacy virtio is "
 				 "not supported",
 				 v->name, (unsigned long long)v->offered);
-	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(iommu, "noiommu"))
+	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(access, "noiommu"))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer ACCESS_PLATFORM, so it would bypass the IOMMU "
-				 "that %s maps for; give it iommu_platform=on",
-				 v->name, iommu);
+				 "it is opened under (%s access); give it iommu_platform=on",
+				 v->name, access);
 
 	return 0;
 }

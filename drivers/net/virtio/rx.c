@@ -275,7 +275,7 @@ static unsigned int post(struct rxq *q, struct rte_mbuf **bufs, unsigned int cou
 /* Fewer and fewer at a time, when the pool is nearly empty. */
 static unsigned int alloc(struct rxq *q, struct rte_mbuf **bufs, unsigned int count)
 {
-	for (; count; count /= 4)
+	for (; count; count = count > 1 ? (count + 3) / 4 : 0)
 		if (likely(!rte_mempool_get_bulk(q->pool, (void **)bufs, count)))
 			return count;
 
