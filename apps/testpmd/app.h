@@ -37,13 +37,12 @@ struct spaces {
 	unsigned int next_id;
 };
 
-/* Mbufs for so many ports of a NUMA node. */
+/* Mbufs of a NUMA node. */
 struct pool {
 	struct pool *next;
 	struct rte_mempool *mp;
 	int socket;
-	unsigned int places;
-	unsigned int users;
+	unsigned int left; /* mbufs that no port's rings count on */
 };
 
 enum port_state {
@@ -62,6 +61,7 @@ struct port {
 	struct uvdk_netdev *nd;
 	struct space *space;
 	struct pool *pool;
+	unsigned int mbufs; /* its share of the pool */
 	struct uvdk_netdev_info info;
 	struct rte_ether_addr mac;
 	uint32_t tx_offload;		  /* CSUM_HW_*, by "csum set" */
@@ -123,9 +123,9 @@ void spaces_close(struct app *app);
 
 /* ---- pools.c ---- */
 
-/* A place in a pool on @socket; @ports: how many a new pool should serve. */
-int pool_get(struct app *app, int socket, unsigned int ports, struct pool **out);
-void pool_put(struct pool *pool);
+/* Find or make a pool for an opened port. 0, or negative errno for reason(). */
+int pool_get(struct app *app, struct port *port);
+void pool_put(struct app *app, struct port *port);
 void pools_free(struct app *app);
 
 /* Descriptors that a ring will get. */

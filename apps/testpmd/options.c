@@ -288,7 +288,7 @@ static const struct option_def defs[] = {
 	     "buffer of an mbuf, headroom included (2176)"),
 	UINT("total-num-mbufs", "N", total_num_mbufs, 64, 1 << 26,
 	     "mbufs of a pool (what the queues need)"),
-	UINT("mbcache", "N", mbcache, 0, 512, "mbufs that each core keeps at hand (250)"),
+	UINT("mbcache", "N", mbcache, 0, 512, "mbufs that each core keeps at hand (128)"),
 	{"max-pkt-len", 0, "BYTES", "largest frame, FCS included", set_max_pkt_len, 0,
 	 RTE_ETHER_MIN_LEN + 22, 65535},
 	UINT("mtu", "BYTES", mtu, 68, 65517, "largest payload of a frame (the device's own)"),
@@ -322,7 +322,7 @@ void options_defaults(struct options *opts)
 	opts->tx_segs = 1;
 	opts->flows = 1024;
 	opts->mbuf_size = RTE_MBUF_DEFAULT_BUF_SIZE;
-	opts->mbcache = 250;
+	opts->mbcache = 128;
 	for (unsigned int i = 0; i < MAX_PORTS; i++) {
 		/* Locally administered, numbered, as in DPDK's testpmd. */
 		opts->peer[i].addr_bytes[0] = 0x02;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <rte_errno.h>
@@ -15,29 +16,31 @@ unsigned int ring_size(unsigned int asked, unsigned int min, unsigned int max)
 	return asked ? asked : RTE_MAX(RTE_MIN(DEFAULT_DESCS, max), min);
 }
 
-/*
- * What a port's rings can hold at once, and what the cores hold besides: a
- * burst under way and two caches' worth (one fills while the other empties).
- */
-static unsigned int needed(const struct options *opts, unsigned int ports)
+/* What a port's rings can hold at once. */
+static unsigned int share(const struct options *opts, const struct uvdk_netdev_info *info)
 {
-	unsigned int rings = opts->rxq * ring_size(opts->rxd, 0, DEFAULT_DESCS) +
-			     opts->txq * ring_size(opts->txd, 0, DEFAULT_DESCS);
-	unsigned int cores = opts->nb_cores + 1;
+	unsigned int rx = opts->rxq * ring_size(opts->rxd, info->min_desc, info->max_desc);
+	unsigned int tx = opts->txq * ring_size(opts->txd, info->min_desc, info->max_desc);
 
-	return ports * rings * opts->tx_segs + cores * (opts->burst + 2 * opts->mbcache);
+	return (rx + tx) * opts->tx_segs;
 }
 
-static struct pool *find(struct app *app, int socket)
+/* What cores hold besides: a burst under way, and a cache that may overflow by half. */
+static unsigned int in_hand(const struct options *opts)
+{
+	return (opts->nb_cores + 1) * (2 * opts->burst + opts->mbcache + opts->mbcache / 2);
+}
+
+static struct pool *find(struct app *app, int socket, unsigned int mbufs)
 {
 	for (struct pool *p = app->pools; p; p = p->next)
-		if (p->socket == socket && p->users < p->places)
+		if (p->socket == socket && p->left >= mbufs)
 			return p;
 
 	return NULL;
 }
 
-static int create(struct app *app, int socket, unsigned int ports, struct pool **out)
+static int create(struct app *app, int socket, unsigned int mbufs, struct pool **out)
 {
 	const struct options *opts = &app->opts;
 	static unsigned int serial;
@@ -47,7 +50,7 @@ static int create(struct app *app, int socket, unsigned int ports, struct pool *
 
 	if (!pool)
 		return -ENOMEM;
-	count = opts->total_num_mbufs ? opts->total_num_mbufs : needed(opts, ports);
+	count = opts->total_num_mbufs ? opts->total_num_mbufs : mbufs + in_hand(opts);
 	/* A cache may not be larger than two thirds of the pool. */
 	cache = RTE_MIN(opts->mbcache, count * 2 / 3);
 	snprintf(name, sizeof(name), "mb_pool_%u", serial++);
@@ -61,7 +64,8 @@ static int create(struct app *app, int socket, unsigned int ports, struct pool *
 			      count, opts->mbuf_size, socket, rte_strerror(rte_errno));
 	}
 	pool->socket = socket;
-	pool->places = opts->total_num_mbufs ? MAX_PORTS : ports;
+	/* A number the user gave is not ours to second-guess. */
+	pool->left = opts->total_num_mbufs ? UINT_MAX : mbufs;
 	pool->next = app->pools;
 	app->pools = pool;
 	*out = pool;
@@ -69,29 +73,53 @@ static int create(struct app *app, int socket, unsigned int ports, struct pool *
 	return 0;
 }
 
-int pool_get(struct app *app, int socket, unsigned int ports, struct pool **out)
+static int socket_of(const struct port *port)
 {
-	struct pool *pool;
+	int node = uvdk_device_get_info(port->dev)->numa_node;
+
+	return node < 0 ? (int)rte_socket_id() : node;
+}
+
+/* For this port, and the others of its node that have none yet. */
+static unsigned int wanted(const struct app *app, const struct port *port)
+{
+	unsigned int mbufs = share(&app->opts, &port->info);
+
+	for (unsigned int i = 0; i < MAX_PORTS; i++) {
+		const struct port *other = &app->port[i];
+
+		if (other != port && other->nd && !other->pool &&
+		    socket_of(other) == socket_of(port))
+			mbufs += share(&app->opts, &other->info);
+	}
+
+	return mbufs;
+}
+
+int pool_get(struct app *app, struct port *port)
+{
+	unsigned int mbufs = share(&app->opts, &port->info);
+	struct pool *pool = find(app, socket_of(port), mbufs);
 	int ret;
 
-	if (socket < 0)
-		socket = (int)rte_socket_id();
-	pool = find(app, socket);
 	if (!pool) {
-		ret = create(app, socket, ports, &pool);
+		ret = create(app, socket_of(port), wanted(app, port), &pool);
 		if (ret)
 			return ret;
 	}
-	pool->users++;
-	*out = pool;
+	if (!app->opts.total_num_mbufs)
+		pool->left -= mbufs;
+	port->pool = pool;
+	port->mbufs = mbufs;
 
 	return 0;
 }
 
-void pool_put(struct pool *pool)
+void pool_put(struct app *app, struct port *port)
 {
-	if (pool)
-		pool->users--;
+	if (port->pool && !app->opts.total_num_mbufs)
+		port->pool->left += port->mbufs;
+	port->pool = NULL;
 }
 
 void pools_free(struct app *app)

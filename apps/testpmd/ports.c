@@ -20,7 +20,7 @@ static void release(struct app *app, struct port *port)
 		uvdk_ioas_detach(port->space->ioas, port->dev);
 	uvdk_device_close(port->dev);
 	space_put(app, port->space);
-	pool_put(port->pool);
+	pool_put(app, port);
 	free(port->spec);
 	free(port->name);
 	memset(port, 0, sizeof(*port));
@@ -85,8 +85,7 @@ static int configure(struct app *app, struct port *port)
 	return ret;
 }
 
-/* The second half: the device is open, its mbufs are there. */
-static int open_netdev(struct app *app, struct port *port)
+static int open_netdev(struct port *port)
 {
 	int ret = space_attach(port->space, port->dev);
 
@@ -96,9 +95,6 @@ static int open_netdev(struct app *app, struct port *port)
 	if (ret)
 		return ret;
 	uvdk_netdev_get_info(port->nd, &port->info);
-	ret = configure(app, port);
-	if (ret)
-		return ret;
 	port->state = PORT_STOPPED;
 
 	return uvdk_netdev_mac(port->nd, port->mac.addr_bytes);
@@ -127,9 +123,9 @@ int port_attach(struct app *app, const char *spec, unsigned int *id)
 	}
 	ret = open_device(app, &fresh, spec);
 	if (!ret)
-		ret = pool_get(app, uvdk_device_get_info(fresh.dev)->numa_node, 1, &fresh.pool);
+		ret = open_netdev(&fresh);
 	if (!ret)
-		ret = open_netdev(app, &fresh);
+		ret = pool_get(app, &fresh);
 	if (ret)
 		return failed(app, &fresh, spec, ret);
 
@@ -144,23 +140,12 @@ int port_attach(struct app *app, const char *spec, unsigned int *id)
 	return 0;
 }
 
-/* How many of the first @count ports sit on a NUMA node. */
-static unsigned int ports_on(const struct app *app, unsigned int count, int node)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < count; i++)
-		n += uvdk_device_get_info(app->port[i].dev)->numa_node == node;
-
-	return n;
-}
-
 int ports_open(struct app *app)
 {
 	const char *const *spec = app->opts.ports ? app->opts.port : own_pair;
 	unsigned int count = app->opts.ports ? app->opts.ports : RTE_DIM(own_pair);
 	struct port *port = app->port;
-	int ret, node;
+	int ret;
 
 	for (unsigned int i = 0; i < MAX_PORTS; i++)
 		port[i].id = i;
@@ -168,17 +153,16 @@ int ports_open(struct app *app)
 	if (app->own_pair)
 		printf("No port given (-p): running on a pair of emulated ports, each a source "
 		       "of traffic that checks what comes back\n");
-	/* All devices first: memory is then allocated once a node, and mapped once. */
 	for (unsigned int i = 0; i < count; i++) {
 		ret = open_device(app, &port[i], spec[i]);
+		if (!ret)
+			ret = open_netdev(&port[i]);
 		if (ret)
 			return failed(app, &port[i], spec[i], ret);
 	}
+	/* Now that all are known, one pool a node serves them. */
 	for (unsigned int i = 0; i < count; i++) {
-		node = uvdk_device_get_info(port[i].dev)->numa_node;
-		ret = pool_get(app, node, ports_on(app, count, node), &port[i].pool);
-		if (!ret)
-			ret = open_netdev(app, &port[i]);
+		ret = pool_get(app, &port[i]);
 		if (ret)
 			return failed(app, &port[i], spec[i], ret);
 	}
@@ -209,7 +193,6 @@ int port_start(struct app *app, struct port *port)
 
 	if (port->state == PORT_STARTED)
 		return 0;
-	/* Offloads may have been changed since it was opened. */
 	ret = configure(app, port);
 	if (!ret)
 		ret = uvdk_netdev_start(port->nd);

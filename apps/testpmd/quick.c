@@ -50,18 +50,19 @@ static bool note(struct ids *ids)
 	return true;
 }
 
-/* Is @path below an entry that the folder does not have? */
-static bool absent(struct ids *ids, const char *path)
+/* Does @path go through an entry that is not there? @rest: what follows the entry. */
+static bool absent(struct ids *ids, const char *path, const char **rest)
 {
-	size_t len = strlen(ids->dir);
+	size_t len = strlen(ids->prefix);
 	unsigned int id;
+	int used = 0;
 
-	if (strncmp(path, ids->dir, len) || path[len] != '/' ||
-	    strncmp(path + len + 1, ids->prefix, strlen(ids->prefix)) ||
-	    sscanf(path + len + 1 + strlen(ids->prefix), "%u", &id) != 1 || id >= MAX_IDS)
+	if (strncmp(path, ids->prefix, len) || sscanf(path + len, "%u%n", &id, &used) != 1 ||
+	    id >= MAX_IDS)
 		return false;
 	if (!ids->known)
 		ids->known = note(ids);
+	*rest = path + len + used;
 
 	return ids->known && !(ids->bit[id / 8] & 1u << id % 8);
 }
@@ -69,10 +70,20 @@ static bool absent(struct ids *ids, const char *path)
 /* EAL asks for each of 32 nodes whether it has each of 128 CPUs: 5,000 system calls. */
 int __wrap_access(const char *path, int mode)
 {
+	/* Each thread has its own: no lock. */
 	static __thread struct ids nodes = {.dir = "/sys/devices/system/node", .prefix = "node"};
 	static __thread struct ids cpus = {.dir = "/sys/devices/system/cpu", .prefix = "cpu"};
+	const char *top = "/sys/devices/system/";
+	const char *rest = NULL;
+	bool missing = false;
 
-	if (absent(&nodes, path) || absent(&cpus, path)) {
+	if (!strncmp(path, "/sys/devices/system/cpu/", strlen(top) + 4)) {
+		missing = absent(&cpus, path + strlen(top) + 4, &rest);
+	} else if (!strncmp(path, "/sys/devices/system/node/", strlen(top) + 5)) {
+		missing = absent(&nodes, path + strlen(top) + 5, &rest) ||
+			  (rest && *rest == '/' && absent(&cpus, rest + 1, &rest));
+	}
+	if (missing) {
 		errno = ENOENT;
 		return -1;
 	}

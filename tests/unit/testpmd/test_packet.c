@@ -218,13 +218,19 @@ Test(packet, hardware_checksum_gets_the_pseudo_header_and_the_marks)
 
 Test(packet, an_arp_request_is_answered)
 {
-	static const uint8_t request[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,
-					    0x55, 8,	6,    0,    1,	  8,	0, 6, 4, 0, 1,
-					    2,	  0,	0,    0,    0x55, 192,	0, 2, 1, 0, 0,
-					    0,	  0,	0,    0,    192,  0,	2, 2};
-	static const uint8_t answer[42] = {2,	0, 0, 0, 0, 0x55, 2, 0, 0, 0,	 0,   0xdd, 8, 6,
-					   0,	1, 8, 0, 6, 4,	  0, 2, 2, 0,	 0,   0,    0, 0xdd,
-					   192, 0, 2, 2, 2, 0,	  0, 0, 0, 0x55, 192, 0,    2, 1};
+	static const uint8_t request[42] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x55, 8, 6,
+		/* Ethernet, IPv4, lengths, request */
+		0, 1, 8, 0, 6, 4, 0, 1,
+		/* who asks, and for whom */
+		2, 0, 0, 0, 0, 0x55, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2};
+	static const uint8_t answer[42] = {/* destination, source, type */
+					   2, 0, 0, 0, 0, 0x55, 2, 0, 0, 0, 0, 0xdd, 8, 6,
+					   /* Ethernet, IPv4, lengths, answer */
+					   0, 1, 8, 0, 6, 4, 0, 2,
+					   /* who has it, and who asked */
+					   2, 0, 0, 0, 0, 0xdd, 192, 0, 2, 2, 2, 0, 0, 0, 0, 0x55,
+					   192, 0, 2, 1};
 	struct rte_ether_addr own = {{2, 0, 0, 0, 0, 0xdd}};
 	struct rte_mbuf *m = pkt_make(request, sizeof(request), NULL);
 	uint8_t out[42];
