@@ -11,7 +11,8 @@
  *   NAME ARGS: operations=N function=SYMBOL ns_per_op=X
  *
  * so that `valgrind --tool=callgrind --toggle-collect=SYMBOL` divided by N
- * gives instructions per operation. Adding one is a line in main.c's table.
+ * gives instructions per operation. Where there is a baseline=SYMBOL too, that
+ * is the same loop without the operation, to be taken off. Adding one is a line in main.c's table.
  */
 struct bench_command {
 	const char *name;
