@@ -17,6 +17,11 @@
 #define MSI_LAST      UINT64_C(0xfeefffff)
 #define MINCORE_CHUNK 1024
 
+#ifndef MADV_POPULATE_READ /* Linux 5.14 */
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 extern const struct uvdk_iommu_ops uvdk_iommu_emu;
 
 struct emu_ioas {
@@ -163,14 +168,49 @@ static bool is_memory(uint8_t *va, size_t len)
 	return true;
 }
 
+/* Since Linux 5.14; without it what follows finds no fault. */
+static bool can_populate(void *page, bool write)
+{
+	long size = sysconf(_SC_PAGESIZE);
+	uintptr_t here = (uintptr_t)&uvdk_iommu_emu & ~((uintptr_t)size - 1);
+
+	if (!madvise(page, (size_t)size, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ))
+		return true;
+	if (errno != EINVAL && errno != EFAULT)
+		return true;
+
+	return madvise((void *)here, (size_t)size, MADV_POPULATE_READ) != 0;
+}
+
+/*
+ * What pinning would refuse must be refused here, or a model dies of it later
+ * in a thread of ours. The pages at both ends stand for the rest.
+ */
+static int check_memory(uint8_t *va, size_t len, bool write)
+{
+	uint8_t *last = va + len - (size_t)sysconf(_SC_PAGESIZE);
+
+	if (!is_memory(va, len) || !can_populate(va, false) || !can_populate(last, false))
+		return uvdk_fail(-EFAULT, "iommu.emu",
+				 "%p, length 0x%zx: not all of it is readable memory", (void *)va,
+				 len);
+	if (write && (!can_populate(va, true) || !can_populate(last, true)))
+		return uvdk_fail(-EPERM, "iommu.emu",
+				 "%p, length 0x%zx: read-only memory can't be mapped for writing",
+				 (void *)va, len);
+
+	return 0;
+}
+
 static int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
 {
 	struct emu_ioas *space = ioas_priv;
 	unsigned int prot = 0;
+	int ret;
 
-	if (!is_memory(va, len))
-		return uvdk_fail(-EFAULT, "iommu.emu", "%p, length 0x%zx: not all of it is memory",
-				 va, len);
+	ret = check_memory(va, len, flags & UVDK_MAP_WRITE);
+	if (ret)
+		return ret;
 	if (flags & UVDK_MAP_READ)
 		prot |= UVDK_EMU_PROT_READ;
 	if (flags & UVDK_MAP_WRITE)
