@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Drives QEMU's edu device through a real I/O MMU: what is mapped can be copied,
- * what is not mapped, no longer mapped or mapped read-only is not touched.
+ * Drives QEMU's edu device through an I/O MMU: what is mapped can be copied,
+ * what is not mapped, no longer mapped or mapped read-only is not touched, and
+ * in another address space the same addresses are other memory.
  *
  * usage: edu_dma BDF IOMMU      (iommufd, type1)
+ *        edu_dma emu:edu emu    (then the faults are looked at, too)
  */
 #include <uvdk_dmadev.h>
+#include <uvdk_emu.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +29,7 @@
 	} while (0)
 
 struct fixture {
+	struct uvdk_emu *emu; /* NULL: hardware, or a model of it in QEMU */
 	struct uvdk_iommu *iommu;
 	struct uvdk_device *dev;
 	struct uvdk_ioas *ioas;
@@ -48,13 +52,17 @@ static uint8_t *pages(size_t count)
 static int fixture_open(struct fixture *f, const char *bdf, const char *iommu)
 {
 	struct uvdk_ioas_opts space = {.size = sizeof(space), .iova_last = EDU_LAST};
+	struct uvdk_iommu_opts opts = {.size = sizeof(opts)};
 	struct uvdk_iommu_info info;
 
 	f->src = pages(2);
 	f->dst = pages(2);
 	f->page = pages(1);
 	CHECK("allocate", f->src && f->dst && f->page);
-	CHECK("open the iommu", !uvdk_iommu_open(iommu, NULL, &f->iommu));
+	if (!strcmp(iommu, "emu"))
+		CHECK("make an emulated machine", !uvdk_emu_create(NULL, &f->emu));
+	opts.emu = f->emu;
+	CHECK("open the iommu", !uvdk_iommu_open(iommu, &opts, &f->iommu));
 	CHECK("open the device", !uvdk_device_open(f->iommu, bdf, NULL, &f->dev));
 	CHECK("create an address space", !uvdk_ioas_create(f->iommu, &space, &f->ioas));
 	CHECK("attach", !uvdk_ioas_attach(f->ioas, f->dev));
@@ -76,6 +84,29 @@ static void fixture_close(struct fixture *f)
 	uvdk_ioas_destroy(f->ioas);
 	uvdk_device_close(f->dev);
 	uvdk_iommu_close(f->iommu);
+	uvdk_emu_destroy(f->emu);
+}
+
+/*
+ * Did the I/O MMU refuse an access at iova, and nothing else? A kernel writes
+ * its faults to its log; the emulated one is asked.
+ */
+static bool refused(struct fixture *f, uvdk_iova_t iova, bool write)
+{
+	struct uvdk_emu_fault fault[2];
+
+	if (!f->emu)
+		return true;
+
+	return uvdk_emu_faults(f->emu, fault, 2, NULL) == 1 && fault[0].iova == iova &&
+	       fault[0].write == write;
+}
+
+static bool nothing_refused(struct fixture *f)
+{
+	struct uvdk_emu_fault fault;
+
+	return !f->emu || uvdk_emu_faults(f->emu, &fault, 1, NULL) == 0;
 }
 
 /* One copy to its end. The engine cannot tell whether the I/O MMU let it through. */
@@ -123,6 +154,8 @@ static int mapped_memory_is_copied(struct fixture *f)
 		CHECK("and no byte beside them",
 		      all(dst, 8, 0xee) && all(dst + 8 + len, 2 * PAGE - 8 - len, 0xee));
 	}
+	CHECK("no access was refused", nothing_refused(f));
+
 	return 0;
 }
 
@@ -139,6 +172,11 @@ static int unmapped_memory_is_safe(struct fixture *f)
 	CHECK("unmap", !uvdk_ioas_unmap(f->ioas, iova, PAGE));
 	CHECK("copy to where the map was", !copy(f->dma, iova, f->src_iova, 64));
 	CHECK("unmapped memory is not touched", all(page, PAGE, 0x55));
+	CHECK("the write was refused", refused(f, iova, true));
+	memset(f->dst, 0, PAGE);
+	CHECK("copy from where the map was", !copy(f->dma, f->dst_iova, iova, 64));
+	CHECK("unmapped memory is not read", !all(f->dst, 64, 0x55));
+	CHECK("the read was refused", refused(f, iova, false));
 
 	return 0;
 }
@@ -155,9 +193,52 @@ static int read_only_memory_is_safe(struct fixture *f)
 	CHECK("the bytes arrived", all(f->dst, 64, 0x66));
 	CHECK("copy to it", !copy(f->dma, iova, f->src_iova, 64));
 	CHECK("read-only memory is not touched", all(page, PAGE, 0x66));
+	CHECK("the write was refused", refused(f, iova, true));
 	CHECK("unmap", !uvdk_ioas_unmap(f->ioas, iova, PAGE));
 
 	return 0;
+}
+
+static int map_at(struct uvdk_ioas *ioas, uint8_t *mem, size_t count, uvdk_iova_t iova)
+{
+	return uvdk_ioas_map(ioas, mem, count * PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova);
+}
+
+/* The same IOVAs in another space: copies go there, and nowhere in between. */
+static int attached_elsewhere(struct fixture *f, struct uvdk_ioas *other)
+{
+	CHECK("map other memory at the same addresses",
+	      !map_at(other, f->page, 1, f->dst_iova) && !map_at(other, f->src, 2, f->src_iova));
+	memset(f->page, 0, PAGE);
+	memset(f->dst, 0x33, PAGE);
+	uvdk_ioas_detach(f->ioas, f->dev);
+	CHECK("copy while detached", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("detached, it touches no memory", all(f->dst, PAGE, 0x33) && all(f->page, PAGE, 0));
+	CHECK("attach to the other space", !uvdk_ioas_attach(other, f->dev));
+	CHECK("copy in the other space", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("the bytes arrived there", !memcmp(f->page, f->src, 64));
+	CHECK("and not in the first space", all(f->dst, PAGE, 0x33));
+	uvdk_ioas_detach(other, f->dev);
+	CHECK("attach to the first space again", !uvdk_ioas_attach(f->ioas, f->dev));
+	memset(f->page, 0x44, PAGE);
+	CHECK("copy in the first space", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("the bytes arrived", !memcmp(f->dst, f->src, 64));
+	CHECK("and not in the other space", all(f->page, PAGE, 0x44));
+
+	return 0;
+}
+
+static int another_space_is_other_memory(struct fixture *f)
+{
+	struct uvdk_ioas_opts opts = {.size = sizeof(opts), .iova_last = EDU_LAST};
+	struct uvdk_ioas *other;
+	int ret;
+
+	CHECK("create another address space", !uvdk_ioas_create(f->iommu, &opts, &other));
+	ret = attached_elsewhere(f, other);
+	uvdk_ioas_destroy(other);
+
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -166,13 +247,14 @@ int main(int argc, char **argv)
 	int failed;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: edu_dma BDF IOMMU\n");
+		fprintf(stderr, "usage: edu_dma BDF|emu:edu IOMMU\n");
 		return 1;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uvdk_log_set_sink(uvdk_log_stderr, NULL);
 	failed = fixture_open(&f, argv[1], argv[2]) || mapped_memory_is_copied(&f) ||
-		 unmapped_memory_is_safe(&f) || read_only_memory_is_safe(&f);
+		 unmapped_memory_is_safe(&f) || read_only_memory_is_safe(&f) ||
+		 another_space_is_other_memory(&f);
 	fixture_close(&f);
 	printf("%s\n", failed ? "FAILED" : "all ok");
 
