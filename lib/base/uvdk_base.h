@@ -82,8 +82,7 @@ void uvdk_log_set_sink(uvdk_log_fn fn, void *priv);
  * @component: module that speaks
  * @msg: the sentence
  */
-void uvdk_log_stderr(void *priv, enum uvdk_log_level level, const char *component,
-		     const char *msg);
+void uvdk_log_stderr(void *priv, enum uvdk_log_level level, const char *component, const char *msg);
 
 /**
  * uvdk_log_set_level() - drop lines less severe than a level

@@ -104,9 +104,15 @@ void uvdk_args_free(struct uvdk_args *args);
  * Little-endian fields of hardware structures: distinct struct types, so that
  * the compiler refuses an unconverted use. Layout equals the plain integer.
  */
-struct uvdk_le16 { uint16_t raw; };
-struct uvdk_le32 { uint32_t raw; };
-struct uvdk_le64 { uint64_t raw; };
+struct uvdk_le16 {
+	uint16_t raw;
+};
+struct uvdk_le32 {
+	uint32_t raw;
+};
+struct uvdk_le64 {
+	uint64_t raw;
+};
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define UVDK_LE(bits, v) (v)
@@ -131,21 +137,21 @@ static inline uint64_t uvdk_get64(struct uvdk_le64 v)
 
 static inline struct uvdk_le16 uvdk_le16(uint16_t v)
 {
-	struct uvdk_le16 le = { UVDK_LE(16, v) };
+	struct uvdk_le16 le = {UVDK_LE(16, v)};
 
 	return le;
 }
 
 static inline struct uvdk_le32 uvdk_le32(uint32_t v)
 {
-	struct uvdk_le32 le = { UVDK_LE(32, v) };
+	struct uvdk_le32 le = {UVDK_LE(32, v)};
 
 	return le;
 }
 
 static inline struct uvdk_le64 uvdk_le64(uint64_t v)
 {
-	struct uvdk_le64 le = { UVDK_LE(64, v) };
+	struct uvdk_le64 le = {UVDK_LE(64, v)};
 
 	return le;
 }

@@ -17,10 +17,10 @@ extern "C" {
  */
 
 /* Bits of the PCI command register (PCI Local Bus 3.0, 6.2.2). */
-#define UVDK_PCI_COMMAND_IO		0x0001
-#define UVDK_PCI_COMMAND_MEMORY		0x0002
-#define UVDK_PCI_COMMAND_MASTER		0x0004
-#define UVDK_PCI_COMMAND_INTX_DISABLE	0x0400
+#define UVDK_PCI_COMMAND_IO	      0x0001
+#define UVDK_PCI_COMMAND_MEMORY	      0x0002
+#define UVDK_PCI_COMMAND_MASTER	      0x0004
+#define UVDK_PCI_COMMAND_INTX_DISABLE 0x0400
 
 /* Room for "dddddddd:bb:dd.f" and NUL. */
 #define UVDK_PCI_ADDR_LEN 17
@@ -309,8 +309,8 @@ int uvdk_pci_restore(const struct uvdk_pci_binder *binder, const struct uvdk_pci
  *
  * Return: 0, -ENOENT (nothing remembered) or -EIO.
  */
-int uvdk_pci_previous_driver(const struct uvdk_pci_binder *binder,
-			     const struct uvdk_pci_addr *addr, char *buf, size_t len);
+int uvdk_pci_previous_driver(const struct uvdk_pci_binder *binder, const struct uvdk_pci_addr *addr,
+			     char *buf, size_t len);
 
 #ifdef __cplusplus
 }

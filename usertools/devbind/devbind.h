@@ -48,6 +48,14 @@ struct class_links {
 	bool loaded;
 };
 
+/* struct routed - interfaces that the routing table uses, each once */
+struct routed {
+	char (*name)[64];
+	size_t count;
+	bool loaded;
+	bool stacked; /* one of them is not a PCI function's own: a bridge, bond, VLAN */
+};
+
 /*
  * struct devbind - the command line, and what has been read so far
  * @sysfs_root: /sys, or what a test put in its place; likewise the next two
@@ -76,6 +84,8 @@ struct devbind {
 	struct uvdk_pci_scan *scan;
 	struct class_links nets;
 	struct class_links disks;
+	struct routed routed;
+	int generic_loaded; /* bit i: generic_driver(i) is loaded; -1: not looked yet */
 };
 
 /* ---- main.c ---- */
@@ -111,6 +121,7 @@ size_t select_functions(struct devbind *db, const char *arg, const struct uvdk_p
 /* ---- use_net.c, use_disk.c ---- */
 
 /* Is it in use? Then why, in a few words. */
+void routed_free(struct routed *routed);
 bool net_in_use(struct devbind *db, const struct uvdk_pci_function *fn, char *why, size_t len);
 bool disk_in_use(struct devbind *db, const struct uvdk_pci_function *fn, char *why, size_t len);
 

@@ -215,12 +215,18 @@ static int check(const struct devbind *db, int devices)
 	return EXIT_DONE;
 }
 
-static int rescan(struct devbind *db)
+static void release(struct devbind *db)
 {
 	links_free(&db->nets);
 	links_free(&db->disks);
+	routed_free(&db->routed);
 	uvdk_pci_scan_destroy(db->scan);
 	db->scan = NULL;
+}
+
+static int rescan(struct devbind *db)
+{
+	release(db);
 
 	return uvdk_pci_scan_create(db->sysfs_root, &db->scan) ? EXIT_FAILED : EXIT_DONE;
 }
@@ -286,6 +292,7 @@ int main(int argc, char **argv)
 		.dev_root = "/dev",
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
+		.generic_loaded = -1,
 	};
 	int status = EXIT_DONE;
 	int option;
@@ -305,9 +312,7 @@ int main(int argc, char **argv)
 	if (!status)
 		status = run(&db, argv + optind, argc - optind);
 
-	links_free(&db.nets);
-	links_free(&db.disks);
-	uvdk_pci_scan_destroy(db.scan);
+	release(&db);
 	if (fflush(stdout) || ferror(stdout)) {
 		say("cannot write to stdout");
 		return status ? status : EXIT_FAILED;

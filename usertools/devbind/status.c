@@ -43,17 +43,30 @@ static void print_interfaces(struct devbind *db, const struct uvdk_pci_function 
 	printf("%s ", before[0] == 'i' ? "if=" : "");
 }
 
+static bool is_loaded(struct devbind *db, unsigned int index)
+{
+	char path[PATH_MAX];
+
+	if (db->generic_loaded < 0) {
+		db->generic_loaded = 0;
+		for (unsigned int i = 0; generic_driver(i); i++) {
+			snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", db->sysfs_root,
+				 generic_driver(i));
+			db->generic_loaded |= (access(path, F_OK) == 0) << i;
+		}
+	}
+
+	return db->generic_loaded & 1 << index;
+}
+
 /* Drivers it could have: those of VFIO and UIO that are loaded, and its former one. */
 static void print_unused(struct devbind *db, const struct uvdk_pci_function *fn)
 {
 	const char *before = "unused=";
 	char former[64];
-	char path[PATH_MAX];
 
 	for (unsigned int i = 0; generic_driver(i); i++) {
-		snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", db->sysfs_root,
-			 generic_driver(i));
-		if (strcmp(fn->driver, generic_driver(i)) == 0 || access(path, F_OK))
+		if (strcmp(fn->driver, generic_driver(i)) == 0 || !is_loaded(db, i))
 			continue;
 		printf("%s%s", before, generic_driver(i));
 		before = ",";

@@ -233,6 +233,18 @@ Test(bind, state_folder_holds_one_whole_file_a_function)
 	cr_expect_eq(rmdir(path), 0, "temporary files are left in it");
 }
 
+Test(bind, leftover_of_a_dead_process_is_no_obstacle)
+{
+	char path[128];
+
+	start("virtio-pci");
+	snprintf(path, sizeof(path), "state/.%s.%d", BDF, (int)getpid());
+	fake_file(&fake, path, "half a li");
+	cr_expect_eq(uvdk_pci_bind(&binder, &addr, "vfio-pci", 0), 0);
+	cr_expect_not(fake_exists(&fake, path));
+	cr_expect_str_eq(previous(), "virtio-pci");
+}
+
 Test(bind, no_permission_names_the_file_and_its_owner)
 {
 	if (geteuid() != 0)

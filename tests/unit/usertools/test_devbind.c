@@ -161,6 +161,13 @@ Test(bind, by_full_and_short_address_and_interface)
 	expect_driver(NIC2, "vfio-pci");
 }
 
+Test(bind, interface_behind_a_bridge_is_its_nic_s)
+{
+	fake_net(&fake, BRIDGE, NIC "/virtio0", "eth9");
+	cr_expect_eq(devbind(&fake, "-b vfio-pci eth9")->status, 0);
+	expect_driver(NIC, "vfio-pci");
+}
+
 Test(bind, by_glob_but_never_a_bridge)
 {
 	cr_expect_eq(devbind(&fake, "-b vfio-pci 0000:03:*")->status, 0);
@@ -206,11 +213,13 @@ Test(bind, dpdk_means_all_that_user_space_has)
 
 Test(bind, dry_run_prints_the_writes_and_does_none)
 {
-	struct run *run = devbind(&fake, "--dry-run -b vfio-pci eth0 -U 7");
+	struct run *run = devbind(&fake, "--dry-run -b vfio-pci eth0 -U 7 " NIC);
+	const char *unbind = strstr(run->out, "drivers/virtio-pci/unbind");
 
 	cr_expect_eq(run->status, 0);
+	cr_assert_not_null(unbind);
+	cr_expect_null(strstr(unbind + 1, "drivers/virtio-pci/unbind"), "named twice, done once");
 	cr_expect_not_null(strstr(run->out, "driver_override"));
-	cr_expect_not_null(strstr(run->out, "drivers/virtio-pci/unbind"));
 	cr_expect_not_null(strstr(run->out, "drivers/vfio-pci/bind"));
 	cr_expect_not_null(strstr(run->out, "vfio/1 to user 7"));
 	expect_driver(NIC, "virtio-pci");
