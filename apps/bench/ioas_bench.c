@@ -18,7 +18,7 @@
 #define ROUNDS	  (1u << 16) /* operations measured, at least */
 #define MAX_PAGES (1ul << 24)
 #define SPREAD	  2 /* pages of address space for every page mapped */
-#define NOINLINE  __attribute__((noinline, noclone, used))
+#define NOINLINE  __attribute__((noinline, used))
 
 static int null_suits(const char *spec, const struct uvdk_iommu_opts *opts)
 {
