@@ -89,7 +89,8 @@ struct app {
 	struct prompt *prompt;
 	uint16_t verbose;
 	bool quit;
-	bool own_pair; /* no port was given */
+	bool own_pair;	/* no port was given */
+	bool disturbed; /* a port was reset, closed or attached: its source starts anew */
 };
 
 /* "uvdk-testpmd: ..." on stderr, one sentence. */

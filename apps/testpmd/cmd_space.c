@@ -8,14 +8,30 @@
 #define MAX_RANGES 32
 #define MAX_LINES  256
 
-/* "4 KiB 2 MiB 1 GiB" from a bit mask. */
-static void print_page_sizes(uint64_t sizes)
+static void print_size(unsigned int bit)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
-	for (unsigned int bit = 0; bit < 64; bit++)
-		if (sizes & (UINT64_C(1) << bit))
-			printf(" %u %s", 1u << bit % 10, units[bit / 10]);
+	printf(" %u %s", 1u << bit % 10, units[bit / 10]);
+}
+
+/* "4 KiB 2 MiB 1 GiB" from a bit mask; "4 KiB to 1 GiB" where all between are there. */
+static void print_page_sizes(uint64_t sizes)
+{
+	unsigned int last;
+
+	for (unsigned int bit = 0; bit < 64; bit = last + 1) {
+		last = bit;
+		if (!(sizes >> bit & 1))
+			continue;
+		while (last < 63 && sizes >> (last + 1) & 1)
+			last++;
+		print_size(bit);
+		if (last > bit + 1)
+			printf(" to");
+		if (last > bit)
+			print_size(last);
+	}
 }
 
 static void show_iommu_of(const struct port *port)

@@ -82,6 +82,34 @@ static void check_port(struct app *app, struct port *port)
 	}
 }
 
+static const char *fault_reason(enum uvdk_emu_fault_reason reason)
+{
+	switch (reason) {
+	case UVDK_EMU_FAULT_NO_DOMAIN:
+		return "attached to no address space";
+	case UVDK_EMU_FAULT_NOT_MAPPED:
+		return "nothing is mapped there";
+	case UVDK_EMU_FAULT_PERMISSION:
+		return "not for this kind of access";
+	case UVDK_EMU_FAULT_BUS_MASTER:
+		return "its bus master enable is off";
+	case UVDK_EMU_FAULT_RANGE:
+		return "beyond the address width";
+	default:
+		return "for an unknown reason";
+	}
+}
+
+/* A device that was removed may still have been at work: that is what it is refused for. */
+static bool is_open(const struct app *app, const char *name)
+{
+	for (unsigned int i = 0; i < MAX_PORTS; i++)
+		if (port_is_open(&app->port[i]) && !strcmp(app->port[i].name, name))
+			return true;
+
+	return false;
+}
+
 static void check_faults(struct app *app)
 {
 	struct uvdk_emu_fault fault[8];
@@ -90,11 +118,15 @@ static void check_faults(struct app *app)
 
 	if (!app->spaces.emu)
 		return;
-	while ((n = uvdk_emu_faults(app->spaces.emu, fault, RTE_DIM(fault), &lost)) != 0)
-		for (unsigned int i = 0; i < n; i++)
-			printf("the IOMMU refused %s a %s of %llu bytes at 0x%llx\n",
+	n = uvdk_emu_faults(app->spaces.emu, fault, RTE_DIM(fault), &lost);
+	for (unsigned int i = 0; i < n; i++)
+		if (is_open(app, fault[i].function))
+			printf("the IOMMU refused %s a %s of %llu bytes at 0x%llx: %s\n",
 			       fault[i].function, fault[i].write ? "write" : "read",
-			       (unsigned long long)fault[i].len, (unsigned long long)fault[i].iova);
+			       (unsigned long long)fault[i].len, (unsigned long long)fault[i].iova,
+			       fault_reason(fault[i].reason));
+	if (lost)
+		printf("... and %llu more refusals\n", (unsigned long long)lost);
 }
 
 static void tick(struct app *app)

@@ -135,6 +135,7 @@ int port_attach(struct app *app, const char *spec, unsigned int *id)
 	free(port->name);
 	fresh.carried = port->carried;
 	*port = fresh;
+	app->disturbed = true;
 	*id = fresh.id;
 
 	return 0;
@@ -226,6 +227,7 @@ int port_reset(struct app *app, struct port *port)
 	bool started = port->state == PORT_STARTED;
 	int ret;
 
+	app->disturbed = true;
 	fwd_leave(app, port);
 	port->state = PORT_STOPPED;
 	ret = uvdk_netdev_reset(port->nd);
@@ -244,6 +246,7 @@ void port_close(struct app *app, struct port *port, enum port_state state)
 	char *name = port->name;
 	char *spec = port->spec;
 
+	app->disturbed = true;
 	fwd_leave(app, port);
 	port_stats(port, &port->carried);
 	port->name = NULL;

@@ -133,6 +133,12 @@ static int finish(struct program *p)
 	((char *[]){UVDK_TESTPMD, "-l", "0", "--no-huge", "-m", "64", "--no-shconf", \
 		    "--log-level=error", "--", ##__VA_ARGS__, NULL})
 
+/* With a forwarding lcore beside the main one, where the machine has two CPUs. */
+static char *lcores(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "0,1" : "0";
+}
+
 static int run(char *const *argv)
 {
 	struct program p;
@@ -236,9 +242,20 @@ Test(run, forwarding_makes_no_system_call)
 	cr_expect(strstr(out, "forwarded under seccomp"), "%s", out);
 }
 
-Test(run, the_filter_does_kill)
+Test(run, on_an_lcore_of_its_own_too)
 {
-	/* Printing packets is a system call; the prompt refuses it, an option can't ask for it. */
+	char **argv = ARGS("--packets", "20000", "--seccomp");
+
+	argv[2] = lcores();
+	cr_expect_eq(run(argv), 0, "%s", out);
+	cr_expect(strstr(out, "forwarded under seccomp"), "%s", out);
+	argv = ARGS("--packets", "20000");
+	argv[2] = lcores();
+	cr_expect_eq(run(argv), 0, "%s", out);
+}
+
+Test(run, printing_packets_and_seccomp_exclude_each_other)
+{
 	struct program p;
 
 	start(&p, ARGS("-i", "--seccomp"));
