@@ -75,12 +75,13 @@ void packet_bytes(uint8_t *out, uint32_t n, uint32_t len);
 
 /* Monotonic seconds. */
 double now(void);
-#define WITHIN(seconds, condition)                        \
-	({                                                \
-		double deadline_ = now() + (seconds);     \
-		while (!(condition) && now() < deadline_) \
-			sched_yield();                    \
-		(condition);                              \
+#define WITHIN(seconds, condition)                                 \
+	({                                                         \
+		double deadline_ = now() + (seconds);              \
+		bool met_;                                         \
+		while (!(met_ = (condition)) && now() < deadline_) \
+			sched_yield();                             \
+		met_;                                              \
 	})
 
 #endif /* NET_TESTING_H */

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_memory.h>
+
+#include "net_testing.h"
+
+/*
+ * Memory events as EAL sends them in its dynamic mode, which needs huge pages.
+ * Here EAL is played: the calls that lib/eal makes are defined in this program,
+ * over one segment list of 64 pages.
+ */
+
+TestSuite(eal_events, .timeout = 60);
+
+#define PAGE  ((size_t)2 << 20)
+#define PAGES 64
+
+static struct rte_memseg_list list;
+static bool there[PAGES];
+static rte_mem_event_callback_t callbacks[4];
+static void *args[4];
+
+int rte_eal_has_hugepages(void)
+{
+	return 1;
+}
+
+unsigned int rte_lcore_count(void)
+{
+	return 1;
+}
+
+struct rte_memseg_list *rte_mem_virt2memseg_list(const void *va)
+{
+	size_t off = (size_t)((const char *)va - (const char *)list.base_va);
+
+	return off < list.len ? &list : NULL;
+}
+
+int rte_mem_event_callback_register(const char *name, rte_mem_event_callback_t cb, void *arg)
+{
+	cr_assert_leq(strlen(name) + 1, 64);
+	for (unsigned int i = 0; i < 4; i++)
+		if (!callbacks[i]) {
+			callbacks[i] = cb;
+			args[i] = arg;
+			return 0;
+		}
+	rte_errno = ENOSPC;
+	return -1;
+}
+
+int rte_mem_event_callback_unregister(const char *name, void *arg)
+{
+	(void)name;
+	for (unsigned int i = 0; i < 4; i++)
+		if (callbacks[i] && args[i] == arg) {
+			callbacks[i] = NULL;
+			return 0;
+		}
+	return -1;
+}
+
+int rte_memseg_contig_walk(rte_memseg_contig_walk_t fn, void *arg)
+{
+	for (unsigned int i = 0; i < PAGES; i++) {
+		struct rte_memseg ms = {.addr = (char *)list.base_va + i * PAGE, .len = PAGE};
+		unsigned int first = i;
+
+		if (!there[i])
+			continue;
+		while (i + 1 < PAGES && there[i + 1])
+			i++;
+		if (fn(&list, &ms, (i + 1 - first) * PAGE, arg) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void event(enum rte_mem_event what, unsigned int first, unsigned int count)
+{
+	for (unsigned int i = first; i < first + count; i++)
+		there[i] = what == RTE_MEM_EVENT_ALLOC;
+	for (unsigned int i = 0; i < 4; i++)
+		if (callbacks[i])
+			callbacks[i](what, (char *)list.base_va + first * PAGE, count * PAGE,
+				     args[i]);
+}
+
+static struct uvdk_emu *emu;
+static struct uvdk_iommu *iommu;
+static struct uvdk_ioas *ioas[2];
+
+static void make(unsigned int iova_bits, bool external)
+{
+	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true, .iova_bits = iova_bits};
+	struct uvdk_iommu_opts iommu_opts = {.size = sizeof(iommu_opts)};
+
+	list.len = PAGE * PAGES;
+	list.page_sz = PAGE;
+	list.external = external;
+	list.base_va = mmap((void *)(uintptr_t)0x100000000, list.len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	cr_assert_eq((uintptr_t)list.base_va, 0x100000000);
+	cr_assert_eq(uvdk_emu_create(&opts, &emu), 0);
+	iommu_opts.emu = emu;
+	cr_assert_eq(uvdk_iommu_open("emu", &iommu_opts, &iommu), 0, "%s", uvdk_last_error());
+	for (unsigned int i = 0; i < 2; i++)
+		cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas[i]), 0);
+}
+
+static void drop(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct uvdk_ioas_stats stats;
+
+		uvdk_ioas_get_stats(ioas[i], &stats);
+		cr_assert_eq(stats.maps, 0);
+		uvdk_ioas_destroy(ioas[i]);
+	}
+	uvdk_iommu_close(iommu);
+	uvdk_emu_destroy(emu);
+}
+
+/* Mapped are exactly the pages that are there, at one distance from their VA. */
+static void expect_exact(unsigned int which)
+{
+	const struct uvdk_xlate *x = uvdk_ioas_xlate(ioas[which]);
+	uint64_t distance = 0;
+	bool known = false;
+
+	for (unsigned int i = 0; i < PAGES; i++) {
+		char *va = (char *)list.base_va + i * PAGE;
+		uvdk_iova_t iova = uvdk_xlate(x, va);
+
+		cr_assert_eq(iova != UVDK_IOVA_NONE, there[i], "page %u", i);
+		cr_assert_eq(uvdk_xlate(x, va + PAGE - 1) != UVDK_IOVA_NONE, there[i]);
+		if (!there[i])
+			continue;
+		if (known)
+			cr_assert_eq(iova - (uintptr_t)va, distance, "page %u", i);
+		distance = iova - (uintptr_t)va;
+		known = true;
+	}
+}
+
+static void come_and_go(unsigned int iova_bits)
+{
+	struct uvdk_eal_map *map[2];
+
+	make(iova_bits, false);
+	event(RTE_MEM_EVENT_ALLOC, 3, 5);
+	event(RTE_MEM_EVENT_ALLOC, 20, 1);
+	for (unsigned int i = 0; i < 2; i++)
+		cr_assert_eq(uvdk_eal_map_create(ioas[i], &map[i]), 0, "%s", uvdk_last_error());
+	expect_exact(0);
+	/* Part of what was there at once may go. */
+	event(RTE_MEM_EVENT_FREE, 4, 2);
+	expect_exact(0);
+	srand(1);
+	for (unsigned int n = 0; n < 3000; n++) {
+		unsigned int first = (unsigned int)rand() % PAGES;
+		unsigned int count = 1;
+
+		while (first + count < PAGES && there[first + count] == there[first] && rand() % 4)
+			count++;
+		event(there[first] ? RTE_MEM_EVENT_FREE : RTE_MEM_EVENT_ALLOC, first, count);
+		expect_exact(0);
+		expect_exact(1);
+	}
+	uvdk_eal_map_destroy(map[0]);
+	event(RTE_MEM_EVENT_FREE, 3, 1);
+	event(RTE_MEM_EVENT_ALLOC, 3, 1);
+	expect_exact(1);
+	uvdk_eal_map_destroy(map[1]);
+	drop();
+}
+
+Test(eal_events, exactly_the_pages_that_are_there_are_mapped)
+{
+	come_and_go(48);
+}
+
+Test(eal_events, also_in_a_window)
+{
+	come_and_go(31);
+}
+
+Test(eal_events, external_memory_only_when_asked_for)
+{
+	struct uvdk_eal_map *map[2];
+
+	make(48, true);
+	cr_assert_eq(uvdk_eal_map_create(ioas[0], &map[0]), 0);
+	cr_assert_eq(uvdk_eal_map_create_flags(ioas[1], UVDK_EAL_MAP_EXTERNAL, &map[1]), 0);
+	for (int i = 0; i < 3; i++) {
+		event(RTE_MEM_EVENT_ALLOC, 0, PAGES);
+		expect_exact(1);
+		cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas[0]), list.base_va), UVDK_IOVA_NONE);
+		event(RTE_MEM_EVENT_FREE, 0, PAGES);
+		expect_exact(1);
+	}
+	uvdk_eal_map_destroy(map[0]);
+	uvdk_eal_map_destroy(map[1]);
+	drop();
+}
