@@ -403,7 +403,8 @@ int uvdk_device_hot_reset_list(struct uvdk_device *dev, struct uvdk_pci_addr *ad
 
 /**
  * uvdk_device_hot_reset() - reset the slot or bus; command bits are put back
- * @dev: device; every affected function must be opened under the same iommu
+ * @dev: device; every affected function must be ours: opened under the same
+ *	iommu, or in a group of which a member is
  *
  * Return: 0, -EPERM (an affected function is not ours: the message names it),
  * -EOPNOTSUPP, -ENODEV or -EIO.

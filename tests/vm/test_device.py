@@ -5,8 +5,11 @@ import itertools
 
 EDU = "edu,addr=3,dma_mask=0xffffffffffff"
 BDF = "0000:00:03.0"
+# Faster ports are waited for by a link status that QEMU does not set after a reset.
+ROOT_PORT = "pcie-root-port,id=rp,addr=5,x-speed=5"
 IOMMUS = ("iommufd", "type1")
-PROGRAMS = ("dev_edu", "dev_limits", "dev_map", "dev_msix", "dev_open", "dev_removal")
+PROGRAMS = ("dev_edu", "dev_limits", "dev_map", "dev_msix", "dev_noiommu", "dev_open",
+            "dev_removal")
 
 
 def machine(case, kind, devices=(EDU,), arch="x86_64", **kwargs):
@@ -58,23 +61,22 @@ def test_smmuv3(case):
 
 def test_msix_and_reset(case):
     """A function with ten vectors; alone on its bus, so a hot reset may happen."""
-    guest = machine(case, "vtd", ["pcie-root-port,id=rp,addr=5", "igb,bus=rp"]).guest
+    guest = machine(case, "vtd", [ROOT_PORT, "igb,bus=rp"]).guest
     bind(guest, "0000:01:00.0")
     for iommu in IOMMUS:
         run(guest, f"dev_msix 0000:01:00.0 {iommu}")
 
 
-def test_hot_reset_of_others(case):
-    """A bus reset that would hit somebody else's function is refused by name."""
+def test_hot_reset_of_a_group(case):
+    """A bus reset that takes along a second function, which is ours by its group."""
     guest = machine(case, "vtd", [
-        "pcie-root-port,id=rp,addr=5",
-        "igb,bus=rp,addr=0.0,multifunction=on", "igb,bus=rp,addr=0.1"]).guest
+        ROOT_PORT, "e1000e,bus=rp,addr=0.0,multifunction=on", "e1000e,bus=rp,addr=0.1"]).guest
     for function in "01":
         bind(guest, f"0000:01:00.{function}")
     for iommu in IOMMUS:
         output = guest.check(f"dev_msix 0000:01:00.0 {iommu}")
-        assert "EPERM" in output and "would reset 0000:01:00.1 too" in output, output
-        print("  " + output.replace("\n", "\n  "))
+        print("  " + output.rstrip().replace("\n", "\n  "))
+        assert "affects 0000:01:00.1" in output and "2 function(s)" in output, output
 
 
 def test_wrong_devices(case):
@@ -126,7 +128,7 @@ def test_permissions_and_limits(case):
 
 def removal(case, iommu):
     """device_del: the program is told, closes, and a new device can be opened."""
-    vm = machine(case, "vtd", ["pcie-root-port,id=rp,addr=5", "edu,bus=rp,id=victim"])
+    vm = machine(case, "vtd", [ROOT_PORT, "edu,bus=rp,id=victim"])
     bdf = "0000:01:00.0"
     for _ in range(2):
         bind(vm.guest, bdf)
@@ -156,3 +158,5 @@ def test_noiommu(case):
     for iommu in IOMMUS:
         run(guest, f"dev_open {BDF} {iommu} EOPNOTSUPP noiommu")
     run(guest, f"dev_edu {BDF} noiommu")
+    guest.check("echo 4 > /proc/sys/vm/nr_hugepages")
+    run(guest, f"dev_noiommu {BDF}")

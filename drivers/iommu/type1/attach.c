@@ -55,13 +55,24 @@ struct replay {
 	const struct type1_group *group;
 };
 
-static int refuse_reserved(const struct type1_group *group, const struct uvdk_map_info *map)
+static int refuse_reserved(const struct replay *replay, const struct uvdk_map_info *map)
 {
+	const struct type1 *type1 = replay->own->type1;
+	uint64_t last = map->iova + map->len - 1;
+	struct uvdk_iova_range reserved;
+
+	if (!uvdk_explain_reserved(type1->sysfs_root, replay->group->number, map->iova, last,
+				   &reserved))
+		return uvdk_fail(-EADDRINUSE, TYPE1,
+				 "the map at IOVA 0x%" PRIx64 " of 0x%zx bytes is outside what "
+				 "group %d can address: attach it before mapping, and map within "
+				 "uvdk_ioas_ranges()",
+				 map->iova, map->len, replay->group->number);
+
 	return uvdk_fail(-EADDRINUSE, TYPE1,
-			 "the map at IOVA 0x%" PRIx64 " of 0x%zx bytes lies in what is reserved "
-			 "for group %d: attach it before mapping, and map within "
-			 "uvdk_ioas_ranges()",
-			 map->iova, map->len, group->number);
+			 "the map at IOVA 0x%" PRIx64 " of 0x%zx bytes lies in 0x%" PRIx64
+			 " to 0x%" PRIx64 ", which is reserved for group %d",
+			 map->iova, map->len, reserved.first, reserved.last, replay->group->number);
 }
 
 static int replay_one(const struct uvdk_map_info *map, void *arg)
@@ -70,7 +81,7 @@ static int replay_one(const struct uvdk_map_info *map, void *arg)
 	int ret = type1_group_map(replay->own, replay->group, map->iova, map->va, map->len,
 				  map->flags);
 
-	return ret == -ERANGE ? refuse_reserved(replay->group, map) : ret;
+	return ret == -ERANGE ? refuse_reserved(replay, map) : ret;
 }
 
 static void drop_maps(const struct type1_group *group)

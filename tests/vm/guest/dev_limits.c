@@ -13,24 +13,31 @@
 
 static struct uvdk_ioas *ioas;
 
+static void says_how_much(void)
+{
+	const char *text = uvdk_last_error();
+
+	CHECK(strstr(text, "memlock") || strstr(text, "RLIMIT_MEMLOCK"), "names the limit");
+	CHECK(strstr(text, "4096 KiB") || strstr(text, "4194304"), "says how much is needed");
+	CHECK(strstr(text, "1024 KiB") || strstr(text, "1048576"), "says how much is allowed");
+}
+
 static void memlock(struct uvdk_device *dev, char *mem)
 {
 	uvdk_iova_t iova;
+	uvdk_iova_t other;
 
 	CHECK_EQ(uvdk_ioas_map(ioas, mem, 4 * MB, UVDK_MAP_RW, &iova), 0);
 	CHECK_ERR(uvdk_ioas_attach(ioas, dev), -ENOMEM);
-	CHECK(strstr(uvdk_last_error(), "memlock"), "names the limit");
-	CHECK(strstr(uvdk_last_error(), "4096 KiB"), "says how much is needed");
-	CHECK(strstr(uvdk_last_error(), "1024 KiB"), "says how much is allowed");
+	says_how_much();
 	CHECK_EQ(uvdk_ioas_unmap(ioas, iova, 4 * MB), 0);
 
 	CHECK_EQ(uvdk_ioas_attach(ioas, dev), 0);
 	CHECK_ERR(uvdk_ioas_map(ioas, mem, 4 * MB, UVDK_MAP_RW, &iova), -ENOMEM);
-	CHECK(strstr(uvdk_last_error(), "4096 KiB"), "says how much is needed");
+	says_how_much();
 	for (int i = 0; i < 20; i++) { /* nothing stays pinned */
 		CHECK_EQ(uvdk_ioas_map(ioas, mem, MB / 2, UVDK_MAP_RW, &iova), 0);
-		CHECK_ERR(uvdk_ioas_map(ioas, mem + MB, MB, UVDK_MAP_RW, &(uvdk_iova_t){0}),
-			  -ENOMEM);
+		CHECK_EQ(uvdk_ioas_map(ioas, mem + MB, MB, UVDK_MAP_RW, &other), -ENOMEM);
 		CHECK_EQ(uvdk_ioas_unmap(ioas, iova, MB / 2), 0);
 	}
 }
