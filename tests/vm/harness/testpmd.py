@@ -48,8 +48,19 @@ def start(vm, bdfs, iommu, options="", user=None):
     job = vm.guest.start(
         "uvdk-testpmd -l 0,1 --no-huge -m 64 --in-memory --no-telemetry -- "
         f"--iommu {iommu} {specs} --auto-start {options}", user=user, before=MEMLOCK)
-    job.wait_output("forwarding", timeout=60)
+    job.wait_output("packet forwarding", timeout=60)
+    check_access(vm, job, iommu, user)
     return job
+
+
+def check_access(vm, job, iommu, user):
+    """It holds the nodes of the way that was asked for, as the user that was asked for."""
+    proc = f"/proc/{vm.guest.check(f'cat /run/agent/{job.number}.pid').strip()}"
+    nodes = vm.guest.check(f"for fd in {proc}/fd/*; do readlink $fd; done")
+    held = "iommufd" if "/dev/iommu" in nodes else "type1" if "/dev/vfio/vfio" in nodes else None
+    assert held == iommu, f"asked for {iommu}, but it holds:\n{nodes}"
+    owner = vm.guest.check(f"stat -c %U {proc}").strip()
+    assert owner == (user or "root"), f"it runs as {owner}"
 
 
 def both_ways(ports, count):
