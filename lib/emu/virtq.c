@@ -7,7 +7,7 @@
 
 #include "virtq_priv.h"
 
-int uvdk_emu_virtq_break(struct uvdk_emu_virtq *vq, const char *fmt, ...)
+UVDK_EXPORT int uvdk_emu_virtq_break(struct uvdk_emu_virtq *vq, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -19,7 +19,8 @@ int uvdk_emu_virtq_break(struct uvdk_emu_virtq *vq, const char *fmt, ...)
 	return -EPROTO;
 }
 
-int uvdk_emu_virtq_init(struct uvdk_emu_virtq *vq, struct uvdk_emu_function *fn, uint16_t max)
+UVDK_EXPORT int uvdk_emu_virtq_init(struct uvdk_emu_virtq *vq, struct uvdk_emu_function *fn,
+				    uint16_t max)
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->used = calloc(max, sizeof(*vq->used));
@@ -35,7 +36,7 @@ int uvdk_emu_virtq_init(struct uvdk_emu_virtq *vq, struct uvdk_emu_function *fn,
 	return 0;
 }
 
-void uvdk_emu_virtq_fini(struct uvdk_emu_virtq *vq)
+UVDK_EXPORT void uvdk_emu_virtq_fini(struct uvdk_emu_virtq *vq)
 {
 	free(vq->used);
 	free(vq->busy);
@@ -57,7 +58,8 @@ static int check_area(struct uvdk_emu_virtq *vq, const char *what, uvdk_iova_t a
 	return 0;
 }
 
-int uvdk_emu_virtq_start(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_conf *conf)
+UVDK_EXPORT int uvdk_emu_virtq_start(struct uvdk_emu_virtq *vq,
+				     const struct uvdk_emu_virtq_conf *conf)
 {
 	uint64_t size = conf->size;
 	int ret;
@@ -88,7 +90,7 @@ int uvdk_emu_virtq_start(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_
 	return 0;
 }
 
-struct uvdk_emu_virtq_mark uvdk_emu_virtq_mark(const struct uvdk_emu_virtq *vq)
+UVDK_EXPORT struct uvdk_emu_virtq_mark uvdk_emu_virtq_mark(const struct uvdk_emu_virtq *vq)
 {
 	struct uvdk_emu_virtq_mark mark = {vq->next_avail, vq->next_desc, vq->pending};
 
@@ -105,15 +107,16 @@ static void drop_pending(struct uvdk_emu_virtq *vq, unsigned int keep)
 	vq->pending = keep;
 }
 
-void uvdk_emu_virtq_rewind(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_mark *mark)
+UVDK_EXPORT void uvdk_emu_virtq_rewind(struct uvdk_emu_virtq *vq,
+				       const struct uvdk_emu_virtq_mark *mark)
 {
 	drop_pending(vq, mark->pending);
 	vq->next_avail = mark->next_avail;
 	vq->next_desc = mark->next_desc;
 }
 
-void uvdk_emu_virtq_push(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_chain *chain,
-			 uint32_t len)
+UVDK_EXPORT void uvdk_emu_virtq_push(struct uvdk_emu_virtq *vq,
+				     const struct uvdk_emu_virtq_chain *chain, uint32_t len)
 {
 	struct uvdk_emu_virtq_used *used = &vq->used[vq->pending++];
 
@@ -168,7 +171,7 @@ static int wants_interrupt(struct uvdk_emu_virtq *vq, uint16_t old, bool *interr
 	return 0;
 }
 
-int uvdk_emu_virtq_flush(struct uvdk_emu_virtq *vq, bool *interrupt)
+UVDK_EXPORT int uvdk_emu_virtq_flush(struct uvdk_emu_virtq *vq, bool *interrupt)
 {
 	uint16_t old = vq->used_idx;
 	unsigned int count = vq->pending;
@@ -205,7 +208,7 @@ int uvdk_emu_virtq_flush(struct uvdk_emu_virtq *vq, bool *interrupt)
 	return wants_interrupt(vq, old, interrupt);
 }
 
-int uvdk_emu_virtq_notify_off(struct uvdk_emu_virtq *vq)
+UVDK_EXPORT int uvdk_emu_virtq_notify_off(struct uvdk_emu_virtq *vq)
 {
 	if (!vq->notify_on)
 		return 0;
@@ -220,7 +223,7 @@ int uvdk_emu_virtq_notify_off(struct uvdk_emu_virtq *vq)
 	return 0;
 }
 
-int uvdk_emu_virtq_notify_on(struct uvdk_emu_virtq *vq)
+UVDK_EXPORT int uvdk_emu_virtq_notify_on(struct uvdk_emu_virtq *vq)
 {
 	uvdk_iova_t at = vq->conf.device;
 	uint16_t value = 0;

@@ -221,7 +221,7 @@ static int walk(struct uvdk_emu_virtq *vq, struct uvdk_emu_virtq_chain *chain, u
 	}
 }
 
-int uvdk_emu_virtq_pop(struct uvdk_emu_virtq *vq, struct uvdk_emu_virtq_chain *chain)
+UVDK_EXPORT int uvdk_emu_virtq_pop(struct uvdk_emu_virtq *vq, struct uvdk_emu_virtq_chain *chain)
 {
 	unsigned int taken;
 	int ret;
@@ -250,8 +250,9 @@ int uvdk_emu_virtq_pop(struct uvdk_emu_virtq *vq, struct uvdk_emu_virtq_chain *c
 	return 1;
 }
 
-int uvdk_emu_virtq_read(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_chain *chain,
-			uint64_t off, void *buf, size_t len)
+UVDK_EXPORT int uvdk_emu_virtq_read(struct uvdk_emu_virtq *vq,
+				    const struct uvdk_emu_virtq_chain *chain, uint64_t off,
+				    void *buf, size_t len)
 {
 	uint8_t *to = buf;
 
@@ -275,8 +276,9 @@ int uvdk_emu_virtq_read(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_c
 	return 0;
 }
 
-int uvdk_emu_virtq_write(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_chain *chain,
-			 const void *buf, size_t len)
+UVDK_EXPORT int uvdk_emu_virtq_write(struct uvdk_emu_virtq *vq,
+				     const struct uvdk_emu_virtq_chain *chain, const void *buf,
+				     size_t len)
 {
 	const uint8_t *from = buf;
 
