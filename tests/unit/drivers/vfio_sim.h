@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VFIO_SIM_H
+#define VFIO_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uvdk_iommu.h>
+
+/*
+ * A kernel of which only ioctl() is simulated (linked with --wrap=ioctl): the
+ * nodes are ordinary files in a temporary directory, a device is a memfd, so
+ * that open, close, mmap, pread and pwrite are real. Two functions exist,
+ * SIM_A in group 7 and SIM_B in group 8. Nothing here is a model of what
+ * hardware does; the VM tests are for that. It is for answers that a real
+ * kernel gives rarely.
+ */
+#define SIM_A	    "0000:00:03.0"
+#define SIM_B	    "0000:00:04.0"
+#define SIM_BAR	    0x4000 /* BAR 0: four pages, MSI-X table at 0x2010 */
+#define SIM_CONFIG  0x100000
+#define SIM_VECTORS 8
+
+struct sim {
+	unsigned int calls;
+	unsigned int fail_at; /* this call fails, counting from 1; 0: none */
+	int fail_errno;
+
+	unsigned int maps; /* in all containers and address spaces */
+	unsigned int map_calls;
+	unsigned int fail_map; /* this map call fails with fail_errno */
+	bool unmap_lies;       /* unmap succeeds with nothing unmapped */
+	unsigned int objects;  /* iommufd objects */
+	unsigned int attached;
+
+	bool noresize;
+	int host_vectors; /* that can be had; 0: all */
+	unsigned int enabled;
+	int fds[SIM_VECTORS];
+	unsigned int turned_on;
+
+	bool msix_mappable;
+	bool sparse;
+	bool bad_chain;		/* capability chains lead outside */
+	bool reset_other_group; /* a hot reset affects a function of group 9 */
+	unsigned int hot_resets;
+	unsigned int reset_fds; /* group descriptors that came with it */
+};
+
+extern struct sim sim;
+
+void sim_create(void);
+void sim_destroy(void);
+
+/* What points the library at the simulated nodes. */
+const struct uvdk_iommu_opts *sim_iommu_opts(void);
+const struct uvdk_device_opts *sim_device_opts(void);
+
+unsigned int sim_count_fds(void);
+
+#endif /* VFIO_SIM_H */
