@@ -105,8 +105,7 @@ const char *uvdk_emu_fn_name(const struct uvdk_emu_function *fn);
  * @revision: revision ID
  */
 void uvdk_emu_fn_ids(struct uvdk_emu_function *fn, uint16_t vendor, uint16_t device,
-		     uint16_t subvendor, uint16_t subdevice, uint32_t class_code,
-		     uint8_t revision);
+		     uint16_t subvendor, uint16_t subdevice, uint32_t class_code, uint8_t revision);
 
 /**
  * uvdk_emu_fn_bar() - add a memory BAR; from create()
@@ -194,8 +193,7 @@ int uvdk_emu_dma_read(struct uvdk_emu_function *fn, uvdk_iova_t iova, void *buf,
  *
  * Return: as uvdk_emu_dma_read(); pages before the refused one were written.
  */
-int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iova, const void *buf,
-		       size_t len);
+int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iova, const void *buf, size_t len);
 
 /**
  * uvdk_emu_dma_load16() - 16-bit atomic acquire load by the device
