@@ -136,9 +136,12 @@ static int type1_unmap(struct vfio_iommu_type1_dma_unmap *unmap)
 	return 0;
 }
 
+/* The kernel's structs end in arrays, so headers and what follows are apart. */
 struct type1_description {
 	struct vfio_iommu_type1_info info;
-	struct vfio_iommu_type1_info_cap_iova_range ranges;
+	struct vfio_info_cap_header ranges;
+	uint32_t nr_ranges;
+	uint32_t reserved;
 	struct vfio_iova_range at[2];
 	struct vfio_iommu_type1_info_dma_avail avail;
 };
@@ -148,16 +151,16 @@ static int type1_info(struct vfio_iommu_type1_info *out)
 	struct type1_description d = {
 		.info = {sizeof(d), VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS, 0x1000,
 			 offsetof(struct type1_description, ranges)},
-		.ranges = {{VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1,
-			    offsetof(struct type1_description, avail)},
-			   2},
+		.ranges = {VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1,
+			   offsetof(struct type1_description, avail)},
+		.nr_ranges = 2,
 		.at = {{0, 0xfedfffff}, {0xfef00000, 0x7fffffffff}},
 		.avail = {{VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 1, 0}, 100},
 	};
 
 	if (sim.bad_chain) {
-		d.ranges.header.next = 8; /* backwards */
-		d.ranges.nr_iovas = UINT32_MAX;
+		d.ranges.next = 8; /* backwards */
+		d.nr_ranges = UINT32_MAX;
 	}
 	memcpy(out, &d, out->argsz < sizeof(d) ? out->argsz : sizeof(d));
 	return 0;
@@ -189,7 +192,9 @@ static int bind_cdev(int fd, uint32_t *args)
 struct region_description {
 	struct vfio_region_info info;
 	struct vfio_info_cap_header mappable;
-	struct vfio_region_info_cap_sparse_mmap sparse;
+	struct vfio_info_cap_header sparse;
+	uint32_t nr_areas;
+	uint32_t reserved;
 	struct vfio_region_sparse_mmap_area at[2];
 };
 
@@ -198,7 +203,8 @@ static int region_info(struct vfio_region_info *out)
 	struct region_description d = {
 		.info = {.argsz = sizeof(d), .index = out->index},
 		.mappable = {VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 1, 0},
-		.sparse = {{VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0}, 2},
+		.sparse = {VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0},
+		.nr_areas = 2,
 		.at = {{0x1000, 0x1000}, {0x3000, 0x1000}},
 	};
 
