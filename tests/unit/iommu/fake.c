@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "fake.h"
+
+struct fake fake;
+struct uvdk_iommu *iommu;
+struct uvdk_ioas *ioas;
+
+static int fails(struct fake_failure *f)
+{
+	return f->at && --f->at == 0 ? f->err : 0;
+}
+
+static unsigned int hash(uvdk_iova_t iova)
+{
+	return iova >> 12 & 4095;
+}
+
+struct fake_map *fake_find(uvdk_iova_t iova)
+{
+	struct fake_map *m = fake.chain[hash(iova)];
+
+	while (m && m->iova != iova)
+		m = m->next;
+	return m;
+}
+
+/* ---- iommu driver ---- */
+
+static int fake_suits(const char *spec, const struct uvdk_iommu_opts *opts)
+{
+	(void)opts;
+	return strncmp(spec, "fake:", 5) == 0 ? 10 : 0;
+}
+
+static int picks_suits(const char *spec, const struct uvdk_iommu_opts *opts)
+{
+	(void)spec;
+	(void)opts;
+	return -1;
+}
+
+static int fake_open(const struct uvdk_iommu_opts *opts, void **priv)
+{
+	int err = fails(&fake.open);
+
+	if (err)
+		return err;
+	fake.opts = *opts;
+	fake.opened++;
+	*priv = &fake;
+	return 0;
+}
+
+static void fake_close(void *priv)
+{
+	(void)priv;
+	fake.opened--;
+}
+
+static int fake_bind(void *priv, const struct uvdk_iommu_bind_args *args,
+		     struct uvdk_iommu_binding *binding)
+{
+	int err = fails(&fake.bind);
+
+	(void)priv;
+	(void)args;
+	if (err)
+		return err;
+	fake.bindings++;
+	binding->id = fake.bindings;
+	return 0;
+}
+
+static void fake_unbind(void *priv, struct uvdk_iommu_binding *binding)
+{
+	(void)priv;
+	(void)binding;
+	fake.bindings--;
+}
+
+static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
+{
+	(void)priv;
+	(void)binding;
+	out->page_sizes = fake.page_sizes;
+	out->coherent = true;
+	return 0;
+}
+
+static int fake_ioas_create(void *priv, struct uvdk_ioas *as, void **ioas_priv)
+{
+	int err = fails(&fake.create);
+
+	(void)priv;
+	if (err)
+		return err;
+	fake.creating = as;
+	fake.ioas++;
+	*ioas_priv = as;
+	return 0;
+}
+
+static void fake_ioas_destroy(void *ioas_priv)
+{
+	(void)ioas_priv;
+	fake.ioas--;
+}
+
+static uint64_t fake_page_sizes(void *ioas_priv)
+{
+	(void)ioas_priv;
+	return fake.attached && fake.attached_page_sizes ? fake.attached_page_sizes
+							 : fake.page_sizes;
+}
+
+static int fake_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max)
+{
+	bool attached = fake.attached && fake.nr_attached_ranges;
+	const struct uvdk_iova_range *r = attached ? fake.attached_ranges : fake.ranges;
+	unsigned int count = attached ? fake.nr_attached_ranges : fake.nr_ranges;
+	int err = fails(&fake.ranges_fail);
+
+	(void)ioas_priv;
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < count && i < max; i++)
+		out[i] = r[i];
+	return (int)count;
+}
+
+static void fake_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
+{
+	(void)ioas_priv;
+	fake.limits_calls++;
+	*out = fake.limits;
+	if (fake.count_entries)
+		out->entries_left = fake.limits.entries_max - fake.maps;
+}
+
+static int fake_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+{
+	struct fake_map *m;
+	int err = fails(&fake.map);
+
+	(void)ioas_priv;
+	fake.map_calls++;
+	if (err)
+		return err;
+	m = malloc(sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	*m = (struct fake_map){*iova, va, len, flags, fake.chain[hash(*iova)]};
+	fake.chain[hash(*iova)] = m;
+	fake.maps++;
+	fake.bytes += len;
+	return 0;
+}
+
+static int picks_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+{
+	*iova = fake.picked;
+	return fake_map(ioas_priv, iova, va, len, flags);
+}
+
+static int fake_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
+{
+	struct fake_map **at = &fake.chain[hash(iova)];
+	struct fake_map *m;
+	int err = fails(&fake.unmap);
+
+	(void)ioas_priv;
+	fake.unmap_calls++;
+	if (err)
+		return err;
+	while (*at && (*at)->iova != iova)
+		at = &(*at)->next;
+	m = *at;
+	if (!m || m->len != len) {
+		fake.wrong_unmaps++;
+		return -ENOENT;
+	}
+	*at = m->next;
+	fake.maps--;
+	fake.bytes -= len;
+	free(m);
+	return 0;
+}
+
+static int fake_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	int err = fails(&fake.attach);
+
+	(void)binding;
+	if (!err && fake.on_attach)
+		err = fake.on_attach(ioas_priv);
+	if (err)
+		return err;
+	fake.attached++;
+	return 0;
+}
+
+static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	(void)ioas_priv;
+	(void)binding;
+	fake.attached--;
+}
+
+#define FAKE_OPS                                                                               \
+	.handle = UVDK_IOMMU_HANDLE_EMU, .pins = true, .open = fake_open, .close = fake_close, \
+	.bind = fake_bind, .unbind = fake_unbind, .info = fake_info,                           \
+	.ioas_create = fake_ioas_create, .ioas_destroy = fake_ioas_destroy,                    \
+	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits,           \
+	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach
+
+static const struct uvdk_iommu_ops fake_ops = {
+	.name = "fake", .suits = fake_suits, .map = fake_map, FAKE_OPS};
+static const struct uvdk_iommu_ops picks_ops = {
+	.name = "fake-picks", .suits = picks_suits, .map = picks_map, .picks_iova = true, FAKE_OPS};
+
+const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {&fake_ops, &picks_ops, NULL};
+
+/* ---- bus: only what opening and closing needs ---- */
+
+static bool bus_match(const char *spec)
+{
+	return strncmp(spec, "fake:", 5) == 0;
+}
+
+static int bus_open(struct uvdk_device *dev, struct uvdk_iommu *under, const char *spec,
+		    const struct uvdk_device_opts *opts, struct uvdk_device_info *info)
+{
+	struct uvdk_iommu_bind_args args = {.dev = dev, .name = spec, .cdev_fd = -1};
+	struct uvdk_iommu_binding *binding;
+	int err = uvdk_iommu_bind(under, &args, &binding);
+
+	(void)opts;
+	(void)info;
+	if (!err)
+		uvdk_device_set_binding(dev, binding);
+	return err;
+}
+
+static void bus_close(struct uvdk_device *dev)
+{
+	uvdk_iommu_unbind(uvdk_device_binding(dev));
+}
+
+static int bus_config_read(struct uvdk_device *dev, uint32_t off, void *buf, size_t len)
+{
+	(void)dev;
+	(void)off;
+	memset(buf, 0, len);
+	return 0;
+}
+
+static int bus_config_write(struct uvdk_device *dev, uint32_t off, const void *buf, size_t len)
+{
+	(void)dev;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return 0;
+}
+
+static int bus_irq_count(struct uvdk_device *dev, enum uvdk_irq_type type)
+{
+	(void)dev;
+	(void)type;
+	return 0;
+}
+
+static int bus_irq_disable(struct uvdk_device *dev, enum uvdk_irq_type type)
+{
+	(void)dev;
+	(void)type;
+	return 0;
+}
+
+static int bus_event_fd(const struct uvdk_device *dev)
+{
+	(void)dev;
+	return -1;
+}
+
+static enum uvdk_device_event bus_next_event(struct uvdk_device *dev)
+{
+	(void)dev;
+	return UVDK_DEVICE_EVENT_NONE;
+}
+
+static const struct uvdk_bus_ops fake_bus = {
+	.name = "fake",
+	.match = bus_match,
+	.open = bus_open,
+	.close = bus_close,
+	.config_read = bus_config_read,
+	.config_write = bus_config_write,
+	.irq_count = bus_irq_count,
+	.irq_disable = bus_irq_disable,
+	.event_fd = bus_event_fd,
+	.next_event = bus_next_event,
+};
+
+const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {&fake_bus, NULL};
+
+/* ---- fixture ---- */
+
+void fake_reset(void)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.nr_ranges = 1;
+	fake.ranges[0] = (struct uvdk_iova_range){0, (UINT64_C(1) << 48) - 1};
+	fake.page_sizes = 0x40201000;
+	fake.limits.entries_left = UINT64_MAX;
+}
+
+void fake_setup(void)
+{
+	fake_reset();
+	cr_assert_eq(uvdk_iommu_open("fake", NULL, &iommu), 0);
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+}
+
+void fake_teardown(void)
+{
+	uvdk_ioas_destroy(ioas);
+	uvdk_iommu_close(iommu);
+	cr_assert_eq(fake.maps, 0);
+	cr_assert_eq(fake.bytes, 0);
+	cr_assert_eq(fake.wrong_unmaps, 0);
+	cr_assert_eq(fake.attached, 0);
+	cr_assert_eq(fake.bindings, 0);
+	cr_assert_eq(fake.ioas, 0);
+	cr_assert_eq(fake.opened, 0);
+}
+
+struct uvdk_device *fake_device(void)
+{
+	struct uvdk_device *dev = NULL;
+
+	cr_assert_eq(uvdk_device_open(iommu, "fake:0", NULL, &dev), 0, "%s", uvdk_last_error());
+	return dev;
+}
+
+char *fake_memory(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	cr_assert_neq(p, MAP_FAILED);
+	return p;
+}
+
+bool said(const char *text)
+{
+	return strstr(uvdk_last_error(), text) != NULL;
+}

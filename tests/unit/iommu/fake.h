@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <errno.h>
+
+#include <uvdk_iommu_driver.h>
+
+/*
+ * An iommu driver and a bus without hardware. The driver keeps every map that it
+ * was given, checks that unmaps name exactly one of them, and fails on demand.
+ */
+#define PAGE 4096ul
+
+/* Which callback fails next: the n-th from now on, 0 for none. */
+struct fake_failure {
+	unsigned int at;
+	int err;
+};
+
+struct fake_map {
+	uvdk_iova_t iova;
+	char *va;
+	size_t len;
+	unsigned int flags;
+	struct fake_map *next;
+};
+
+struct fake {
+	/* what the driver says */
+	struct uvdk_iova_range ranges[32];
+	unsigned int nr_ranges;
+	struct uvdk_iova_range attached_ranges[32]; /* once a device is attached */
+	unsigned int nr_attached_ranges;	    /* 0: the same */
+	uint64_t page_sizes;
+	uint64_t attached_page_sizes; /* 0: the same */
+	struct uvdk_iommu_limits limits;
+	bool count_entries; /* limits.entries_left = entries_max - maps */
+	uvdk_iova_t picked; /* what the driver picks, for "fake-picks" */
+
+	/* what fails */
+	struct fake_failure open, bind, create, ranges_fail, map, unmap, attach;
+
+	/* what has happened */
+	unsigned int maps, bindings, ioas, attached, opened;
+	unsigned int map_calls, unmap_calls, wrong_unmaps, limits_calls;
+	uint64_t bytes;
+	struct uvdk_ioas *creating; /* given to ioas_create() */
+	struct uvdk_iommu_opts opts;
+	int (*on_attach)(struct uvdk_ioas *ioas);
+	struct fake_map *chain[4096];
+};
+
+extern struct fake fake;
+
+/* 48 bits, 4 KiB to 1 GiB, no limits */
+void fake_reset(void);
+
+/* What the driver holds at an IOVA, or NULL. */
+struct fake_map *fake_find(uvdk_iova_t iova);
+
+/* "fake", an iommu with an address space. */
+void fake_setup(void);
+void fake_teardown(void); /* checks that nothing is left */
+extern struct uvdk_iommu *iommu;
+extern struct uvdk_ioas *ioas;
+
+struct uvdk_device *fake_device(void);
+
+/* Address space only: pages that nobody touches. */
+char *fake_memory(size_t len);
+
+/* Does the latest error of this thread contain a text? */
+bool said(const char *text);
+
+#endif /* FAKE_H */
