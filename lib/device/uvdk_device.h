@@ -93,9 +93,10 @@ struct uvdk_device_info {
  *
  * Return: 0; -EINVAL (bad spec or options); -ENODEV (no such function);
  * -ENXIO (bound to no driver: the message says which to bind); -EBUSY (held by
- * another driver, which the message names, or by a process); -EPERM (group not viable: the message names the other members);
- * -EACCES (node not accessible: the message names node and owner);
- * -EOPNOTSUPP (@iommu can't serve this bus); -ENOMEM.
+ * another driver, which the message names, or by a process); -EPERM (group not
+ * viable: the message names the other members); -EACCES (node not accessible:
+ * the message names node and owner); -ENOENT (the kernel lacks the node: the
+ * message says what provides it); -EOPNOTSUPP (@iommu can't serve this bus); -ENOMEM.
  */
 int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 		     const struct uvdk_device_opts *opts, struct uvdk_device **out);
@@ -342,7 +343,9 @@ int uvdk_device_irq_count(struct uvdk_device *dev, enum uvdk_irq_type type);
  * @fds: @count eventfds, -1 to unroute one; borrowed until unrouted
  *
  * Return: 0, -EINVAL (vectors out of range: the message says how many there
- * are), -EBUSY, -ENODEV, or what the kernel said.
+ * are), -ENOSPC (the host has fewer to give), -EBUSY, -ENODEV, or what the
+ * kernel said. Where the kernel can't add vectors to those that are on, all are
+ * turned off and on again, and one that fires in between is lost.
  */
 int uvdk_device_irq_set(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int first,
 			unsigned int count, const int *fds);
@@ -376,8 +379,7 @@ int uvdk_device_irq_mask(struct uvdk_device *dev, enum uvdk_irq_type type, unsig
  *
  * Return: 0, -EINVAL (out of range or not routed), -ENODEV.
  */
-int uvdk_device_irq_trigger(struct uvdk_device *dev, enum uvdk_irq_type type,
-			    unsigned int vector);
+int uvdk_device_irq_trigger(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int vector);
 
 /* ---- reset and events ---- */
 

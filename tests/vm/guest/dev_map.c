@@ -10,6 +10,13 @@
 #define PAGE 4096u
 #define MB   (1u << 20)
 
+/* Where interrupts are written to, which no map may cover. */
+#if defined(__aarch64__)
+#define MSI_WINDOW 0x8000000
+#else
+#define MSI_WINDOW 0xfee00000
+#endif
+
 static struct uvdk_ioas *ioas;
 
 static char *memory(size_t len, int prot)
@@ -111,7 +118,7 @@ static void reserved_for_device(struct uvdk_iommu *iommu, struct uvdk_device *de
 {
 	char *mem = memory(PAGE, PROT_READ | PROT_WRITE);
 	struct uvdk_ioas *early;
-	uvdk_iova_t msi = 0xfee00000;
+	uvdk_iova_t msi = MSI_WINDOW;
 
 	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &early), 0);
 	CHECK_EQ(uvdk_ioas_map(early, mem, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &msi), 0);
