@@ -545,6 +545,28 @@ Test(virtio_net_model_data, a_peer_that_is_not_running_gets_nothing_later)
 	vt_machine_end(&t);
 }
 
+Test(virtio_net_model_data, a_restarted_peer_does_not_get_what_waited_before)
+{
+	uint8_t frame[64];
+
+	vt_open(&t, "emu:virtio-net,link=A");
+	vt_open_beside(&peer, &t, "emu:virtio-net,link=A");
+	vt_start(&t, F_PLAIN, 2);
+	vt_start(&peer, F_PLAIN, 2);
+	vt_steps(&t, 1);
+	make_frame(frame, sizeof(frame), broadcast, 1);
+	vt_send(&t, &t.q[1], frame, 64);
+	vt_ring(&t, &t.q[1]);
+	vt_steps(&t, 1);
+	cr_expect_eq(vt_stats(&t).forwarded, 1);
+	vt_start(&peer, F_PLAIN, 2);
+	vt_rx_buffers(&peer, &peer.q[0], 2, 512);
+	vt_steps(&t, 2);
+	cr_expect_eq(vt_used(&peer.q[0]), 0);
+	vt_close(&peer);
+	vt_machine_end(&t);
+}
+
 static unsigned int inject(const uint8_t dst[6])
 {
 	uint8_t frame[64];
