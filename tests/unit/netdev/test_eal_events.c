@@ -95,6 +95,16 @@ static struct uvdk_emu *emu;
 static struct uvdk_iommu *iommu;
 static struct uvdk_ioas *ioas[2];
 
+/* Aligned to a page; beyond the reach of 31 address bits. */
+static void *reserve(size_t len)
+{
+	char *va = mmap(NULL, len + PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	cr_assert_neq(va, MAP_FAILED);
+	return va + (PAGE - (uintptr_t)va % PAGE) % PAGE;
+}
+
 static void make(unsigned int iova_bits, bool external)
 {
 	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true, .iova_bits = iova_bits};
@@ -103,9 +113,7 @@ static void make(unsigned int iova_bits, bool external)
 	list.len = PAGE * PAGES;
 	list.page_sz = PAGE;
 	list.external = external;
-	list.base_va = mmap((void *)(uintptr_t)0x100000000, list.len, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	cr_assert_eq((uintptr_t)list.base_va, 0x100000000);
+	list.base_va = reserve(list.len);
 	cr_assert_eq(uvdk_emu_create(&opts, &emu), 0);
 	iommu_opts.emu = emu;
 	cr_assert_eq(uvdk_iommu_open("emu", &iommu_opts, &iommu), 0, "%s", uvdk_last_error());

@@ -361,13 +361,17 @@ Test(virtq, the_device_never_has_a_reason_to_interrupt)
 
 	vq.event_idx = true;
 	uvdk_virtq_quiet(&vq);
-	for (unsigned int i = 0; i < 200000; i++) {
-		cr_assert_eq(add_in(1, cookie_of(i)), 0);
+	for (unsigned int i = 0; i < 50000; i++) {
+		for (unsigned int n = 0; n < size; n++)
+			cr_assert_eq(add_in(1, cookie_of(i)), 0);
 		uvdk_virtq_kick(&vq);
 		dev_take();
-		cr_assert_neq(get16(avail() + 4 + 2 * (size_t)size), dev_used);
-		dev_use(0, 0);
-		cr_assert(uvdk_virtq_take(&vq, &len));
+		while (held) {
+			cr_assert_neq(get16(avail() + 4 + 2 * (size_t)size), dev_used);
+			dev_use(0, 0);
+		}
+		while (uvdk_virtq_take(&vq, &len))
+			;
 	}
 }
 
