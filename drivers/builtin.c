@@ -21,11 +21,7 @@ extern const struct uvdk_iommu_ops uvdk_iommu_noiommu;
 extern const struct uvdk_iommu_ops uvdk_iommu_emu;
 
 const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {
-	&uvdk_iommu_iommufd,
-	&uvdk_iommu_type1,
-	&uvdk_iommu_noiommu,
-	&uvdk_iommu_emu,
-	NULL,
+	&uvdk_iommu_iommufd, &uvdk_iommu_type1, &uvdk_iommu_noiommu, &uvdk_iommu_emu, NULL,
 };
 
 extern const struct uvdk_emu_model uvdk_model_edu;

@@ -135,21 +135,21 @@ static inline uint64_t uvdk_get64(struct uvdk_le64 v)
 	return UVDK_LE(64, v.raw);
 }
 
-static inline struct uvdk_le16 uvdk_le16(uint16_t v)
+static inline struct uvdk_le16 uvdk_to_le16(uint16_t v)
 {
 	struct uvdk_le16 le = {UVDK_LE(16, v)};
 
 	return le;
 }
 
-static inline struct uvdk_le32 uvdk_le32(uint32_t v)
+static inline struct uvdk_le32 uvdk_to_le32(uint32_t v)
 {
 	struct uvdk_le32 le = {UVDK_LE(32, v)};
 
 	return le;
 }
 
-static inline struct uvdk_le64 uvdk_le64(uint64_t v)
+static inline struct uvdk_le64 uvdk_to_le64(uint64_t v)
 {
 	struct uvdk_le64 le = {UVDK_LE(64, v)};
 

@@ -90,7 +90,7 @@ static int update_command(struct uvdk_device *dev, uint16_t set, uint16_t clear)
 	if (uvdk_get16(raw) == UINT16_MAX && uvdk_device_check(dev))
 		return -ENODEV;
 
-	raw = uvdk_le16((uint16_t)((uvdk_get16(raw) & ~clear) | set));
+	raw = uvdk_to_le16((uint16_t)((uvdk_get16(raw) & ~clear) | set));
 	return uvdk_device_config_write(dev, CONFIG_COMMAND, &raw, sizeof(raw));
 }
 

@@ -13,7 +13,7 @@ extern "C" {
  *
  * A *buffer* is memory allocated and mapped into one address space in one
  * step; a *pool* cuts one buffer into objects of one size. Translation is
- * uvdk_xlate() on the address space.
+ * uvdk_translate() on the address space.
  */
 
 struct uvdk_dma_pool;

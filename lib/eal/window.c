@@ -48,7 +48,7 @@ int window_create(struct uvdk_ioas *ioas, struct window *w)
 
 static bool is_mapped(struct uvdk_ioas *ioas, const char *va)
 {
-	return uvdk_xlate(uvdk_ioas_xlate(ioas), va) != UVDK_IOVA_NONE;
+	return uvdk_translate(uvdk_ioas_xlate(ioas), va) != UVDK_IOVA_NONE;
 }
 
 static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
@@ -92,7 +92,7 @@ static void unmap_piece(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
 static void unmap_scattered(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
 {
 	for (size_t done = 0; done < len; done += w->page) {
-		uvdk_iova_t iova = uvdk_xlate(uvdk_ioas_xlate(ioas), va + done);
+		uvdk_iova_t iova = uvdk_translate(uvdk_ioas_xlate(ioas), va + done);
 
 		if (iova != UVDK_IOVA_NONE)
 			unmap_piece(ioas, iova, w->page);

@@ -125,7 +125,7 @@ UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t io
 
 UVDK_EXPORT int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t value)
 {
-	struct uvdk_le16 le = uvdk_le16(value);
+	struct uvdk_le16 le = uvdk_to_le16(value);
 	uint8_t *va;
 	int why;
 

@@ -113,7 +113,7 @@ bool emu_msix_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
 static void write_table(struct uvdk_emu_function *fn, uint64_t off, unsigned int width,
 			uint64_t value)
 {
-	struct uvdk_le64 le = uvdk_le64(value);
+	struct uvdk_le64 le = uvdk_to_le64(value);
 	uint8_t *entry;
 
 	memcpy(fn->msix.table + off, &le, width);

@@ -120,8 +120,8 @@ UVDK_EXPORT void uvdk_emu_virtq_push(struct uvdk_emu_virtq *vq,
 {
 	struct uvdk_emu_virtq_used *used = &vq->used[vq->pending++];
 
-	used->id = uvdk_le32(chain->head);
-	used->len = uvdk_le32(len);
+	used->id = uvdk_to_le32(chain->head);
+	used->len = uvdk_to_le32(len);
 	vq->busy[chain->head / 64] |= UINT64_C(1) << (chain->head % 64);
 }
 
@@ -130,9 +130,9 @@ static void tell_lies(struct uvdk_emu_virtq *vq)
 	if (vq->lie.twice && vq->pending > 1)
 		vq->used[1].id = vq->used[0].id;
 	if (vq->lie.set_id)
-		vq->used[0].id = uvdk_le32(vq->lie.id);
+		vq->used[0].id = uvdk_to_le32(vq->lie.id);
 	if (vq->lie.set_len)
-		vq->used[0].len = uvdk_le32(vq->lie.len);
+		vq->used[0].len = uvdk_to_le32(vq->lie.len);
 }
 
 static int write_elements(struct uvdk_emu_virtq *vq, unsigned int first, unsigned int count)

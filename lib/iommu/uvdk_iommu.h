@@ -351,7 +351,7 @@ struct uvdk_xlate {
 const struct uvdk_xlate *uvdk_ioas_xlate(const struct uvdk_ioas *ioas);
 
 /**
- * uvdk_xlate() - virtual address to IOVA: no lock, no call, O(1)
+ * uvdk_translate() - virtual address to IOVA: no lock, no call, O(1)
  * @x: from uvdk_ioas_xlate()
  * @va: any pointer
  *
@@ -360,7 +360,7 @@ const struct uvdk_xlate *uvdk_ioas_xlate(const struct uvdk_ioas *ioas);
  *
  * Return: IOVA, or UVDK_IOVA_NONE if @va is not mapped.
  */
-static inline uvdk_iova_t uvdk_xlate(const struct uvdk_xlate *x, const void *va)
+static inline uvdk_iova_t uvdk_translate(const struct uvdk_xlate *x, const void *va)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)va;
 	uint64_t slot = addr >> UVDK_XLATE_ROOT_SHIFT;

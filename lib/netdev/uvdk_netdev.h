@@ -315,7 +315,12 @@ bool uvdk_netdev_broken(const struct uvdk_netdev *nd, const char **why);
 
 /* ---- the data path ---- */
 
-/* As in rte_ethdev: a burst on a driver's queue. */
+/**
+ * typedef uvdk_netdev_burst_fn - a burst on a driver's queue, as in rte_ethdev
+ * @queue: the driver's queue
+ * @pkts: packets
+ * @count: room or packets in @pkts
+ */
 typedef uint16_t (*uvdk_netdev_burst_fn)(void *queue, struct rte_mbuf **pkts, uint16_t count);
 
 /**

@@ -357,7 +357,7 @@ UVDK_EXPORT int uvdk_virtio_queue_enable(struct uvdk_virtio *v, struct uvdk_virt
 	vq->event_idx = v->features & UVDK_VIRTIO_F_EVENT_IDX;
 	vq->in_order = v->features & UVDK_VIRTIO_F_IN_ORDER;
 	if (!vq->event_idx)
-		vq->avail[UVDK_VIRTQ_FLAGS] = uvdk_le16(UVDK_VIRTQ_NO_INTERRUPT);
+		vq->avail[UVDK_VIRTQ_FLAGS] = uvdk_to_le16(UVDK_VIRTQ_NO_INTERRUPT);
 	uvdk_virtq_quiet(vq);
 
 	return 0;

@@ -194,8 +194,20 @@ void uvdk_virtq_fini(struct uvdk_virtq *vq);
  */
 void uvdk_virtq_reset(struct uvdk_virtq *vq);
 
-/* Offsets of the two rings from the start of the ring memory. */
+/**
+ * uvdk_virtq_avail_offset() - where the available ring begins
+ * @size: queue size
+ *
+ * Return: bytes from the start of the ring memory.
+ */
 size_t uvdk_virtq_avail_offset(unsigned int size);
+
+/**
+ * uvdk_virtq_used_offset() - where the used ring begins
+ * @size: queue size
+ *
+ * Return: bytes from the start of the ring memory.
+ */
 size_t uvdk_virtq_used_offset(unsigned int size);
 
 /**

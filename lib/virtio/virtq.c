@@ -118,16 +118,16 @@ UVDK_EXPORT int uvdk_virtq_add(struct uvdk_virtq *vq, const struct uvdk_virtq_se
 			room += segs[i].len;
 		vq->next[id] = next;
 		vq->desc[id] = (struct uvdk_virtq_desc){
-			.addr = uvdk_le64(segs[i].iova),
-			.len = uvdk_le32(segs[i].len),
-			.flags = uvdk_le16((uint16_t)flags),
-			.next = uvdk_le16(last ? 0 : next),
+			.addr = uvdk_to_le64(segs[i].iova),
+			.len = uvdk_to_le32(segs[i].len),
+			.flags = uvdk_to_le16((uint16_t)flags),
+			.next = uvdk_to_le16(last ? 0 : next),
 		};
 	}
 	vq->cookie[head] = cookie;
 	vq->chain[head] = (uint16_t)count;
 	vq->room[head] = room;
-	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_le16(head);
+	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_to_le16(head);
 
 	return 0;
 }

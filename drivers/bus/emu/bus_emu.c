@@ -26,8 +26,7 @@ extern const struct uvdk_bus_ops uvdk_bus_emu;
 struct emu_device {
 	struct uvdk_emu_function *fn;
 	int event_fd;
-	bool told_remove; /* each event is delivered once */
-	bool told_gone;
+	bool told_remove;
 };
 
 static struct uvdk_emu_function *fn_of(const struct uvdk_device *dev)
@@ -48,7 +47,7 @@ static void enable_memory(struct uvdk_emu_function *fn)
 	struct uvdk_le16 command;
 
 	uvdk_emu_config_read(fn, CFG_COMMAND, &command, sizeof(command));
-	command = uvdk_le16(uvdk_get16(command) | UVDK_PCI_COMMAND_MEMORY);
+	command = uvdk_to_le16(uvdk_get16(command) | UVDK_PCI_COMMAND_MEMORY);
 	uvdk_emu_config_write(fn, CFG_COMMAND, &command, sizeof(command));
 }
 
@@ -276,12 +275,9 @@ static enum uvdk_device_event emu_next_event(struct uvdk_device *dev)
 	if (read(priv->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		uvdk_log(UVDK_LOG_DEBUG, "bus.emu", "%s: event descriptor: %s",
 			 uvdk_emu_fn_name(priv->fn), strerror(errno));
-	if (uvdk_emu_fn_gone(priv->fn) && !priv->told_gone) {
-		priv->told_gone = true;
-		uvdk_device_mark_gone(dev, "unplugged by surprise");
-		return UVDK_DEVICE_EVENT_GONE;
-	}
-	if (uvdk_emu_fn_removal_asked(priv->fn) && !priv->told_remove && !priv->told_gone) {
+	if (uvdk_emu_fn_gone(priv->fn))
+		return UVDK_DEVICE_EVENT_GONE; /* lib/device tells it once */
+	if (uvdk_emu_fn_removal_asked(priv->fn) && !priv->told_remove) {
 		priv->told_remove = true;
 		return UVDK_DEVICE_EVENT_REMOVE;
 	}

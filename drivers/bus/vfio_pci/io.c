@@ -63,7 +63,7 @@ int vpci_region_write(struct uvdk_device *dev, unsigned int index, uint64_t off,
 		      uint64_t value)
 {
 	const struct vpci *v = uvdk_device_priv(dev);
-	struct uvdk_le64 raw = uvdk_le64(value);
+	struct uvdk_le64 raw = uvdk_to_le64(value);
 	ssize_t got = pwrite(v->fd, &raw, width, (off_t)(v->bar_off[index] + off));
 
 	return got == (ssize_t)width ? 0 : fail(v, "writing a register", off, got);

@@ -150,7 +150,7 @@ UVDK_EXPORT int uvdk_emu_virtio_net_misbehave(struct uvdk_emu *emu, const char *
 
 static int inject(struct vnet *m, unsigned int queue, const void *frame, size_t len)
 {
-	struct vnet_hdr hdr = {.num_buffers = uvdk_le16((uint16_t)queue)};
+	struct vnet_hdr hdr = {.num_buffers = uvdk_to_le16((uint16_t)queue)};
 	uint8_t *pkt;
 
 	if (!m->inject)

@@ -19,9 +19,9 @@ static int add_cap(struct vnet *m, enum vnet_cap_type type, uint32_t offset, uin
 		.cap_len = VNET_CAP_LEN,
 		.cfg_type = (uint8_t)type,
 		.bar = VNET_BAR,
-		.offset = uvdk_le32(offset),
-		.length = uvdk_le32(length),
-		.extra = uvdk_le32(extra),
+		.offset = uvdk_to_le32(offset),
+		.length = uvdk_to_le32(length),
+		.extra = uvdk_to_le32(extra),
 	};
 
 	if (type == VNET_CAP_NOTIFY || type == VNET_CAP_PCI)
@@ -31,7 +31,7 @@ static int add_cap(struct vnet *m, enum vnet_cap_type type, uint32_t offset, uin
 	if (type == VNET_CAP_COMMON && vnet_evil(m, VNET_EVIL_CAP_BAR))
 		cap.bar = 2;
 	if (type == VNET_CAP_COMMON && vnet_evil(m, VNET_EVIL_CAP_RANGE))
-		cap.length = uvdk_le32(VNET_BAR_SIZE + 1 - offset);
+		cap.length = uvdk_to_le32(VNET_BAR_SIZE + 1 - offset);
 
 	return uvdk_emu_fn_cap(m->fn, VNET_CAP_ID, &cap,
 			       type == VNET_CAP_NOTIFY || type == VNET_CAP_PCI ? sizeof(cap)

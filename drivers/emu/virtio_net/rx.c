@@ -40,8 +40,8 @@ static void settle_csum(struct vnet *m, uint8_t *pkt, size_t len)
 	}
 	if (m->evil && vnet_evil_now(m, VNET_EVIL_HDR_CSUM)) {
 		hdr.flags = VNET_HDR_NEEDS_CSUM;
-		hdr.csum_start = uvdk_le16((uint16_t)len);
-		hdr.csum_offset = uvdk_le16(0xfffe);
+		hdr.csum_start = uvdk_to_le16((uint16_t)len);
+		hdr.csum_offset = uvdk_to_le16(0xfffe);
 	}
 	memcpy(pkt, &hdr, sizeof(hdr));
 }
@@ -54,7 +54,7 @@ static void set_buffers(struct vnet *m, uint8_t *pkt, uint16_t buffers)
 		buffers = 0xffff;
 	if (m->evil && vnet_evil_now(m, VNET_EVIL_NUM_BUFFERS_0))
 		buffers = 0;
-	le = uvdk_le16(buffers);
+	le = uvdk_to_le16(buffers);
 	memcpy(pkt + offsetof(struct vnet_hdr, num_buffers), &le, sizeof(le));
 }
 

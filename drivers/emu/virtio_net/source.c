@@ -116,8 +116,8 @@ static void set_checksum(struct vnet *m, const struct vnet_template *t)
 		sum = 0xffff;
 	if (m->conf.csum == VNET_CSUM_PARTIAL) {
 		hdr.flags = VNET_HDR_NEEDS_CSUM;
-		hdr.csum_start = uvdk_le16(FRAME_UDP);
-		hdr.csum_offset = uvdk_le16(FRAME_UDP_SUM - FRAME_UDP);
+		hdr.csum_start = uvdk_to_le16(FRAME_UDP);
+		hdr.csum_offset = uvdk_to_le16(FRAME_UDP_SUM - FRAME_UDP);
 		sum = vnet_fold(t->pseudo);
 	} else if (m->conf.csum == VNET_CSUM_BAD) {
 		hdr.flags = 0;

@@ -160,7 +160,7 @@ static int require(struct virtio_net *net, uint64_t feature, const char *what)
 
 int ctrl_set_pairs(struct virtio_net *net, unsigned int pairs)
 {
-	const struct uvdk_le16 value = uvdk_le16((uint16_t)pairs);
+	const struct uvdk_le16 value = uvdk_to_le16((uint16_t)pairs);
 	int ret = require(net, F_MQ, "set queue pairs");
 
 	return ret ? ret

@@ -257,14 +257,14 @@ static unsigned int post(struct rxq *q, struct rte_mbuf **bufs, unsigned int cou
 
 	for (i = 0; i < count; i++) {
 		struct rte_mbuf *m = bufs[i];
-		uvdk_iova_t iova = uvdk_xlate(&xlate, m->buf_addr);
+		uvdk_iova_t iova = uvdk_translate(&xlate, m->buf_addr);
 		uint16_t id = free_ids[(head + i) & mask];
 
 		if (unlikely(iova == UVDK_IOVA_NONE))
 			break;
 		cookie[id] = m;
-		desc[id].addr = uvdk_le64(iova + DATA_START);
-		ring[(avail + i) & mask] = uvdk_le16(id);
+		desc[id].addr = uvdk_to_le64(iova + DATA_START);
+		ring[(avail + i) & mask] = uvdk_to_le16(id);
 	}
 	vq->free_head = (uint16_t)(head + i);
 	vq->avail_idx = (uint16_t)(avail + i);
@@ -393,8 +393,8 @@ static void prepare_descs(struct rxq *q)
 {
 	for (unsigned int i = 0; i < q->vq.size; i++)
 		q->vq.desc[i] = (struct uvdk_virtq_desc){
-			.len = uvdk_le32(q->buf_len),
-			.flags = uvdk_le16(UVDK_VIRTQ_DESC_WRITE),
+			.len = uvdk_to_le32(q->buf_len),
+			.flags = uvdk_to_le16(UVDK_VIRTQ_DESC_WRITE),
 		};
 }
 

@@ -206,8 +206,8 @@ static bool fill_header(const struct txq *q, struct rte_mbuf *m, struct net_hdr 
 	if (start + at + 2 > m->pkt_len || m->l2_len < 14 || m->l3_len < 20)
 		return false;
 	hdr->flags = HDR_F_NEEDS_CSUM;
-	hdr->csum_start = uvdk_le16((uint16_t)start);
-	hdr->csum_offset = uvdk_le16((uint16_t)at);
+	hdr->csum_start = uvdk_to_le16((uint16_t)start);
+	hdr->csum_offset = uvdk_to_le16((uint16_t)at);
 	/* Shared data is not ours to write: there the sender has done it. */
 	if (start + at + 2 <= m->data_len && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m))
 		seed_csum(m, start + at);
@@ -228,7 +228,7 @@ static int for_each_piece(struct txq *q, struct rte_mbuf *m, uint16_t slot,
 		fn(q, arg, count++, q->slots_iova + slot * sizeof(struct tx_slot), HDR_LEN);
 
 	for (bool first = true; m; m = m->next, first = false) {
-		uvdk_iova_t iova = uvdk_xlate(&q->xlate, rte_pktmbuf_mtod(m, void *));
+		uvdk_iova_t iova = uvdk_translate(&q->xlate, rte_pktmbuf_mtod(m, void *));
 		uint32_t in_front = first && prepend ? (uint32_t)HDR_LEN : 0;
 
 		if (iova == UVDK_IOVA_NONE)
@@ -259,10 +259,10 @@ static void to_table(struct txq *q, void *arg, int i, uvdk_iova_t iova, uint32_t
 	bool last = i + 1 == count;
 
 	slot->desc[i] = (struct uvdk_virtq_desc){
-		.addr = uvdk_le64(iova),
-		.len = uvdk_le32(len),
-		.flags = uvdk_le16(last ? 0 : UVDK_VIRTQ_DESC_NEXT),
-		.next = uvdk_le16((uint16_t)(last ? 0 : i + 1)),
+		.addr = uvdk_to_le64(iova),
+		.len = uvdk_to_le32(len),
+		.flags = uvdk_to_le16(last ? 0 : UVDK_VIRTQ_DESC_NEXT),
+		.next = uvdk_to_le16((uint16_t)(last ? 0 : i + 1)),
 	};
 }
 
@@ -277,10 +277,10 @@ static void to_ring(struct txq *q, void *arg, int i, uvdk_iova_t iova, uint32_t 
 
 	vq->next[id] = next;
 	vq->desc[id] = (struct uvdk_virtq_desc){
-		.addr = uvdk_le64(iova),
-		.len = uvdk_le32(len),
-		.flags = uvdk_le16(last ? 0 : UVDK_VIRTQ_DESC_NEXT),
-		.next = uvdk_le16(last ? 0 : next),
+		.addr = uvdk_to_le64(iova),
+		.len = uvdk_to_le32(len),
+		.flags = uvdk_to_le16(last ? 0 : UVDK_VIRTQ_DESC_NEXT),
+		.next = uvdk_to_le16(last ? 0 : next),
 	};
 }
 
@@ -290,9 +290,9 @@ static void point_to_table(struct txq *q, uint16_t id, int count)
 		q->slots_iova + id * sizeof(struct tx_slot) + offsetof(struct tx_slot, desc);
 
 	q->vq.desc[id] = (struct uvdk_virtq_desc){
-		.addr = uvdk_le64(table),
-		.len = uvdk_le32((uint32_t)count * (uint32_t)sizeof(struct uvdk_virtq_desc)),
-		.flags = uvdk_le16(UVDK_VIRTQ_DESC_INDIRECT),
+		.addr = uvdk_to_le64(table),
+		.len = uvdk_to_le32((uint32_t)count * (uint32_t)sizeof(struct uvdk_virtq_desc)),
+		.flags = uvdk_to_le16(UVDK_VIRTQ_DESC_INDIRECT),
 	};
 }
 
@@ -322,7 +322,7 @@ static __attribute__((noinline)) enum verdict send_slowly(struct txq *q, struct 
 	vq->chain[id] = (uint16_t)count;
 	vq->cookie[id] = m;
 	vq->free_head = (uint16_t)(vq->free_head + count);
-	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_le16(id);
+	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_to_le16(id);
 
 	return SENT;
 }
@@ -341,7 +341,7 @@ static __rte_always_inline bool send_simply(struct txq *q, struct rte_mbuf *m)
 	if (unlikely((word & ONE_MASK) != ONE) || unlikely(m->ol_flags & NOT_SIMPLE) ||
 	    unlikely(off < HDR_LEN) || unlikely(vq->free_head == vq->free_tail))
 		return false;
-	iova = uvdk_xlate(&q->xlate, m->buf_addr);
+	iova = uvdk_translate(&q->xlate, m->buf_addr);
 	if (unlikely(iova == UVDK_IOVA_NONE))
 		return false;
 
@@ -351,10 +351,10 @@ static __rte_always_inline bool send_simply(struct txq *q, struct rte_mbuf *m)
 	id = vq->free_ids[vq->free_head++ & vq->mask];
 	vq->cookie[id] = m;
 	vq->desc[id] = (struct uvdk_virtq_desc){
-		.addr = uvdk_le64(iova + off),
-		.len = uvdk_le32(m->data_len + (uint32_t)HDR_LEN),
+		.addr = uvdk_to_le64(iova + off),
+		.len = uvdk_to_le32(m->data_len + (uint32_t)HDR_LEN),
 	};
-	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_le16(id);
+	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] = uvdk_to_le16(id);
 
 	return true;
 }

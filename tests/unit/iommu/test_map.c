@@ -50,18 +50,18 @@ Test(map, translates_both_ways_and_not_after_unmap)
 	const struct uvdk_xlate *x = uvdk_ioas_xlate(ioas);
 	uvdk_iova_t iova = map(mem + PAGE, 3 * PAGE);
 
-	cr_expect_eq(uvdk_xlate(x, mem + PAGE), iova);
-	cr_expect_eq(uvdk_xlate(x, mem + 4 * PAGE - 1), iova + 3 * PAGE - 1);
-	cr_expect_eq(uvdk_xlate(x, mem), UVDK_IOVA_NONE);
-	cr_expect_eq(uvdk_xlate(x, mem + 4 * PAGE), UVDK_IOVA_NONE);
-	cr_expect_eq(uvdk_xlate(x, (void *)UINT64_MAX), UVDK_IOVA_NONE);
-	cr_expect_eq(uvdk_xlate(x, NULL), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(x, mem + PAGE), iova);
+	cr_expect_eq(uvdk_translate(x, mem + 4 * PAGE - 1), iova + 3 * PAGE - 1);
+	cr_expect_eq(uvdk_translate(x, mem), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(x, mem + 4 * PAGE), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(x, (void *)UINT64_MAX), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(x, NULL), UVDK_IOVA_NONE);
 	cr_expect_eq(uvdk_ioas_va(ioas, iova + PAGE + 5), mem + 2 * PAGE + 5);
 	cr_expect_null(uvdk_ioas_va(ioas, iova + 3 * PAGE));
 	cr_expect_null(uvdk_ioas_va(ioas, UINT64_MAX));
 
 	cr_assert_eq(uvdk_ioas_unmap(ioas, iova, 3 * PAGE), 0);
-	cr_expect_eq(uvdk_xlate(x, mem + PAGE), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(x, mem + PAGE), UVDK_IOVA_NONE);
 	cr_expect_null(uvdk_ioas_va(ioas, iova));
 	fake_teardown();
 }
@@ -121,9 +121,9 @@ Test(map, memory_that_is_mapped_already_needs_alias)
 	cr_assert_eq(uvdk_ioas_map(ioas, mem, 4 * PAGE, UVDK_MAP_RW | UVDK_MAP_ALIAS, &second), 0);
 	cr_expect_neq(second, first);
 	cr_expect_eq(uvdk_ioas_va(ioas, second), mem);
-	cr_expect_eq(uvdk_xlate(x, mem), first);
+	cr_expect_eq(uvdk_translate(x, mem), first);
 	cr_assert_eq(uvdk_ioas_unmap(ioas, second, 4 * PAGE), 0);
-	cr_expect_eq(uvdk_xlate(x, mem), first);
+	cr_expect_eq(uvdk_translate(x, mem), first);
 	fake_teardown();
 }
 
@@ -218,7 +218,8 @@ Test(map, iova_equals_va_or_says_why_not)
 	uvdk_ioas_destroy(ioas);
 	cr_assert_eq(uvdk_ioas_create(iommu, &opts, &ioas), 0);
 	cr_expect_eq(map(mem, 2 * PAGE), (uvdk_iova_t)(uintptr_t)mem);
-	cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas), mem + 1), (uvdk_iova_t)(uintptr_t)mem + 1);
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), mem + 1),
+		     (uvdk_iova_t)(uintptr_t)mem + 1);
 	cr_assert_eq(uvdk_ioas_unmap(ioas, (uvdk_iova_t)(uintptr_t)mem, 2 * PAGE), 0);
 
 	uvdk_ioas_destroy(ioas);
@@ -268,7 +269,7 @@ Test(map, the_entry_limit_is_told_before_the_driver_is_asked)
 	uvdk_ioas_get_stats(ioas, &stats);
 	cr_expect_eq(stats.entries_max, 3);
 	/* A place that comes free, and a limit that is raised, count at once. */
-	cr_assert_eq(uvdk_ioas_unmap(ioas, uvdk_xlate(uvdk_ioas_xlate(ioas), mem), PAGE), 0);
+	cr_assert_eq(uvdk_ioas_unmap(ioas, uvdk_translate(uvdk_ioas_xlate(ioas), mem), PAGE), 0);
 	map(mem, PAGE);
 	fake.limits.entries_max = 4;
 	map(mem + MIB, PAGE);
@@ -288,7 +289,7 @@ Test(map, a_driver_that_refuses_leaves_no_trace)
 		fake.map = (struct fake_failure){1, -EFAULT};
 		cr_expect_eq(uvdk_ioas_map(ioas, mem, lens[i], UVDK_MAP_RW, &again), -EFAULT);
 		cr_expect_eq(again, 7);
-		cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas), mem), UVDK_IOVA_NONE);
+		cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), mem), UVDK_IOVA_NONE);
 		/* The same IOVA is free: it was given back. */
 		cr_expect_eq(map(mem, lens[i]), first);
 		cr_assert_eq(uvdk_ioas_unmap(ioas, first, lens[i]), 0);
@@ -329,7 +330,7 @@ Test(map, where_the_driver_picks_the_iova)
 	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
 	fake.picked = 0x123456000;
 	cr_expect_eq(map(mem, 2 * PAGE), 0x123456000);
-	cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas), mem + PAGE), 0x123457000);
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), mem + PAGE), 0x123457000);
 
 	/* The same memory again, as the physical address shows. */
 	fake.picked = 0x123457000;
@@ -404,14 +405,14 @@ Test(map, a_driver_that_cannot_unmap_keeps_the_map)
 	fake.unmap = (struct fake_failure){1, -EIO};
 	cr_expect_eq(uvdk_ioas_unmap(ioas, page, PAGE), -EIO);
 	cr_expect(said("the map stays"), "%s", uvdk_last_error());
-	cr_expect_eq(uvdk_xlate(x, mem), page);
+	cr_expect_eq(uvdk_translate(x, mem), page);
 
 	map_at(mem + MIB, PAGE, 0x40000000);
 	map_at(mem + 2 * MIB, PAGE, 0x40001000);
 	fake.unmap = (struct fake_failure){2, -EIO};
 	cr_expect_eq(uvdk_ioas_unmap(ioas, 0x40000000, 2 * PAGE), -EIO);
 	cr_expect_eq(fake.maps, 3);
-	cr_expect_eq(uvdk_xlate(x, mem + MIB), 0x40000000);
+	cr_expect_eq(uvdk_translate(x, mem + MIB), 0x40000000);
 	cr_assert_eq(uvdk_ioas_unmap(ioas, 0x40000000, 2 * PAGE), 0);
 	fake_teardown();
 }
@@ -484,7 +485,7 @@ Test(map, two_spaces_know_nothing_of_each_other)
 	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &other), 0);
 	cr_assert_eq(uvdk_ioas_map(ioas, mem, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &a), 0);
 	cr_assert_eq(uvdk_ioas_map(other, mem + PAGE, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &b), 0);
-	cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(other), mem), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(other), mem), UVDK_IOVA_NONE);
 	cr_expect_eq(uvdk_ioas_va(other, 0x40000000), mem + PAGE);
 	cr_expect_eq(uvdk_ioas_va(ioas, 0x40000000), mem);
 	uvdk_ioas_destroy(other);

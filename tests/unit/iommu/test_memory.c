@@ -165,7 +165,7 @@ static void check_consistent(struct uvdk_ioas *as)
 	uvdk_ioas_get_stats(as, &stats);
 	while (!uvdk_ioas_next(as, from, &info)) {
 		count++;
-		cr_assert_eq(uvdk_xlate(uvdk_ioas_xlate(as), info.va), info.iova);
+		cr_assert_eq(uvdk_translate(uvdk_ioas_xlate(as), info.va), info.iova);
 		from = info.iova + info.len;
 	}
 	cr_assert_eq(stats.maps, count);

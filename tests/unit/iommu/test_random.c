@@ -195,7 +195,7 @@ static void do_translate(void)
 {
 	uint64_t va_page = rnd(VA_PAGES);
 	uvdk_iova_t iova = PAGE * rnd(PAGES) + rnd(PAGE);
-	uvdk_iova_t got = uvdk_xlate(uvdk_ioas_xlate(ioas), mem + va_page * PAGE + 17);
+	uvdk_iova_t got = uvdk_translate(uvdk_ioas_xlate(ioas), mem + va_page * PAGE + 17);
 	int i = map_of[iova / PAGE];
 
 	cr_assert_eq(uvdk_ioas_va(ioas, iova), i ? maps[i - 1].va + (iova - maps[i - 1].iova) : 0);

@@ -55,14 +55,14 @@ static int check_mapped(const struct rte_memseg_list *msl, const struct rte_mems
 			void *arg)
 {
 	const struct uvdk_xlate *x = uvdk_ioas_xlate(ioas);
-	uvdk_iova_t first = uvdk_xlate(x, ms->addr);
+	uvdk_iova_t first = uvdk_translate(x, ms->addr);
 	bool *same = arg;
 
 	if (msl->external)
 		return 0;
 	/* What is contiguous in memory is contiguous for devices. */
 	for (size_t off = 0; off < len; off += 4096)
-		cr_assert_eq(uvdk_xlate(x, (char *)ms->addr + off), first + off, "page at %zu",
+		cr_assert_eq(uvdk_translate(x, (char *)ms->addr + off), first + off, "page at %zu",
 			     off);
 	*same = *same && first == (uintptr_t)ms->addr;
 
@@ -102,7 +102,8 @@ Test(eal, memory_is_mapped_at_its_own_addresses)
 	cr_expect_eq(stats.bytes, 64 << 20);
 	cr_expect_eq(stats.maps, 1);
 	uvdk_eal_map_destroy(map);
-	cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas), rte_malloc(NULL, 64, 0)), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), rte_malloc(NULL, 64, 0)),
+		     UVDK_IOVA_NONE);
 	drop_ioas();
 }
 
@@ -186,11 +187,11 @@ static void external_memory(unsigned int flags, bool expect)
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(rte_malloc_heap_memory_add("ext", va, EXT_LEN, NULL, 0, 4096), 0, "%s",
 			     rte_strerror(rte_errno));
-		cr_expect_eq(uvdk_xlate(x, va) != UVDK_IOVA_NONE, expect);
-		cr_expect_eq(uvdk_xlate(x, va + EXT_LEN - 1) != UVDK_IOVA_NONE, expect);
+		cr_expect_eq(uvdk_translate(x, va) != UVDK_IOVA_NONE, expect);
+		cr_expect_eq(uvdk_translate(x, va + EXT_LEN - 1) != UVDK_IOVA_NONE, expect);
 		cr_assert_eq(rte_malloc_heap_memory_remove("ext", va, EXT_LEN), 0, "%s",
 			     rte_strerror(rte_errno));
-		cr_expect_eq(uvdk_xlate(x, va), UVDK_IOVA_NONE);
+		cr_expect_eq(uvdk_translate(x, va), UVDK_IOVA_NONE);
 	}
 	uvdk_eal_map_destroy(map);
 	munmap(va, EXT_LEN);
@@ -213,13 +214,13 @@ Test(eal, dynamic_memory_is_mapped_while_it_is_there)
 	for (int i = 0; i < 2; i++) {
 		p[i] = rte_malloc(NULL, 5 << 20, 0);
 		cr_assert(p[i]);
-		cr_expect_neq(uvdk_xlate(uvdk_ioas_xlate(ioas), p[i]), UVDK_IOVA_NONE);
+		cr_expect_neq(uvdk_translate(uvdk_ioas_xlate(ioas), p[i]), UVDK_IOVA_NONE);
 	}
 	cr_expect(all_is_mapped());
 	rte_free(p[0]);
-	cr_expect_neq(uvdk_xlate(uvdk_ioas_xlate(ioas), p[1]), UVDK_IOVA_NONE);
+	cr_expect_neq(uvdk_translate(uvdk_ioas_xlate(ioas), p[1]), UVDK_IOVA_NONE);
 	rte_free(p[1]);
-	cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas), p[1]), UVDK_IOVA_NONE);
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), p[1]), UVDK_IOVA_NONE);
 	uvdk_ioas_get_stats(ioas, &stats);
 	cr_expect_eq(stats.maps, before.maps);
 	uvdk_eal_map_destroy(map);

@@ -143,10 +143,10 @@ static void expect_exact(unsigned int which)
 
 	for (unsigned int i = 0; i < PAGES; i++) {
 		char *va = (char *)list.base_va + i * PAGE;
-		uvdk_iova_t iova = uvdk_xlate(x, va);
+		uvdk_iova_t iova = uvdk_translate(x, va);
 
 		cr_assert_eq(iova != UVDK_IOVA_NONE, there[i], "page %u", i);
-		cr_assert_eq(uvdk_xlate(x, va + PAGE - 1) != UVDK_IOVA_NONE, there[i]);
+		cr_assert_eq(uvdk_translate(x, va + PAGE - 1) != UVDK_IOVA_NONE, there[i]);
 		if (!there[i])
 			continue;
 		if (known)
@@ -208,7 +208,8 @@ Test(eal_events, external_memory_only_when_asked_for)
 	for (int i = 0; i < 3; i++) {
 		event(RTE_MEM_EVENT_ALLOC, 0, PAGES);
 		expect_exact(1);
-		cr_expect_eq(uvdk_xlate(uvdk_ioas_xlate(ioas[0]), list.base_va), UVDK_IOVA_NONE);
+		cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas[0]), list.base_va),
+			     UVDK_IOVA_NONE);
 		event(RTE_MEM_EVENT_FREE, 0, PAGES);
 		expect_exact(1);
 	}

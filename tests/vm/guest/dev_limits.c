@@ -53,7 +53,7 @@ static void entries(struct uvdk_device *dev, char *mem, unsigned int max)
 	for (unsigned int i = 0; i < max; i++)
 		CHECK_EQ(uvdk_ioas_map(ioas, mem + 8192 * i, 4096, UVDK_MAP_RW, &iova), 0);
 	CHECK_ERR(uvdk_ioas_map(ioas, mem + 8192 * max, 4096, UVDK_MAP_RW, &iova), -EDQUOT);
-	CHECK_EQ(uvdk_ioas_unmap(ioas, uvdk_xlate(uvdk_ioas_xlate(ioas), mem), 4096), 0);
+	CHECK_EQ(uvdk_ioas_unmap(ioas, uvdk_translate(uvdk_ioas_xlate(ioas), mem), 4096), 0);
 	CHECK_EQ(uvdk_ioas_map(ioas, mem, 4096, UVDK_MAP_RW, &iova), 0);
 }
 
