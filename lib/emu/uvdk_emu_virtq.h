@@ -216,12 +216,12 @@ int uvdk_emu_virtq_start(struct uvdk_emu_virtq *vq, const struct uvdk_emu_virtq_
 int uvdk_emu_virtq_pop(struct uvdk_emu_virtq *vq, struct uvdk_emu_virtq_chain *chain);
 
 /**
- * uvdk_emu_virtq_mark() - remember the present place
+ * uvdk_emu_virtq_get_mark() - remember the present place
  * @vq: queue
  *
  * Return: for uvdk_emu_virtq_rewind().
  */
-struct uvdk_emu_virtq_mark uvdk_emu_virtq_mark(const struct uvdk_emu_virtq *vq);
+struct uvdk_emu_virtq_mark uvdk_emu_virtq_get_mark(const struct uvdk_emu_virtq *vq);
 
 /**
  * uvdk_emu_virtq_rewind() - put back what was popped and pushed since a mark

@@ -90,7 +90,7 @@ UVDK_EXPORT int uvdk_emu_virtq_start(struct uvdk_emu_virtq *vq,
 	return 0;
 }
 
-UVDK_EXPORT struct uvdk_emu_virtq_mark uvdk_emu_virtq_mark(const struct uvdk_emu_virtq *vq)
+UVDK_EXPORT struct uvdk_emu_virtq_mark uvdk_emu_virtq_get_mark(const struct uvdk_emu_virtq *vq)
 {
 	struct uvdk_emu_virtq_mark mark = {vq->next_avail, vq->next_desc, vq->pending};
 

@@ -117,7 +117,7 @@ static enum outcome spread(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, s
 
 static enum outcome deliver(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, size_t len)
 {
-	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_mark(&q->vq);
+	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_get_mark(&q->vq);
 	int ret = pop_rx(q, &m->first);
 
 	if (ret <= 0)

@@ -122,7 +122,7 @@ static int send_one(struct vnet *m, struct vnet_queue *q, struct vnet_pipe *out,
 /* 1: sent, 0: none, -EAGAIN: the peer is slow, -EPROTO */
 static int take_one(struct vnet *m, struct vnet_queue *q, unsigned int pair)
 {
-	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_mark(&q->vq);
+	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_get_mark(&q->vq);
 	struct vnet_pipe *out = way_out(m, pair);
 	uint8_t *pkt = m->pkt;
 	int ret;
