@@ -18,7 +18,7 @@ extern "C" {
  * exactly what is mapped in it. Several devices may share an ioas, and a
  * process may have any number of both.
  *
- * Every call on an ioas is thread-safe. uvdk_ioas_translate() takes no lock
+ * Every call on an ioas is thread-safe. uvdk_translate() takes no lock
  * and may run on a data path; the rest may sleep.
  */
 
@@ -199,7 +199,8 @@ enum uvdk_map_flags {
  * is mapped already: names it); -ENOSPC (no IOVA range left that is large
  * enough); -ENOMEM (memlock: the message says how much is needed and allowed;
  * or out of memory); -EDQUOT (the iommu's entry limit: says it);
- * -EFAULT (@va is not mapped memory); -EPERM (memory is read-only).
+ * -EFAULT (@va is not mapped memory); -EPERM (memory is read-only);
+ * -EOPNOTSUPP (UVDK_MAP_FIXED where the iommu decides IOVAs: noiommu).
  */
 int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
 		  uvdk_iova_t *iova);
@@ -214,7 +215,7 @@ int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int fla
  *
  * Return: 0; -EINVAL (zero length); -EDOM (misaligned); -ENOENT (nothing is
  * mapped there); -EBADE (would cut a map in half: names it; nothing was
- * unmapped).
+ * unmapped); or what the driver said: then all of it is still mapped.
  */
 int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
 
@@ -229,7 +230,8 @@ int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
  * Later UVDK_MAP_FIXED maps may be placed inside; unmapping them leaves the
  * range reserved.
  *
- * Return: 0, -EINVAL, -EDOM, -ERANGE, -EEXIST or -ENOSPC, as uvdk_ioas_map().
+ * Return: 0, -EINVAL, -EDOM, -ERANGE, -EEXIST, -ENOSPC, -ENOMEM or
+ * -EOPNOTSUPP, as uvdk_ioas_map().
  */
 int uvdk_ioas_reserve(struct uvdk_ioas *ioas, size_t len, size_t align, bool fixed,
 		      uvdk_iova_t *iova);

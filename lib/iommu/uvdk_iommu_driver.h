@@ -87,8 +87,9 @@ struct uvdk_iommu_limits {
  *	ignores *iova and writes it
  * @pins: mapping pins memory against RLIMIT_MEMLOCK
  * @suits: Score for @spec: 0 can't serve it (say why with uvdk_log at INFO),
- *	higher is better, negative: never chosen, only by name.
- * @open: Open; sets *@priv.
+ *	higher is better, negative: never chosen, only by name. @opts is never
+ *	NULL and has its defaults filled in.
+ * @open: Open; sets *@priv. @opts as for @suits; its strings are the caller's.
  * @close: Undo @open; never fails.
  * @bind: Fill in @fd, @id and @priv of the binding.
  * @unbind: Undo @bind; never fails; the device may have vanished.

@@ -28,6 +28,17 @@ struct fake_map *fake_find(uvdk_iova_t iova)
 	return m;
 }
 
+struct fake_map *fake_seen_by(struct uvdk_device *dev, uvdk_iova_t iova)
+{
+	void *space = uvdk_device_binding(dev)->priv;
+
+	for (unsigned int i = 0; i < 4096; i++)
+		for (struct fake_map *m = fake.chain[i]; m; m = m->next)
+			if (m->space == space && iova >= m->iova && iova - m->iova < m->len)
+				return m;
+	return NULL;
+}
+
 /* ---- iommu driver ---- */
 
 static int fake_suits(const char *spec, const struct uvdk_iommu_opts *opts)
@@ -146,14 +157,13 @@ static int fake_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, un
 	struct fake_map *m;
 	int err = fails(&fake.map);
 
-	(void)ioas_priv;
 	fake.map_calls++;
 	if (err)
 		return err;
 	m = malloc(sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	*m = (struct fake_map){*iova, va, len, flags, fake.chain[hash(*iova)]};
+	*m = (struct fake_map){ioas_priv, *iova, va, len, flags, fake.chain[hash(*iova)]};
 	fake.chain[hash(*iova)] = m;
 	fake.maps++;
 	fake.bytes += len;
@@ -172,11 +182,10 @@ static int fake_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 	struct fake_map *m;
 	int err = fails(&fake.unmap);
 
-	(void)ioas_priv;
 	fake.unmap_calls++;
 	if (err)
 		return err;
-	while (*at && (*at)->iova != iova)
+	while (*at && ((*at)->iova != iova || (*at)->space != ioas_priv))
 		at = &(*at)->next;
 	m = *at;
 	if (!m || m->len != len) {
@@ -194,11 +203,11 @@ static int fake_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
 	int err = fails(&fake.attach);
 
-	(void)binding;
 	if (!err && fake.on_attach)
 		err = fake.on_attach(ioas_priv);
 	if (err)
 		return err;
+	binding->priv = ioas_priv;
 	fake.attached++;
 	return 0;
 }
@@ -206,7 +215,7 @@ static int fake_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
 	(void)ioas_priv;
-	(void)binding;
+	binding->priv = NULL;
 	fake.attached--;
 }
 
@@ -217,12 +226,10 @@ static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits,           \
 	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach
 
-static const struct uvdk_iommu_ops fake_ops = {
+const struct uvdk_iommu_ops fake_ops = {
 	.name = "fake", .suits = fake_suits, .map = fake_map, FAKE_OPS};
-static const struct uvdk_iommu_ops picks_ops = {
+const struct uvdk_iommu_ops fake_picks_ops = {
 	.name = "fake-picks", .suits = picks_suits, .map = picks_map, .picks_iova = true, FAKE_OPS};
-
-const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {&fake_ops, &picks_ops, NULL};
 
 /* ---- bus: only what opening and closing needs ---- */
 
@@ -293,7 +300,7 @@ static enum uvdk_device_event bus_next_event(struct uvdk_device *dev)
 	return UVDK_DEVICE_EVENT_NONE;
 }
 
-static const struct uvdk_bus_ops fake_bus = {
+const struct uvdk_bus_ops fake_bus = {
 	.name = "fake",
 	.match = bus_match,
 	.open = bus_open,
@@ -305,8 +312,6 @@ static const struct uvdk_bus_ops fake_bus = {
 	.event_fd = bus_event_fd,
 	.next_event = bus_next_event,
 };
-
-const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {&fake_bus, NULL};
 
 /* ---- fixture ---- */
 

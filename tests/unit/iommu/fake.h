@@ -19,6 +19,7 @@ struct fake_failure {
 };
 
 struct fake_map {
+	void *space; /* whose map it is */
 	uvdk_iova_t iova;
 	char *va;
 	size_t len;
@@ -56,8 +57,15 @@ extern struct fake fake;
 /* 48 bits, 4 KiB to 1 GiB, no limits */
 void fake_reset(void);
 
-/* What the driver holds at an IOVA, or NULL. */
+/* "fake", an iommu "fake-picks" that decides IOVAs itself, and the bus of "fake:..." */
+extern const struct uvdk_iommu_ops fake_ops, fake_picks_ops;
+extern const struct uvdk_bus_ops fake_bus;
+
+/* What the driver holds that starts at an IOVA, or NULL. */
 struct fake_map *fake_find(uvdk_iova_t iova);
+
+/* The map of the space that a device is attached to, around an IOVA, or NULL. */
+struct fake_map *fake_seen_by(struct uvdk_device *dev, uvdk_iova_t iova);
 
 /* "fake", an iommu with an address space. */
 void fake_setup(void);

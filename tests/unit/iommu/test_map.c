@@ -359,6 +359,7 @@ Test(map, unmap_of_half_a_map_names_it_and_changes_nothing)
 	cr_expect_eq(uvdk_ioas_unmap(ioas, 0x40000000, 3 * PAGE), -EBADE);
 	cr_expect_eq(uvdk_ioas_unmap(ioas, 0x40000000, PAGE), -EBADE);
 	cr_expect_eq(uvdk_ioas_unmap(ioas, 0x40003000, 2 * PAGE), -EBADE);
+	cr_expect_eq(uvdk_ioas_unmap(ioas, 0x40001000, 4 * PAGE), -EBADE);
 	cr_expect_eq(fake.maps, 2);
 	cr_expect_eq(fake.unmap_calls, 0);
 	fake_teardown();
