@@ -185,7 +185,7 @@ static bool reached(struct app *app, const struct until *until)
 	return RTE_MAX(sum.rx, sum.tx + sum.dropped) >= until->packets;
 }
 
-/* The prompt; or, without one, Enter ends the program. */
+/* The prompt; or, without one, Enter or the end of input ends the program, as in DPDK. */
 static bool read_input(struct app *app)
 {
 	char text[512];
@@ -195,7 +195,7 @@ static bool read_input(struct app *app)
 		return errno == EINTR || errno == EAGAIN;
 	if (app->prompt)
 		prompt_input(app, text, (size_t)n);
-	else if (n > 0)
+	else
 		app->quit = true;
 
 	return n > 0;

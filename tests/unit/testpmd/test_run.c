@@ -295,6 +295,12 @@ Test(run, enter_ends_it)
 	cr_expect_eq(finish(&p), 0, "%s", out);
 }
 
+Test(run, the_end_of_input_ends_it)
+{
+	cr_expect_eq(run(ARGS()), 0, "%s", out);
+	cr_expect(strstr(out, "Accumulated forward statistics"), "%s", out);
+}
+
 Test(run, every_command_of_the_prompt_works)
 {
 	static const char *const commands[] = {
@@ -426,6 +432,18 @@ Test(run, detached_stopped_and_reset_ports_leave_the_other_forwarding)
 			       "quit\n"))),
 		0, "%s", out);
 	cr_expect(strstr(out, "Port 0 (emu:virtio-net"), "%s", out);
+}
+
+Test(run, a_place_keeps_the_counters_of_a_device_that_left)
+{
+	char *path = file("stats.json");
+
+	cr_expect_eq(run(ARGS("--cmdline-file",
+			      script("start\nwait packets 2000\nport detach 1\nport attach "
+				     "emu:virtio-net,source\nwait packets 4000\nstop\nquit\n"),
+			      "--stats-json", path)),
+		     0, "%s", out);
+	expect_sums(path, false);
 }
 
 Test(run, shared_and_separate_address_spaces)
