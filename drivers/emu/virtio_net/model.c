@@ -56,7 +56,8 @@ static uint64_t read_locked(struct vnet *m, uint64_t off, unsigned int width)
 	if (off >= VNET_AT_DEVICE)
 		return device_read(m, off - VNET_AT_DEVICE, width);
 	value = off == VNET_AT_ISR ? m->isr : 0;
-	m->isr = 0; /* reading clears it (4.1.4.5) */
+	m->isr = 0; /* reading clears it, and takes the line back (4.1.4.5) */
+	uvdk_emu_irq_lower(m->fn);
 
 	return value;
 }
