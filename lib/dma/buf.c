@@ -38,7 +38,7 @@ UVDK_EXPORT int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct 
 	err = read_opts(opts, &o);
 	if (err)
 		return err;
-	err = dma_memory_get(len, o.source, o.numa_node, &memory);
+	err = dma_memory_get(len, uvdk_ioas_page_size(ioas), o.source, o.numa_node, &memory);
 	if (err)
 		return err;
 
@@ -61,13 +61,15 @@ UVDK_EXPORT int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct 
 UVDK_EXPORT void uvdk_dma_free(struct uvdk_dma_buf *buf)
 {
 	struct dma_memory memory;
+	int err;
 
 	if (!buf || !buf->ioas)
 		return;
 
 	memory = (struct dma_memory){buf->va, buf->len, buf->page_size, buf->memfd};
 	/* Memory that a device may still reach is better lost than reused. */
-	if (uvdk_ioas_unmap(buf->ioas, buf->iova, buf->len))
+	err = uvdk_ioas_unmap(buf->ioas, buf->iova, buf->len);
+	if (err && err != -ENOENT)
 		uvdk_log(UVDK_LOG_ERR, DMA_COMPONENT,
 			 "%zu bytes at %p could not be unmapped and are not given back", buf->len,
 			 buf->va);

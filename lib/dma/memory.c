@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/mman.h>
-#include <numa.h>
-#include <numaif.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,94 +10,6 @@
 
 #define SIZE_2M (UINT64_C(2) << 20)
 #define SIZE_1G (UINT64_C(1) << 30)
-
-/* ---- huge pages ---- */
-
-static uint64_t free_huge_pages(uint64_t page_size)
-{
-	char path[96];
-	uint64_t pages = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path),
-		 "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/free_hugepages",
-		 page_size >> 10);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%" SCNu64, &pages) != 1)
-		pages = 0;
-	fclose(f);
-
-	return pages;
-}
-
-static int no_huge_pages(size_t len, uint64_t page_size)
-{
-	uint64_t wanted = len / page_size;
-
-	return uvdk_fail(-ENOMEM, DMA_COMPONENT,
-			 "%zu bytes need %" PRIu64 " huge pages of %" PRIu64 " kB and %" PRIu64
-			 " are free: write a larger number to "
-			 "/sys/kernel/mm/hugepages/hugepages-%" PRIu64
-			 "kB/nr_hugepages, or ask for "
-			 "UVDK_DMA_NORMAL",
-			 len, wanted, page_size >> 10, free_huge_pages(page_size), page_size >> 10);
-}
-
-/* ---- NUMA ---- */
-
-static int check_node(int node)
-{
-	char nodes[256];
-	size_t used = 0;
-
-	if (node == UVDK_DMA_ANY_NODE)
-		return 0;
-	if (numa_available() < 0) {
-		if (node == 0)
-			return 0;
-		return uvdk_fail(
-			-EINVAL, DMA_COMPONENT,
-			"NUMA node %d was asked for, but this kernel has no NUMA: use node "
-			"0 or UVDK_DMA_ANY_NODE",
-			node);
-	}
-	if (node >= 0 && node <= numa_max_node() &&
-	    numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)node))
-		return 0;
-
-	nodes[0] = '\0';
-	for (int i = 0; i <= numa_max_node() && used < sizeof(nodes) - 8; i++)
-		if (numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)i))
-			used += (size_t)snprintf(nodes + used, sizeof(nodes) - used, " %d", i);
-
-	return uvdk_fail(-EINVAL, DMA_COMPONENT, "NUMA node %d has no memory; those that have:%s",
-			 node, nodes);
-}
-
-/* Strict: memory that ends up elsewhere is an error, not a surprise. */
-static int bind_node(void *va, size_t len, int node)
-{
-	struct bitmask *mask;
-	int err = 0;
-
-	if (node == UVDK_DMA_ANY_NODE || numa_available() < 0)
-		return 0;
-	mask = numa_allocate_nodemask();
-	if (!mask)
-		return uvdk_fail(-ENOMEM, DMA_COMPONENT, "no memory for a node mask");
-
-	numa_bitmask_setbit(mask, (unsigned int)node);
-	if (mbind(va, len, MPOL_BIND, mask->maskp, mask->size + 1, 0))
-		err = uvdk_fail(-errno, DMA_COMPONENT, "can't bind memory to NUMA node %d: %s",
-				node, strerror(errno));
-	numa_bitmask_free(mask);
-
-	return err;
-}
-
-/* ---- mapping ---- */
 
 static uint64_t size_of_pages(enum uvdk_dma_source source)
 {
@@ -143,22 +51,61 @@ static int huge_flags(uint64_t page_size)
 	return 0;
 }
 
-/* Touching reserved pages can fail only for want of memory: find out by a call. */
-static int make_present(const struct dma_memory *memory)
+/*
+ * Touching pages that can't be had ends in SIGBUS or worse: find out by a call.
+ * Before Linux 5.14 there is none, and pages are counted, then touched.
+ */
+static int make_present(const struct dma_memory *memory, int node)
 {
+	bool huge = memory->page_size >= SIZE_2M;
+	uint64_t pages = memory->len / memory->page_size;
+	int err;
+
 	if (!madvise(memory->va, memory->len, MADV_POPULATE_WRITE))
 		return 0;
-	if (errno == EINVAL) { /* before Linux 5.14: the zeroing below does it */
+	err = errno;
+	if (err == EINVAL && (!huge || dma_huge_free(memory->page_size, node) >= pages)) {
 		memset(memory->va, 0, memory->len);
 		return 0;
 	}
+	if (huge)
+		return dma_huge_short(memory->len, memory->page_size, node);
 
 	return uvdk_fail(-ENOMEM, DMA_COMPONENT,
 			 "no memory for %zu bytes on the node asked for: %s", memory->len,
-			 strerror(errno));
+			 strerror(err));
 }
 
-static int map_memory(struct dma_memory *memory, enum uvdk_dma_source source)
+/*
+ * mmap() at a multiple of @align: take room for the worst case, put the memory
+ * into it, give back what is over.
+ */
+static void *map_aligned(size_t len, size_t align, int flags, int fd)
+{
+	size_t room = len + align;
+	char *base =
+		mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *va;
+	int err;
+
+	if (base == MAP_FAILED)
+		return NULL;
+	va = base + (-(uintptr_t)base & (align - 1));
+	if (mmap(va, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		err = errno;
+		munmap(base, room);
+		errno = err;
+		return NULL;
+	}
+	if (va > base)
+		munmap(base, (size_t)(va - base));
+	munmap(va + len, (size_t)(base + room - (va + len)));
+
+	return va;
+}
+
+static int map_memory(struct dma_memory *memory, enum uvdk_dma_source source, size_t align,
+		      int node)
 {
 	int flags = huge_flags(memory->page_size);
 
@@ -171,30 +118,31 @@ static int map_memory(struct dma_memory *memory, enum uvdk_dma_source source)
 		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
 	}
 
-	memory->va = mmap(NULL, memory->len, PROT_READ | PROT_WRITE, flags, memory->memfd, 0);
-	if (memory->va != MAP_FAILED)
+	memory->va = map_aligned(memory->len, align, flags, memory->memfd);
+	if (memory->va)
 		return 0;
-	memory->va = NULL;
 	if (flags & MAP_HUGETLB)
-		return no_huge_pages(memory->len, memory->page_size);
+		return dma_huge_short(memory->len, memory->page_size, node);
 
 	return uvdk_fail(-ENOMEM, DMA_COMPONENT, "no memory for %zu bytes: %s", memory->len,
 			 strerror(errno));
 }
 
-static int get_from(size_t len, enum uvdk_dma_source source, int node, struct dma_memory *out)
+static int get_from(size_t len, size_t align, enum uvdk_dma_source source, int node,
+		    struct dma_memory *out)
 {
 	struct dma_memory memory = {.page_size = size_of_pages(source), .memfd = -1};
 	int err;
 
-	if (len > SIZE_MAX - (memory.page_size - 1))
+	align = align > memory.page_size ? align : memory.page_size;
+	if (len > SIZE_MAX / 2)
 		return uvdk_fail(-EINVAL, DMA_COMPONENT, "%zu bytes are too many", len);
-	memory.len = (len + memory.page_size - 1) & ~(memory.page_size - 1);
-	err = map_memory(&memory, source);
+	memory.len = (len + align - 1) & ~(align - 1);
+	err = map_memory(&memory, source, align, node);
 	if (!err)
-		err = bind_node(memory.va, memory.len, node);
+		err = dma_node_bind(memory.va, memory.len, node);
 	if (!err)
-		err = make_present(&memory);
+		err = make_present(&memory, node);
 	if (err) {
 		dma_memory_put(&memory);
 		return err;
@@ -206,23 +154,26 @@ static int get_from(size_t len, enum uvdk_dma_source source, int node, struct dm
 	return 0;
 }
 
-int dma_memory_get(size_t len, enum uvdk_dma_source source, int node, struct dma_memory *out)
+/* Huge pages pay from half a page on, and only if they are there. */
+static bool huge_pages_pay(size_t len, int node)
 {
-	int err = check_node(node);
+	return len >= SIZE_2M / 2 && dma_huge_free(SIZE_2M, node) > (len - 1) / SIZE_2M;
+}
+
+int dma_memory_get(size_t len, size_t align, enum uvdk_dma_source source, int node,
+		   struct dma_memory *out)
+{
+	int err = dma_node_check(node);
 
 	if (err)
 		return err;
-	/* Huge pages pay from half a page on, and only if they are there. */
 	if (source == UVDK_DMA_ANY) {
-		uint64_t pages = len / SIZE_2M + 1;
-
-		if (len >= SIZE_2M / 2 && free_huge_pages(SIZE_2M) >= pages &&
-		    !get_from(len, UVDK_DMA_HUGE_2M, node, out))
+		if (huge_pages_pay(len, node) && !get_from(len, align, UVDK_DMA_HUGE_2M, node, out))
 			return 0;
 		source = UVDK_DMA_NORMAL;
 	}
 
-	return get_from(len, source, node, out);
+	return get_from(len, align, source, node, out);
 }
 
 void dma_memory_put(const struct dma_memory *memory)
