@@ -188,12 +188,11 @@ void prompt_close(struct app *app)
 
 	if (!prompt)
 		return;
-	/* Gives the terminal its settings back, and in some versions frees. */
+	/* The former gives the terminal its settings back; both free. */
 	if (prompt->terminal)
 		cmdline_stdin_exit(prompt->cl);
 	else
-		cmdline_quit(prompt->cl);
-	cmdline_free(prompt->cl);
+		cmdline_free(prompt->cl);
 	free_prompt(prompt);
 	app->prompt = NULL;
 }

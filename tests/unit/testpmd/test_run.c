@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,20 @@ static void start(struct program *p, char *const *argv)
 	close(output[1]);
 	p->in = in[1];
 	p->out = output[0];
+}
+
+/* The same on a terminal: what is typed and what is shown go through one descriptor. */
+static void start_terminal(struct program *p, char *const *argv)
+{
+	memset(p, 0, sizeof(*p));
+	memset(out, 0, sizeof(out));
+	p->pid = forkpty(&p->out, NULL, NULL, NULL);
+	cr_assert_geq(p->pid, 0);
+	if (p->pid == 0) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	p->in = dup(p->out);
 }
 
 /* Read until a text, or with NULL the end, has come. */
@@ -352,6 +367,22 @@ Test(run, every_command_of_the_prompt_works)
 	cr_expect(strstr(out, "Set macswap packet forwarding mode"), "%s", out);
 	cr_expect(strstr(out, "iommu emu"), "%s", out);
 	cr_expect(strstr(out, "ioas 0 on iommu emu"), "%s", out);
+}
+
+Test(run, a_terminal_has_completion_and_history)
+{
+	struct program p;
+
+	start_terminal(&p, ARGS("-i"));
+	cr_assert(wait_text(&p, "testpmd> "), "%s", out);
+	type(&p, "sho\tpo\tsum\tall\n");
+	cr_expect(wait_text(&p, "Number of available ports: 2"), "completed: %s", out);
+	memset(out, 0, sizeof(out));
+	p.len = 0;
+	type(&p, "\033[A\n");
+	cr_expect(wait_text(&p, "Number of available ports: 2"), "recalled: %s", out);
+	type(&p, "quit\n");
+	cr_expect_eq(finish(&p), 0, "%s", out);
 }
 
 Test(run, wrong_commands_say_what_is_wrong)
