@@ -18,6 +18,10 @@ extern "C" {
  * The sentence that explains a failure goes to the log callback at
  * UVDK_LOG_ERR, and is kept for the calling thread in uvdk_last_error().
  *
+ * Structs of options begin with their size, so that they can grow: a shorter
+ * one (an older caller) leaves the rest at its defaults, a longer one is
+ * refused if it asks for what this version does not know.
+ *
  * Ranges are (first, length) or an inclusive *last*; *end* is exclusive.
  */
 

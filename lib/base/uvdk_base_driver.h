@@ -38,6 +38,19 @@ int uvdk_fail(int err, const char *component, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
+ * uvdk_opts_copy() - take over a caller's options struct
+ * @to: struct of ours, holding the defaults
+ * @size: its size
+ * @from: the caller's; begins with a size_t, its size; or NULL: nothing happens
+ * @what: name of the struct, for messages
+ *
+ * What an older, shorter struct lacks keeps its default.
+ *
+ * Return: 0, or -EINVAL (no size, or options set that we don't know).
+ */
+int uvdk_opts_copy(void *to, size_t size, const void *from, const char *what);
+
+/**
  * struct uvdk_args - "key=value,flag,key=value" taken apart
  * @count: pairs found
  * @key: names, NUL-terminated

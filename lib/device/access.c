@@ -161,9 +161,9 @@ UVDK_EXPORT int uvdk_doorbell_init(struct uvdk_doorbell *db, const struct uvdk_r
 
 	if (ret)
 		return ret;
-	if (width == 1)
-		return uvdk_fail(-EINVAL, "device", "%s: a doorbell has 2, 4 or 8 bytes",
-				 region->dev->info.name);
+	if (width != 2 && width != 4)
+		return uvdk_fail(-EINVAL, "device", "%s: a doorbell has 2 or 4 bytes, not %u",
+				 region->dev->info.name, width);
 
 	*db = (struct uvdk_doorbell){
 		.ptr = uvdk_region_ptr(region, off, width), .region = *region, .off = off};

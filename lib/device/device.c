@@ -4,24 +4,6 @@
 
 #include "device_priv.h"
 
-/* Options of an older caller are shorter; what it doesn't know stays zero. */
-static int copy_opts(const struct uvdk_device_opts *opts, struct uvdk_device_opts *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->size = sizeof(*out);
-	if (!opts)
-		return 0;
-	if (opts->size < sizeof(opts->size) || opts->size > sizeof(*out))
-		return uvdk_fail(-EINVAL, "device",
-				 "uvdk_device_opts.size is %zu, this library knows %zu bytes: "
-				 "set it to sizeof(struct uvdk_device_opts)",
-				 opts->size, sizeof(*out));
-
-	memcpy(out, opts, opts->size);
-	out->size = sizeof(*out);
-	return 0;
-}
-
 static int config_accessor(void *priv, uint32_t off, void *buf, size_t len)
 {
 	return uvdk_device_config_read(priv, off, buf, len);
@@ -70,13 +52,13 @@ static int open_on_bus(struct uvdk_device *dev, struct uvdk_iommu *iommu, const 
 UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 				 const struct uvdk_device_opts *opts, struct uvdk_device **out)
 {
-	struct uvdk_device_opts known;
+	struct uvdk_device_opts known = {.size = sizeof(known)};
 	struct uvdk_device *dev;
 	int ret;
 
 	if (!iommu || !spec)
 		return uvdk_fail(-EINVAL, "device", "opening a device needs an iommu and a spec");
-	ret = copy_opts(opts, &known);
+	ret = uvdk_opts_copy(&known, sizeof(known), opts, "uvdk_device_opts");
 	if (ret)
 		return ret;
 

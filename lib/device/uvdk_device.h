@@ -25,7 +25,7 @@ extern "C" {
  * request (which also takes the device off memory: bus master is cleared), after
  * all-ones from its configuration space, or after a bus error on one of its
  * BARs the device is *closed for business*: uvdk_device_gone() is true and
- * every call returns -ENODEV, except uvdk_device_close(). Plain loads from its
+ * every call that would reach it returns -ENODEV. Plain loads from its
  * BARs return all-ones and stores reach nothing but memory of this process.
  *
  * For that the library handles SIGBUS from the first mapped BAR to the last:
@@ -276,12 +276,27 @@ struct uvdk_doorbell {
  * @db: filled in
  * @region: BAR
  * @off: byte offset, aligned to @width
- * @width: 2, 4 or 8 bytes
+ * @width: 2 or 4 bytes
  *
- * Return: 0 or -EINVAL (outside the BAR or misaligned).
+ * Return: 0 or -EINVAL (outside the BAR, misaligned, or another width).
  */
 int uvdk_doorbell_init(struct uvdk_doorbell *db, const struct uvdk_region *region, uint64_t off,
 		       unsigned int width);
+
+/**
+ * uvdk_doorbell_barrier() - let the device see all earlier stores before the next
+ *
+ * A store to memory and a store to a BAR stay in order on x86; arm64 needs a
+ * barrier that reaches beyond the CPUs.
+ */
+static inline void uvdk_doorbell_barrier(void)
+{
+#if defined(__aarch64__)
+	__asm__ volatile("dmb oshst" ::: "memory");
+#else
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+}
 
 /**
  * uvdk_doorbell_ring16() - write a 16-bit doorbell after all earlier stores
@@ -290,7 +305,7 @@ int uvdk_doorbell_init(struct uvdk_doorbell *db, const struct uvdk_region *regio
  */
 static inline void uvdk_doorbell_ring16(const struct uvdk_doorbell *db, uint16_t value)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	uvdk_doorbell_barrier();
 	if (__builtin_expect(db->ptr != NULL, 1))
 		*(volatile uint16_t *)db->ptr = value;
 	else
@@ -304,7 +319,7 @@ static inline void uvdk_doorbell_ring16(const struct uvdk_doorbell *db, uint16_t
  */
 static inline void uvdk_doorbell_ring32(const struct uvdk_doorbell *db, uint32_t value)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	uvdk_doorbell_barrier();
 	if (__builtin_expect(db->ptr != NULL, 1))
 		*(volatile uint32_t *)db->ptr = value;
 	else

@@ -6,16 +6,12 @@
 
 static int read_opts(const struct uvdk_dma_opts *opts, struct uvdk_dma_opts *out)
 {
+	int err;
+
 	*out = (struct uvdk_dma_opts){.size = sizeof(*out), .numa_node = UVDK_DMA_ANY_NODE};
-	if (opts) {
-		if (opts->size < offsetof(struct uvdk_dma_opts, source) + sizeof(opts->source) ||
-		    opts->size > sizeof(*opts))
-			return uvdk_fail(-EINVAL, DMA_COMPONENT,
-					 "uvdk_dma_opts.size is %zu, not sizeof(struct "
-					 "uvdk_dma_opts)",
-					 opts->size);
-		memcpy(out, opts, opts->size);
-	}
+	err = uvdk_opts_copy(out, sizeof(*out), opts, "uvdk_dma_opts");
+	if (err)
+		return err;
 	if (!out->flags)
 		out->flags = UVDK_MAP_RW;
 	if ((unsigned int)out->source > UVDK_DMA_MEMFD)

@@ -41,7 +41,7 @@ enum uvdk_dma_source {
  * struct uvdk_dma_opts - how to allocate
  * @size: sizeof(struct uvdk_dma_opts)
  * @source: where memory comes from
- * @numa_node: node, or UVDK_DMA_ANY_NODE
+ * @numa_node: node (0 is node 0), or UVDK_DMA_ANY_NODE
  * @flags: enum uvdk_map_flags; 0 means UVDK_MAP_RW
  * @iova: with UVDK_MAP_FIXED in @flags: where
  */
@@ -95,7 +95,8 @@ void uvdk_dma_free(struct uvdk_dma_buf *buf);
  * uvdk_dma_pool_create() - cut a buffer into objects
  * @ioas: address space; must outlive the pool
  * @object_size: bytes an object, not 0
- * @align: power of two, 0: 64; no object crosses a page unless it is larger
+ * @align: power of two up to the source's page size (4096 but for huge pages), 0: 64; no object
+ * crosses a page unless it is larger
  * @count: objects, not 0
  * @opts: options of the memory, or NULL
  * @out: new pool, owned by the caller

@@ -55,7 +55,7 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 {
 	struct uvdk_ioas_opts o = {.size = sizeof(o)};
 	struct uvdk_ioas *ioas;
-	int err = ioas_copy_opts(&o, sizeof(o), opts, "uvdk_ioas_opts");
+	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_ioas_opts");
 
 	if (!err)
 		err = check_opts(&o);

@@ -127,7 +127,6 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
 }
 
 /* opts.c: a copy of an options struct that the caller's version may have sized. */
-int ioas_copy_opts(void *to, size_t size, const void *from, const char *what);
 int ioas_iommu_opts(struct uvdk_iommu_opts *to, const struct uvdk_iommu_opts *from);
 
 /* record.c: grow() fills the free list, or says that there is no memory */

@@ -117,9 +117,6 @@ static int check_conf(const struct uvdk_netdev *nd, const struct uvdk_netdev_con
 {
 	int ret;
 
-	if (conf->size != sizeof(*conf))
-		return uvdk_fail(-EINVAL, COMPONENT, "%s: conf.size is %zu, must be %zu",
-				 name_of(nd), conf->size, sizeof(*conf));
 	ret = check_queues(nd, "rx_queues", conf->rx_queues, nd->info.max_rx_queues);
 	if (!ret)
 		ret = check_queues(nd, "tx_queues", conf->tx_queues, nd->info.max_tx_queues);
@@ -135,15 +132,18 @@ static int check_conf(const struct uvdk_netdev *nd, const struct uvdk_netdev_con
 
 UVDK_EXPORT int uvdk_netdev_configure(struct uvdk_netdev *nd, const struct uvdk_netdev_conf *conf)
 {
+	struct uvdk_netdev_conf own = {.size = sizeof(own)};
 	int ret = check_stopped(nd, "configure");
 
 	if (!ret)
-		ret = check_conf(nd, conf);
+		ret = uvdk_opts_copy(&own, sizeof(own), conf, "uvdk_netdev_conf");
 	if (!ret)
-		ret = nd->ops->configure(nd, conf);
+		ret = check_conf(nd, &own);
+	if (!ret)
+		ret = nd->ops->configure(nd, &own);
 	if (ret)
 		return ret;
-	nd->conf = *conf;
+	nd->conf = own;
 	nd->configured = true;
 
 	return 0;

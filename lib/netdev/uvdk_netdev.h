@@ -162,7 +162,7 @@ int uvdk_netdev_configure(struct uvdk_netdev *nd, const struct uvdk_netdev_conf 
  * uvdk_netdev_rx_queue_setup() - give a receive queue its ring and pool
  * @nd: configured, stopped port
  * @queue: queue number
- * @descs: ring entries, power of two, min_desc to max_desc; 0: default
+ * @descs: ring entries, power of two, min_desc to max_desc; 0: 256 or max_desc
  * @pool: mbufs for reception; must outlive the queue
  *
  * Return: 0, -EINVAL, -EBUSY, -ENODEV, -ENOMEM.
@@ -174,7 +174,7 @@ int uvdk_netdev_rx_queue_setup(struct uvdk_netdev *nd, unsigned int queue, unsig
  * uvdk_netdev_tx_queue_setup() - give a transmit queue its ring
  * @nd: configured, stopped port
  * @queue: queue number
- * @descs: ring entries, power of two, min_desc to max_desc; 0: default
+ * @descs: ring entries, power of two, min_desc to max_desc; 0: 256 or max_desc
  *
  * Return: 0, -EINVAL, -EBUSY, -ENODEV, -ENOMEM.
  */
