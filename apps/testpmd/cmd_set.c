@@ -35,6 +35,24 @@ static void set_burst(struct app *app, char *const *word)
 	printf("Number of packets per burst set to %u\n", app->opts.burst);
 }
 
+static void set_retry(struct app *app, char *const *word)
+{
+	uint64_t delay, retries;
+
+	if (!word_number("delay", word[4], 1000000, &delay) ||
+	    !word_number("retry", word[6], 1000000, &retries))
+		return;
+	/* A core that waits here longer can't be stopped in time when a port leaves. */
+	if (delay * retries > 1000000) {
+		complain("retry: %s times %s us are not possible; allowed: one second in all",
+			 word[6], word[4]);
+		return;
+	}
+	app->opts.tx_retry_delay_us = (unsigned int)delay;
+	app->opts.tx_retries = (unsigned int)retries;
+	fwd_retune(app);
+}
+
 static void set_txpkts(struct app *app, char *const *word)
 {
 	char why[256];
@@ -143,6 +161,7 @@ static void run_csum_show(struct app *app, char *const *word)
 const struct command set_commands[] = {
 	{"set fwd {modes}", "what is done to packets", set_fwd},
 	{"set burst <n>", "packets a burst", set_burst},
+	{"set burst tx delay <us> retry <n>", "try again before packets are dropped", set_retry},
 	{"set txpkts ...", "segment lengths of generated packets", set_txpkts},
 	{"set verbose <level>", "0: silent; 1: show received, 2: sent, 3: all packets",
 	 set_verbose},

@@ -57,6 +57,8 @@ struct fwd_stream {
 	uint16_t rx_port;
 	uint16_t tx_port;
 	uint16_t verbose;
+	uint32_t retries; /* when the transmit queue is full */
+	uint32_t retry_delay_us;
 	uint32_t tx_offload; /* CSUM_HW_*: what the transmit port does itself */
 	bool rx_cksum;	     /* the receive port verifies checksums */
 	struct rte_ether_addr tx_mac;
@@ -131,6 +133,9 @@ static inline uint16_t fwd_receive(struct fwd_stream *s, struct rte_mbuf **pkts)
 	return n;
 }
 
+/* Try again to send pkts[@sent..@n) as often as the stream says; returns what is sent now. */
+uint16_t fwd_retry(const struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t sent, uint16_t n);
+
 /* Send what can be sent; free and count the rest. */
 static inline void fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -142,6 +147,8 @@ static inline void fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16
 		fwd_dump(s, false, pkts, n);
 	if (__builtin_expect(s->tx != NULL, 1))
 		sent = uvdk_netdev_tx_burst(s->tx, s->tx_queue, pkts, n);
+	if (__builtin_expect(sent < n && s->retries && s->tx, 0))
+		sent = fwd_retry(s, pkts, sent, n);
 	fwd_count(&s->count.tx, sent);
 	if (__builtin_expect(sent < n, 0)) {
 		fwd_count(&s->count.dropped, (uint64_t)(n - sent));

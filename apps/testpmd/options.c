@@ -281,6 +281,7 @@ static const struct option_def defs[] = {
 	{"rxd", 0, "N", "descriptors of a receive ring", set_descs, FIELD(rxd), 0, 32768},
 	{"txd", 0, "N", "descriptors of a transmit ring", set_descs, FIELD(txd), 0, 32768},
 	UINT("burst", "N", burst, 1, MAX_BURST, "packets a burst (32)"),
+	UINT("tx-retries", "N", tx_retries, 0, 1000000, "try so often to send before dropping (0)"),
 	{"txpkts", 0, "N[,N...]", "segments of generated packets, in bytes (64)", set_txpkts, 0, 0,
 	 0},
 	UINT("flowgen-flows", "N", flows, 1, 1 << 20, "flows of mode flowgen (1024)"),

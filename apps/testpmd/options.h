@@ -35,6 +35,8 @@ struct options {
 	unsigned int rxd; /* 0: chosen by us */
 	unsigned int txd;
 	unsigned int burst;
+	unsigned int tx_retries;
+	unsigned int tx_retry_delay_us;
 	uint16_t txpkts[MAX_TX_SEGS];
 	unsigned int tx_segs;
 	unsigned int flows;

@@ -153,6 +153,10 @@ void fwd_retune(struct app *app)
 		__atomic_store_n(&session->stream[i].burst, (uint16_t)app->opts.burst,
 				 __ATOMIC_RELAXED);
 		__atomic_store_n(&session->stream[i].verbose, app->verbose, __ATOMIC_RELAXED);
+		__atomic_store_n(&session->stream[i].retries, app->opts.tx_retries,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&session->stream[i].retry_delay_us, app->opts.tx_retry_delay_us,
+				 __ATOMIC_RELAXED);
 	}
 }
 
@@ -199,6 +203,8 @@ static void lay_out(struct app *app, struct fwd_session *session, const unsigned
 			s->tx_queue = (uint16_t)q;
 			s->burst = (uint16_t)app->opts.burst;
 			s->verbose = app->verbose;
+			s->retries = app->opts.tx_retries;
+			s->retry_delay_us = app->opts.tx_retry_delay_us;
 			s->rx_cksum = app->opts.rx_cksum;
 			bind_stream(app, s, NULL);
 		}

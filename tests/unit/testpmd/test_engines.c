@@ -188,6 +188,29 @@ Test(engines, what_does_not_fit_is_freed_and_counted)
 	free_sent();
 }
 
+/* Takes two packets a call, whatever it is offered. */
+static uint16_t slow_tx(void *queue, struct rte_mbuf **pkts, uint16_t count)
+{
+	return fake_tx(queue, pkts, count < 2 ? count : 2);
+}
+
+Test(engines, retries_send_what_a_full_queue_did_not_take)
+{
+	offer_freeable(8);
+	b.fast.tx = slow_tx;
+	stream.retries = 3;
+	cr_expect_eq(fwd_io.forward(&stream), 8);
+	cr_expect_eq(stream.count.tx, 8);
+	cr_expect_eq(stream.count.dropped, 0);
+	offer_freeable(8);
+	stream.retries = 1;
+	cr_expect_eq(fwd_io.forward(&stream), 8);
+	cr_expect_eq(stream.count.tx, 12);
+	cr_expect_eq(stream.count.dropped, 4);
+	cr_expect_eq(freed, 4);
+	free_sent();
+}
+
 Test(engines, without_a_transmit_port_all_is_dropped_and_counted)
 {
 	offer_freeable(8);

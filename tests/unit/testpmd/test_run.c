@@ -300,6 +300,15 @@ Test(run, a_signal_ends_it_cleanly_with_statistics)
 	cr_expect_eq(access(path, R_OK), 0);
 }
 
+Test(run, with_retries_nothing_is_lost)
+{
+	char *path = file("stats.json");
+
+	cr_expect_eq(run(ARGS("--packets", "20000", "--tx-retries=1000000", "--stats-json", path)),
+		     0, "%s", out);
+	expect_sums(path, true);
+}
+
 Test(run, enter_ends_it)
 {
 	struct program p;
@@ -327,6 +336,7 @@ Test(run, every_command_of_the_prompt_works)
 		"clear port stats all",
 		"set fwd macswap",
 		"set burst 16",
+		"set burst tx delay 1 retry 5",
 		"set txpkts 64,64",
 		"set verbose 0",
 		"set promisc all on",
