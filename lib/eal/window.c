@@ -4,12 +4,16 @@
 
 #include "eal_priv.h"
 
-/* Is all of [first, first + len) one aperture? */
+/* Is all of [first, first + len) one aperture, and within the device's reach? */
 static bool in_aperture(struct uvdk_ioas *ioas, uvdk_iova_t first, size_t len)
 {
 	struct uvdk_iova_range ranges[64];
 	unsigned int count = uvdk_ioas_ranges(ioas, ranges, 64);
+	struct uvdk_ioas_stats stats;
 
+	uvdk_ioas_get_stats(ioas, &stats);
+	if (first > stats.iova_last || len - 1 > stats.iova_last - first)
+		return false;
 	count = count < 64 ? count : 64;
 	for (unsigned int i = 0; i < count; i++)
 		if (first >= ranges[i].first && first <= ranges[i].last &&

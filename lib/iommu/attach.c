@@ -59,10 +59,8 @@ int ioas_adopt(struct uvdk_ioas *ioas)
 	if (err)
 		return err;
 	__atomic_store_n(&ioas->granule, granule, __ATOMIC_RELAXED);
-	ioas->plain_len =
-		granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW && !ioas->ops->picks_iova
-			? IOAS_PAGE
-			: 0;
+	ioas->plain =
+		granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW && !ioas->ops->picks_iova;
 	ioas->entries_cap = 0;
 
 	return 0;

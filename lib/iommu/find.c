@@ -78,6 +78,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 		.devices = ioas->device_count,
 		.entries_max = limits.entries_max,
 		.memlock_max = memlock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : memlock.rlim_cur,
+		.iova_last = ioas->iova_last ? ioas->iova_last : SPACE_LAST,
 	};
 	ioas_unlock(&ioas->lock);
 }

@@ -77,7 +77,7 @@ struct uvdk_ioas {
 	uint64_t *va_root;
 	struct ioas_bits va_leaves; /* GiB that have a leaf */
 	struct ioas_space space;
-	size_t plain_len; /* bytes of a map that may take the short way, 0: none may */
+	bool plain; /* maps of one page may take the short way */
 	struct ioas_map *free_records;
 	struct ioas_slab *slabs;
 

@@ -202,7 +202,7 @@ static inline bool page_is_plain(const struct uvdk_ioas *ioas, uint64_t va, size
 {
 	const uint64_t *leaf;
 
-	if (len != ioas->plain_len || flags - 1 >= UVDK_MAP_RW || va & (IOAS_PAGE - 1) ||
+	if (len != IOAS_PAGE || !ioas->plain || flags - 1 >= UVDK_MAP_RW || va & (IOAS_PAGE - 1) ||
 	    va >> UVDK_XLATE_ROOT_SHIFT >= UVDK_XLATE_ROOT_COUNT ||
 	    ioas->maps >= ioas->entries_cap || !ioas->free_records || !space_has_page(&ioas->space))
 		return false;

@@ -90,12 +90,43 @@ UVDK_EXPORT int uvdk_iommu_register(const struct uvdk_iommu_ops *ops)
 	return err;
 }
 
+/* What a user can do about it, the nearest cause first. */
+static void explain_no_choice(const char *spec, const struct uvdk_iommu_opts *o)
+{
+	struct uvdk_pci_function fn;
+	struct uvdk_pci_addr addr;
+	char names[256];
+
+	if (uvdk_pci_addr_parse(spec, &addr)) {
+		uvdk_fail(-EINVAL, IOAS_COMPONENT,
+			  "\"%s\" is neither a PCI address (0000:00:03.0) nor an emulated device "
+			  "(emu:MODEL)",
+			  spec);
+		return;
+	}
+	if (uvdk_pci_identify(o->sysfs_root, &addr, &fn))
+		return; /* which has said why */
+	if (strncmp(fn.driver, "vfio", 4) != 0) {
+		uvdk_fail(-EBUSY, IOAS_COMPONENT,
+			  "%s is %s%s, it must be bound to vfio-pci: uvdk-devbind -b vfio-pci %s",
+			  spec, fn.driver[0] ? "bound to " : "bound to no driver", fn.driver, spec);
+		return;
+	}
+	uvdk_fail(-ENODEV, IOAS_COMPONENT,
+		  "%s is bound to %s, but none of the ways to map DMA (%s) serves it: %s. noiommu "
+		  "is never chosen, only by name",
+		  spec, fn.driver, ioas_driver_names(names, sizeof(names)),
+		  fn.iommu_group < 0 ? "it is in no IOMMU group; is an IOMMU on in the firmware "
+				       "and on the kernel's command line?"
+				     : "neither /dev/iommu with /dev/vfio/devices nor "
+				       "/dev/vfio/GROUP is there");
+}
+
 UVDK_EXPORT const char *uvdk_iommu_choose(const char *spec, const struct uvdk_iommu_opts *opts)
 {
 	const struct uvdk_iommu_ops *best = NULL;
 	const struct uvdk_iommu_ops *ops;
 	struct uvdk_iommu_opts o;
-	char names[256];
 	int best_score = 0;
 
 	if (ioas_iommu_opts(&o, opts))
@@ -113,10 +144,7 @@ UVDK_EXPORT const char *uvdk_iommu_choose(const char *spec, const struct uvdk_io
 		uvdk_log(UVDK_LOG_INFO, IOAS_COMPONENT, "%s: DMA through %s", spec, best->name);
 		return best->name;
 	}
-	uvdk_fail(-ENODEV, IOAS_COMPONENT,
-		  "%s: none of the ways to map DMA (%s) can serve it; is it bound to vfio-pci? "
-		  "The log at level INFO of \"iommu\" has the reason of each",
-		  spec, ioas_driver_names(names, sizeof(names)));
+	explain_no_choice(spec, &o);
 
 	return NULL;
 }

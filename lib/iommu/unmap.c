@@ -125,7 +125,7 @@ static inline bool page_is_plain(const struct uvdk_ioas *ioas, const struct spac
 	uint64_t slot = leaf->slot[space_index(ioas_page(iova))];
 	const struct ioas_map *map = (const struct ioas_map *)(uintptr_t)slot;
 
-	return len == ioas->plain_len && !(iova & (IOAS_PAGE - 1)) && slot_is_map(slot) &&
+	return len == IOAS_PAGE && ioas->plain && !(iova & (IOAS_PAGE - 1)) && slot_is_map(slot) &&
 	       map->pages == 1 && map->epoch == ioas->epoch && !(map->flags & UVDK_MAP_ALIAS);
 }
 

@@ -305,6 +305,7 @@ int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_inf
  * @devices: devices attached
  * @entries_max: most maps the iommu allows, 0: no limit
  * @memlock_max: bytes this process may pin, UINT64_MAX: no limit
+ * @iova_last: highest IOVA the allocator hands out
  */
 struct uvdk_ioas_stats {
 	uint64_t maps;
@@ -312,6 +313,7 @@ struct uvdk_ioas_stats {
 	unsigned int devices;
 	uint64_t entries_max;
 	uint64_t memlock_max;
+	uvdk_iova_t iova_last;
 };
 
 /**

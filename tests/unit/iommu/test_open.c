@@ -116,7 +116,7 @@ Test(iommu_open, the_best_that_suits_is_chosen)
 
 	cr_expect_str_eq(uvdk_iommu_choose("fake:0", NULL), "fake");
 	cr_expect_null(uvdk_iommu_choose("other:0", NULL));
-	cr_expect(said("fake, fake-picks"), "%s", uvdk_last_error());
+	cr_expect(said("neither a PCI address"), "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_iommu_register(&ops), 0);
 	cr_expect_str_eq(uvdk_iommu_choose("fake:0", NULL), "fake");
 	cr_expect_str_eq(uvdk_iommu_choose("fake:eager", NULL), "eager");
@@ -137,5 +137,65 @@ Test(iommu_open, names_are_registered_once_and_sixteen_at_most)
 		cr_expect_eq(uvdk_iommu_register(&ops[i]), i < 16 ? 0 : -ENOSPC);
 	}
 	cr_expect_eq(uvdk_iommu_register(&ops[3]), -EEXIST);
+	fake_teardown();
+}
+
+/* A tree with one function: absent, without a driver, with another's, with ours. */
+Test(iommu_open, what_keeps_a_function_from_us_is_named)
+{
+	char root[] = "/tmp/uvdk-choose-XXXXXX";
+	char command[512];
+	struct uvdk_iommu_opts opts = {.size = sizeof(opts)};
+	const char *function = "0000:07:00.0";
+
+	cr_assert_not_null(mkdtemp(root));
+	opts.sysfs_root = root;
+	snprintf(
+		command, sizeof(command),
+		"d=%s/bus/pci/devices/%s; mkdir -p $d %s/drivers/nic %s/drivers/vfio-pci; cd $d; "
+		"for f in vendor device subsystem_vendor subsystem_device class; do echo 0x1 > $f; "
+		"done; echo 0x0 > revision; : > resource",
+		root, function, root, root);
+	cr_assert_eq(system(command), 0);
+
+	cr_expect_null(uvdk_iommu_choose("0000:08:00.0", &opts));
+	cr_expect(said("no PCI function 0000:08:00.0"), "%s", uvdk_last_error());
+	cr_expect_null(uvdk_iommu_choose(function, &opts));
+	cr_expect(said("bound to no driver"), "%s", uvdk_last_error());
+	snprintf(command, sizeof(command), "ln -s %s/drivers/nic %s/bus/pci/devices/%s/driver",
+		 root, root, function);
+	cr_assert_eq(system(command), 0);
+	cr_expect_null(uvdk_iommu_choose(function, &opts));
+	cr_expect(said("bound to nic"), "%s", uvdk_last_error());
+	snprintf(command, sizeof(command),
+		 "ln -sfn %s/drivers/vfio-pci %s/bus/pci/devices/%s/driver", root, root, function);
+	cr_assert_eq(system(command), 0);
+	cr_expect_null(uvdk_iommu_choose(function, &opts));
+	cr_expect(said("no IOMMU group"), "%s", uvdk_last_error());
+
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	cr_expect_eq(system(command), 0);
+	fake_teardown();
+}
+
+/* Maps of one page take a short way, which is closed to some address spaces. */
+Test(iommu_open, no_length_is_no_length_where_iova_is_va)
+{
+	struct uvdk_ioas_opts opts = {.size = sizeof(opts), .policy = UVDK_IOVA_VA};
+	struct uvdk_ioas_stats stats;
+	struct uvdk_ioas *flat;
+	uvdk_iova_t iova = 7;
+	char *page;
+
+	cr_assert_eq(posix_memalign((void **)&page, 4096, 8192), 0);
+	cr_assert_eq(uvdk_ioas_create(iommu, &opts, &flat), 0);
+	cr_expect_eq(uvdk_ioas_map(flat, page, 4096, UVDK_MAP_RW, &iova), 0);
+	cr_expect_eq(iova, (uintptr_t)page);
+	cr_expect_eq(uvdk_ioas_map(flat, page + 4096, 0, UVDK_MAP_RW, &iova), -EINVAL);
+	cr_expect_eq(uvdk_ioas_unmap(flat, iova, 0), -EINVAL);
+	uvdk_ioas_get_stats(flat, &stats);
+	cr_expect_eq(stats.maps, 1);
+	uvdk_ioas_destroy(flat);
+	free(page);
 	fake_teardown();
 }
