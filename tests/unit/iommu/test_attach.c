@@ -272,9 +272,26 @@ Test(attach, what_the_driver_refuses_changes_nothing)
 	cr_expect_eq(uvdk_ioas_attach(ioas, dev), -EIO);
 	cr_expect_eq(fake.attached, 0);
 	cr_expect_eq(devices(ioas), 0);
-	/* Closing must not detach what is not attached. */
+	/* Closing must neither detach what is not attached nor look for the space. */
+	uvdk_ioas_destroy(ioas);
+	ioas = NULL;
 	uvdk_device_close(dev);
 	cr_expect_eq(fake.attached, 0);
+	fake_teardown();
+}
+
+Test(attach, the_entry_limit_may_come_with_the_device)
+{
+	struct uvdk_device *dev = fake_device();
+	uvdk_iova_t iova = 0x40001000;
+
+	map_at(mem, PAGE, 0x40000000);
+	fake.limits.entries_max = 1;
+	fake.count_entries = true;
+	cr_assert_eq(uvdk_ioas_attach(ioas, dev), 0);
+	cr_expect_eq(uvdk_ioas_map(ioas, mem + PAGE, PAGE, UVDK_MAP_RW, &iova), -EDQUOT);
+	cr_expect_eq(fake.map_calls, 1);
+	uvdk_device_close(dev);
 	fake_teardown();
 }
 

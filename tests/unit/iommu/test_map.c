@@ -124,6 +124,11 @@ Test(map, memory_that_is_mapped_already_needs_alias)
 	cr_expect_eq(uvdk_translate(x, mem), first);
 	cr_assert_eq(uvdk_ioas_unmap(ioas, second, 4 * PAGE), 0);
 	cr_expect_eq(uvdk_translate(x, mem), first);
+
+	cr_assert_eq(uvdk_ioas_map(ioas, mem + PAGE, PAGE, UVDK_MAP_READ | UVDK_MAP_ALIAS, &second),
+		     0);
+	cr_assert_eq(uvdk_ioas_unmap(ioas, second, PAGE), 0);
+	cr_expect_eq(uvdk_translate(x, mem + PAGE), first + PAGE);
 	fake_teardown();
 }
 
