@@ -357,6 +357,9 @@ int uvdk_device_irq_count(struct uvdk_device *dev, enum uvdk_irq_type type);
  * @count: vectors
  * @fds: @count eventfds, -1 to unroute one; borrowed until unrouted
  *
+ * Where MSIs pass through the I/O MMU (Arm) the device must be attached to an
+ * address space first.
+ *
  * Return: 0, -EINVAL (vectors out of range: the message says how many there
  * are), -ENOSPC (the host has fewer to give), -EBUSY, -ENODEV, or what the
  * kernel said. Where the kernel can't add vectors to those that are on, all are

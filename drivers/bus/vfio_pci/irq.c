@@ -70,8 +70,10 @@ static int route(const struct vpci *v, enum uvdk_irq_type type, unsigned int fir
 				 "%s: vectors up to %u were asked for, the host has %d to give",
 				 v->name, first + count - 1, ret);
 	if (ret)
-		return uvdk_fail(ret, VPCI, "%s: routing vectors %u to %u: %s", v->name, first,
-				 first + count - 1, strerror(-ret));
+		return uvdk_fail(ret, VPCI, "%s: routing vectors %u to %u: %s%s", v->name, first,
+				 first + count - 1, strerror(-ret),
+				 ret == -ENOSPC ? "; on Arm, attach it to an address space first"
+						: "");
 
 	return 0;
 }

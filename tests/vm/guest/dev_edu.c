@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 {
 	struct uvdk_iommu_info info;
 	struct uvdk_iommu *iommu;
+	struct uvdk_ioas *ioas;
 	unsigned int fds;
 	unsigned int maps;
 
@@ -160,10 +161,14 @@ int main(int argc, char **argv)
 
 	registers();
 	config_space();
+	/* An MSI is a write: on Arm it goes through the I/O MMU like any other. */
+	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	CHECK_EQ(uvdk_ioas_attach(ioas, dev), 0);
 	msi();
 	intx();
 	reset();
 	uvdk_device_close(dev);
+	uvdk_ioas_destroy(ioas);
 
 	maps = count_lines("/proc/self/maps");
 	for (int i = 0; i < 100; i++) {
