@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fake.h"
