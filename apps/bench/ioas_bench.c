@@ -176,7 +176,7 @@ NOINLINE static uint64_t bench_translate(const struct uvdk_xlate *x, const struc
 	uint64_t sum = 0;
 
 	for (const struct item *end = item + count; item < end; item++)
-		sum += uvdk_xlate(x, item->va);
+		sum += uvdk_translate(x, item->va);
 
 	return sum;
 }
