@@ -12,6 +12,12 @@ static const struct bench_command commands[] = {
 	 bench_ioas_translate},
 	{"ioas-map", "N [seq|random]", "map a page, up to N mapped", bench_ioas_map},
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
+#ifdef UVDK_BENCH_NET
+	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
+	 bench_virtio_rx},
+	{"virtio-tx", "[ARGS [multi-seg]]", "send a packet to emu:virtio-net,ARGS",
+	 bench_virtio_tx},
+#endif
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -29,7 +35,7 @@ static int usage(FILE *to, int status)
 {
 	fprintf(to, "usage: uvdk-bench SUBCOMMAND ARGS\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-16s %-16s %s\n", commands[i].name, commands[i].args,
+		fprintf(to, "  %-16s %-20s %s\n", commands[i].name, commands[i].args,
 			commands[i].what);
 
 	return status;

@@ -11,7 +11,7 @@
  */
 
 /* How long stop waits for packets that were handed over, without progress. */
-#define DRAIN_US 10000
+#define DRAIN_US 100000
 
 void net_free_queues(struct virtio_net *net)
 {
@@ -134,6 +134,7 @@ static int enable_tx(struct virtio_net *net, unsigned int i)
 	q = q ? q : net->spare[i];
 	q->indirect = net->vio.features & UVDK_VIRTIO_F_INDIRECT_DESC;
 	q->csum = net->vio.features & F_CSUM;
+	txq_prepare(q);
 
 	return uvdk_virtio_queue_enable(&net->vio, &q->vq);
 }

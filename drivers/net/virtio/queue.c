@@ -115,7 +115,6 @@ int txq_create(struct virtio_net *net, unsigned int queue, unsigned int descs, s
 	q->stats = &net->tx_stats[queue];
 	q->slots = (void *)((char *)q->ring.va + slots);
 	q->slots_iova = q->ring.iova + slots;
-	q->step = step_of(descs);
 	q->descs = (uint16_t)descs;
 	*out = q;
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -110,6 +111,7 @@ struct rxq {
 	uint64_t rearm;	  /* data_off, refcnt, nb_segs and port of a new packet */
 	uint32_t buf_len; /* bytes the device may write to a buffer, header included */
 	uint16_t step;
+	bool straight; /* see rx_priv.h */
 	bool multi_seg;
 	/* The rest is not for bursts. */
 	struct uvdk_dma_buf ring;
@@ -134,7 +136,7 @@ struct txq {
 	struct tx_stats *stats;
 	struct tx_slot *slots; /* [size] */
 	uvdk_iova_t slots_iova;
-	uint16_t step;
+	bool straight; /* see tx_priv.h */
 	bool indirect;
 	bool csum;
 	/* The rest is not for bursts. */
@@ -212,6 +214,45 @@ static inline void set_rearm(struct rte_mbuf *m, uint64_t word)
 _Static_assert(offsetof(struct rte_mbuf, port) == offsetof(struct rte_mbuf, data_off) + 6,
 	       "data_off, refcnt, nb_segs, port");
 
+/*
+ * uvdk_translate() for one address after another: most lie in the same GiB, so
+ * its slot of the table is kept at hand for the length of a burst.
+ */
+struct near {
+	uint64_t slot;
+	uint64_t leaf;
+};
+
+#define NEAR_NOTHING          \
+	{                     \
+		UINT64_MAX, 0 \
+	}
+
+static __rte_always_inline bool translate_near(const struct uvdk_xlate *x, struct near *near,
+					       const void *va, uvdk_iova_t *iova)
+{
+	uint64_t addr = (uintptr_t)va;
+	uint64_t slot = addr >> UVDK_XLATE_ROOT_SHIFT;
+	uint64_t entry;
+
+	if (unlikely(slot != near->slot)) {
+		uint64_t leaf;
+
+		if (slot >= UVDK_XLATE_ROOT_COUNT)
+			return false;
+		leaf = __atomic_load_n(&x->root[slot], __ATOMIC_ACQUIRE);
+		if (!leaf)
+			return false;
+		near->slot = slot;
+		near->leaf = leaf;
+	}
+	entry = near->leaf + (addr >> UVDK_XLATE_LEAF_SHIFT) * sizeof(uint64_t);
+	entry = __atomic_load_n((const uint64_t *)(uintptr_t)entry, __ATOMIC_RELAXED);
+	*iova = addr + entry - 1;
+
+	return likely(entry);
+}
+
 /* features.c */
 int net_probe(struct virtio_net *net);
 int net_negotiate(struct virtio_net *net, const struct uvdk_netdev_conf *conf);
@@ -233,13 +274,14 @@ int net_stop(struct uvdk_netdev *nd);
 int net_reset(struct uvdk_netdev *nd);
 void net_free_queues(struct virtio_net *net);
 
-/* rx.c */
+/* rx.c, rx_fill.c */
 uvdk_netdev_burst_fn rx_burst_for(const struct virtio_net *net);
 int rxq_fill(struct virtio_net *net, struct rxq *q);
 void rxq_drain(struct rxq *q);
 
-/* tx.c */
+/* tx.c, tx_clean.c */
 uint16_t tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t count);
+void txq_prepare(struct txq *q);
 void txq_clean(struct txq *q);
 void txq_drain(struct txq *q);
 
