@@ -89,12 +89,17 @@ struct app {
 	struct prompt *prompt;
 	uint16_t verbose;
 	bool quit;
-	bool own_pair;	/* no port was given */
-	bool disturbed; /* a port was reset, closed or attached: its source starts anew */
+	bool own_pair;	    /* no port was given */
+	bool script_failed; /* a command of --cmdline-file did */
+	bool broken;	    /* a port broke at some time */
+	bool disturbed;	    /* a port was reset, closed or attached: its source starts anew */
 };
 
 /* "uvdk-testpmd: ..." on stderr, one sentence. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* How many complaints there were. */
+unsigned int complaints(void);
 
 /* Leave the sentence for reason(); returns @err. */
 int refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -141,6 +146,9 @@ void ports_close(struct app *app);
 /* Open @spec in the lowest free place. 0 with *@id, or negative errno, complained. */
 int port_attach(struct app *app, const char *spec, unsigned int *id);
 int port_start(struct app *app, struct port *port);
+
+/* Do generated packets fit its MTU? 0, or negative errno for reason(). */
+int port_fits(const struct port *port, const struct options *opts);
 int port_stop(struct app *app, struct port *port);
 int port_reset(struct app *app, struct port *port);
 
@@ -209,6 +217,9 @@ bool emulated_check(const struct app *app);
 /* Write --stats-json FILE, if it was asked for; whole or not at all. */
 int json_write(const struct app *app);
 
+/* Can it be written? 0, or negative errno after a complaint. */
+int json_check(const struct app *app);
+
 /* ---- events.c ---- */
 
 /* Block the signals that end the program; events_run() takes them. */
@@ -217,6 +228,7 @@ void events_init(void);
 struct until {
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t packets;     /* 0: no limit; over all sessions */
+	bool ports;	      /* over once no port is left */
 	bool input;	      /* serve the prompt, or Enter to end */
 };
 

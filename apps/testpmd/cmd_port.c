@@ -11,8 +11,13 @@ static void run_attach(struct app *app, char *const *word)
 
 	spec[strcspn(spec, " \t\r\n")] = '\0';
 	printf("Attaching a new port...\n");
-	if (port_attach(app, spec, &id) || port_start(app, &app->port[id]))
+	if (port_attach(app, spec, &id))
 		return;
+	if (port_start(app, &app->port[id])) {
+		printf("Port %u (%s) is closed again\n", id, app->port[id].name);
+		port_close(app, &app->port[id], PORT_NONE);
+		return;
+	}
 	printf("Port %u (%s) is attached. Now total ports is %u\n", id, app->port[id].name,
 	       ports_count(app));
 	printf("Done\n");

@@ -83,10 +83,14 @@ static void run_wait(struct app *app, char *const *word)
 	struct until until = {0};
 	uint64_t n;
 
-	if (!word_number(word[1], word[2], UINT32_MAX, &n))
+	if (!word_number(word[1], word[2], UINT32_MAX, &n) || n == 0)
 		return;
+	if (!strcmp(word[1], "packets") && !app->session) {
+		complain("wait packets: nothing forwards; start it first");
+		return;
+	}
 	if (!strcmp(word[1], "packets"))
-		until.packets = n;
+		until = (struct until){.packets = n, .ports = true};
 	else
 		until.deadline_ns =
 			now_ns() + n * (!strcmp(word[1], "ms") ? 1000000u : 1000000000u);

@@ -55,13 +55,23 @@ static void set_retry(struct app *app, char *const *word)
 
 static void set_txpkts(struct app *app, char *const *word)
 {
+	struct options opts = app->opts;
 	char why[256];
 
 	if (!idle(app))
 		return;
 	word[2][strcspn(word[2], " \t\r\n")] = '\0';
-	if (options_txpkts(&app->opts, word[2], why, sizeof(why)))
+	if (options_txpkts(&opts, word[2], why, sizeof(why))) {
 		complain("%s", why);
+		return;
+	}
+	for (unsigned int i = 0; i < MAX_PORTS; i++) {
+		if (port_is_open(&app->port[i]) && port_fits(&app->port[i], &opts)) {
+			complain("port %u: %s", i, reason(-EINVAL));
+			return;
+		}
+	}
+	app->opts = opts;
 }
 
 static void set_verbose(struct app *app, char *const *word)

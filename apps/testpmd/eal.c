@@ -108,18 +108,44 @@ static int complete(int argc, char **argv, char **out)
 	return n;
 }
 
+static bool secondary(int argc, char **argv)
+{
+	const char *value = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--proc-type"))
+			value = i + 1 < argc ? argv[i + 1] : "";
+		else if (!strncmp(argv[i], "--proc-type=", 12))
+			value = argv[i] + 12;
+	}
+
+	return value && strcmp(value, "primary");
+}
+
 int eal_start(int argc, char **argv)
 {
 	char **full = calloc((size_t)argc + EXTRA_ARGS + 1, sizeof(*full));
-	int ret;
+	int count, ret;
 
 	if (!full)
 		return -1;
-	ret = rte_eal_init(complete(argc, argv, full), full);
+	if (secondary(argc, argv)) {
+		complain("--proc-type: only 'primary' is possible: ports belong to one process");
+		free(full);
+		return -1;
+	}
+	count = complete(argc, argv, full);
+	ret = rte_eal_init(count, full);
 	if (ret < 0)
 		complain("EAL can't be started (%s); what it said is above. Its options stand "
 			 "before '--', ours behind it (--help)",
 			 rte_strerror(rte_errno));
+	if (ret >= 0 && ret + 1 < count) {
+		complain("'%s' before '--' is no EAL option; our options stand behind it (--help)",
+			 full[ret + 1]);
+		rte_eal_cleanup();
+		ret = -1;
+	}
 	/* EAL keeps pointers to the strings, not to the array. */
 	free(full);
 

@@ -79,6 +79,7 @@ static void check_port(struct app *app, struct port *port)
 		printf("port %u (%s) is broken: %s; 'port reset %u' brings it back\n", port->id,
 		       port->name, why, port->id);
 		port->broken_told = true;
+		app->broken = true;
 	}
 }
 
@@ -178,6 +179,8 @@ static bool reached(struct app *app, const struct until *until)
 		return true;
 	if (until->deadline_ns && now_ns() >= until->deadline_ns)
 		return true;
+	if (until->ports && (!ports_count(app) || !app->session))
+		return true;
 	if (!until->packets)
 		return false;
 	sum = fwd_total(app);
@@ -191,8 +194,12 @@ static bool read_input(struct app *app)
 	char text[512];
 	ssize_t n = read(STDIN_FILENO, text, sizeof(text));
 
-	if (n < 0)
-		return errno == EINTR || errno == EAGAIN;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n < 0) {
+		complain("standard input can't be read (%s): taken for its end", strerror(errno));
+		n = 0;
+	}
 	if (app->prompt)
 		prompt_input(app, text, (size_t)n);
 	else
@@ -228,4 +235,6 @@ void events_run(struct app *app, const struct until *until)
 		tick(app);
 		show_period(app, &next_ns);
 	}
+	/* What came with the end counts too. */
+	tick(app);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,18 +65,28 @@ static int fail(const char *path, const char *what)
 	return -err;
 }
 
-static int write_file(const struct app *app, const char *path)
+/* Nothing was created, so there is nothing to remove. */
+#define NOT_OURS 1
+
+/* Complaints name the file the user knows. */
+static int write_file(const struct app *app, const char *path, int flags)
 {
-	FILE *f = fopen(path, "we");
+	const char *asked = app->opts.stats_json;
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 	bool bad;
 
-	if (!f)
-		return fail(path, "created");
+	if (!f) {
+		fail(asked, "created");
+		if (fd >= 0)
+			close(fd);
+		return NOT_OURS;
+	}
 	errno = 0;
 	put_all(f, app);
 	bad = ferror(f);
 	if (fclose(f) || bad)
-		return fail(path, "written");
+		return fail(asked, "written");
 
 	return 0;
 }
@@ -91,17 +102,43 @@ int json_write(const struct app *app)
 		return 0;
 	/* A pipe or a device is written as it is; renaming would replace it. */
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return write_file(app, path);
+		return write_file(app, path, 0);
 
 	if (snprintf(temp, sizeof(temp), "%s.%d.tmp", path, (int)getpid()) >= (int)sizeof(temp)) {
 		errno = ENAMETOOLONG;
 		return fail(path, "created");
 	}
-	ret = write_file(app, temp);
+	ret = write_file(app, temp, O_CREAT | O_EXCL | O_NOFOLLOW);
 	if (!ret && rename(temp, path))
 		ret = fail(path, "replaced");
-	if (ret)
+	/* A file in our way that is not ours stays. */
+	if (ret && ret != NOT_OURS)
 		unlink(temp);
 
 	return ret;
+}
+
+int json_check(const struct app *app)
+{
+	const char *path = app->opts.stats_json;
+	char folder[4096];
+	struct stat st;
+	char *slash;
+	int ret;
+
+	if (!path)
+		return 0;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = EISDIR;
+		if (S_ISDIR(st.st_mode) || access(path, W_OK))
+			return fail(path, "written");
+		return 0;
+	}
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	ret = access(slash ? folder : ".", W_OK | X_OK);
+
+	return ret ? fail(path, "created") : 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +78,10 @@ static int forward(struct app *app)
 
 static int run(struct app *app)
 {
-	int ret = cores_create(&app->opts, &app->cores);
+	int ret = json_check(app);
 
+	if (!ret)
+		ret = cores_create(&app->opts, &app->cores);
 	if (!ret)
 		ret = ports_open(app);
 	if (!ret)
@@ -91,6 +94,12 @@ static int run(struct app *app)
 		ret = -1;
 	}
 	if (app->port[0].name && json_write(app) && !ret)
+		ret = -1;
+	if (app->broken)
+		complain("a port broke during the run (above)");
+	if (app->script_failed)
+		complain("a command of --cmdline-file failed (above)");
+	if (app->broken || app->script_failed)
 		ret = -1;
 	ports_close(app);
 	cores_destroy(app->cores);
@@ -125,6 +134,12 @@ int main(int argc, char **argv)
 		break;
 	}
 
+	/* Else the next file to be opened would pass for standard input. */
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0) {
+		complain("standard input is closed: taken for its end");
+		if (open("/dev/null", O_RDONLY) < 0)
+			return EXIT_FAILURE;
+	}
 	main_thread = pthread_self();
 	events_init();
 	if (eal_start(eal_argc, argv))
@@ -133,7 +148,10 @@ int main(int argc, char **argv)
 	ret = run(&app);
 	if (rte_eal_cleanup() && !ret)
 		ret = -1;
-	fflush(stdout);
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("standard output can't be written");
+		ret = -1;
+	}
 
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -46,7 +46,7 @@ int parse_number(const char *what, const char *text, uint64_t min, uint64_t max,
 	char *end;
 
 	errno = 0;
-	n = strtoull(text, &end, 0);
+	n = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
 	if (*text < '0' || *text > '9' || *end || errno || n < min || n > max) {
 		snprintf(why, len, "%s: '%s' is not possible; allowed: a number from %llu to %llu",
 			 what, text, (unsigned long long)min, (unsigned long long)max);
@@ -212,7 +212,7 @@ static int set_duration(struct parse *p, const struct option_def *def, const cha
 	char *end;
 	double n = strtod(value, &end);
 
-	if (!*value || *end || !(n >= 0) || n > 1e9)
+	if (!*value || value[strspn(value, "0123456789.eE+-")] || *end || !(n >= 0) || n > 1e9)
 		return complain(p, def, value, "seconds, e.g. 10 or 0.5; 0: no limit");
 	p->opts->duration = n;
 
@@ -376,10 +376,10 @@ static const struct option_def *find(const char *arg, const char **value)
 
 static int check(const struct options *opts, char *why, size_t len)
 {
-	if (opts->txq < opts->rxq) {
+	if (opts->txq != opts->rxq) {
 		snprintf(why, len,
-			 "--txq: '%u' is not possible with --rxq %u; each receive queue needs "
-			 "a transmit queue to forward to",
+			 "--txq: '%u' is not possible with --rxq %u; they must be equal: virtio "
+			 "has its queues in pairs",
 			 opts->txq, opts->rxq);
 		return -1;
 	}

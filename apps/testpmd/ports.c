@@ -6,7 +6,14 @@
 #include "app.h"
 
 /* What runs when no port is given: each end makes traffic and checks what comes back. */
-static const char *const own_pair[] = {"emu:virtio-net,source", "emu:virtio-net,source"};
+static void own_spec(const struct options *opts, char *spec, size_t len)
+{
+	int n = snprintf(spec, len, "emu:virtio-net,source,queues=%u",
+			 RTE_MAX(opts->rxq, opts->txq));
+
+	if (opts->mtu)
+		snprintf(spec + n, len - (size_t)n, ",mtu=%u", opts->mtu);
+}
 
 /* Free what port_open() took; the counters of the place stay. */
 static void release(struct app *app, struct port *port)
@@ -47,18 +54,37 @@ static int open_device(struct app *app, struct port *port, const char *spec)
 	return port->name ? 0 : -ENOMEM;
 }
 
+/* What a frame has besides its MTU: an Ethernet header with a VLAN tag. */
+#define L2_LEN (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+
 static uint32_t offloads(const struct options *opts, const struct port *port)
 {
 	uint32_t want = port->tx_offload ? UVDK_NETDEV_TX_CSUM : 0;
 	unsigned int room = opts->mbuf_size - RTE_PKTMBUF_HEADROOM;
+	unsigned int mtu = opts->mtu ? opts->mtu : uvdk_netdev_mtu(port->nd);
 
 	if (opts->rx_cksum)
 		want |= UVDK_NETDEV_RX_CSUM;
 	/* Chains only where a frame may need one: they cost time. */
-	if (opts->tx_segs > 1 || opts->mtu + RTE_ETHER_HDR_LEN > room)
+	if (opts->tx_segs > 1 || mtu + L2_LEN > room)
 		want |= UVDK_NETDEV_MULTI_SEG;
 
 	return want;
+}
+
+int port_fits(const struct port *port, const struct options *opts)
+{
+	unsigned int most = uvdk_netdev_mtu(port->nd) + L2_LEN;
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < opts->tx_segs; i++)
+		total += opts->txpkts[i];
+	if (total <= most)
+		return 0;
+
+	return refuse(-EINVAL,
+		      "--txpkts: packets of %u bytes are too long for MTU %u; allowed: up to %u",
+		      total, most - L2_LEN, most);
 }
 
 static int configure(struct app *app, struct port *port)
@@ -74,6 +100,8 @@ static int configure(struct app *app, struct port *port)
 	};
 	int ret = uvdk_netdev_configure(port->nd, &conf);
 
+	if (!ret)
+		ret = port_fits(port, opts);
 	for (unsigned int q = 0; !ret && q < opts->rxq; q++)
 		ret = uvdk_netdev_rx_queue_setup(
 			port->nd, q, ring_size(opts->rxd, info->min_desc, info->max_desc),
@@ -143,6 +171,8 @@ int port_attach(struct app *app, const char *spec, unsigned int *id)
 
 int ports_open(struct app *app)
 {
+	char own[64];
+	const char *const own_pair[] = {own, own};
 	const char *const *spec = app->opts.ports ? app->opts.port : own_pair;
 	unsigned int count = app->opts.ports ? app->opts.ports : RTE_DIM(own_pair);
 	struct port *port = app->port;
@@ -150,6 +180,7 @@ int ports_open(struct app *app)
 
 	for (unsigned int i = 0; i < MAX_PORTS; i++)
 		port[i].id = i;
+	own_spec(&app->opts, own, sizeof(own));
 	app->own_pair = !app->opts.ports;
 	if (app->own_pair)
 		printf("No port given (-p): running on a pair of emulated ports, each a source "

@@ -213,9 +213,11 @@ void prompt_input(struct app *app, const char *text, size_t len)
 	}
 }
 
-static void execute_line(struct prompt *prompt, const char *line)
+/* Did it do what it says? */
+static bool execute_line(struct prompt *prompt, const char *line)
 {
 	char text[CMDLINE_PARSE_RESULT_BUFSIZE];
+	unsigned int before = complaints();
 	int ret;
 
 	printf("%s%s\n", PROMPT, line);
@@ -227,6 +229,8 @@ static void execute_line(struct prompt *prompt, const char *line)
 		complain("'%s': wrong arguments; 'help' lists the commands", line);
 	else if (ret < 0)
 		complain("'%s': no such command; 'help' lists them", line);
+
+	return complaints() == before;
 }
 
 int prompt_file(struct app *app, const char *path)
@@ -235,6 +239,7 @@ int prompt_file(struct app *app, const char *path)
 	char *line = NULL;
 	size_t room = 0;
 	FILE *f = fopen(path, "re");
+	bool good = true;
 	int ret = -1;
 
 	if (!f) {
@@ -248,8 +253,13 @@ int prompt_file(struct app *app, const char *path)
 		goto out;
 	while (!app->quit && getline(&line, &room, f) > 0) {
 		line[strcspn(line, "\r\n")] = '\0';
-		execute_line(prompt, line);
+		good &= execute_line(prompt, line);
 	}
+	if (ferror(f)) {
+		complain("--cmdline-file: '%s' can't be read: %s", path, strerror(errno));
+		goto out;
+	}
+	app->script_failed = !good;
 	ret = 0;
 out:
 	if (prompt && prompt->cl)

@@ -43,11 +43,11 @@ Test(options, nothing_given_is_what_the_manual_says)
 
 Test(options, values_stand_apart_or_behind_an_equals_sign)
 {
-	cr_assert_eq(PARSE("--rxq=2", "--txq", "4", "-p", "0000:00:03.0", "-pemu:virtio-net",
+	cr_assert_eq(PARSE("--rxq=2", "--txq", "2", "-p", "0000:00:03.0", "-pemu:virtio-net",
 			   "--port=00:04.0"),
 		     OPTIONS_RUN);
 	cr_expect_eq(opts.rxq, 2);
-	cr_expect_eq(opts.txq, 4);
+	cr_expect_eq(opts.txq, 2);
 	cr_assert_eq(opts.ports, 3);
 	cr_expect_str_eq(opts.port[0], "0000:00:03.0");
 	cr_expect_str_eq(opts.port[1], "emu:virtio-net");
@@ -150,7 +150,11 @@ Test(options, unknown_missing_and_superfluous_words_are_named)
 Test(options, combinations_that_cannot_work_are_refused)
 {
 	cr_expect_eq(PARSE("--rxq=2"), OPTIONS_BAD);
-	cr_expect(says("transmit queue"), "%s", why);
+	cr_expect(says("must be equal"), "%s", why);
+	cr_expect_eq(PARSE("--burst=0x10"), OPTIONS_RUN);
+	cr_expect_eq(opts.burst, 16);
+	cr_expect_eq(PARSE("--burst=010"), OPTIONS_RUN);
+	cr_expect_eq(opts.burst, 10);
 	cr_expect_eq(PARSE("--txpkts=3000"), OPTIONS_BAD);
 	cr_expect(says("--mbuf-size"), "%s", why);
 	cr_expect_eq(PARSE("--txpkts=3000", "--mbuf-size=4096"), OPTIONS_RUN);

@@ -563,6 +563,57 @@ Test(run, wrong_arguments_end_it_before_anything_is_touched)
 	cr_expect(strstr(out, "--stats-json"), "%s", out);
 }
 
+Test(run, waiting_for_packets_that_nothing_forwards_is_refused)
+{
+	cr_expect_eq(run(ARGS("--cmdline-file", script("wait packets 5\nquit\n"), "-i")), 1);
+	cr_expect(strstr(out, "nothing forwards"), "%s", out);
+	cr_expect(strstr(out, "a command of --cmdline-file failed"), "%s", out);
+	cr_expect_eq(run(ARGS("--cmdline-file", script("wait packets 0\nquit\n"))), 0, "%s", out);
+}
+
+static int shell(const char *input)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 UVDK_TESTPMD " -l 0 --no-huge -m 64 --no-shconf "
+			      "--log-level=error -- %s",
+		 input);
+	return run((char *[]){"/bin/sh", "-c", text, NULL});
+}
+
+Test(run, input_that_cannot_be_read_is_its_end)
+{
+	static const char *const inputs[] = {"</tmp", "<&-", "-i </tmp", "-i <&-"};
+
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		cr_expect_eq(shell(inputs[i]), 0, "%s: %s", inputs[i], out);
+		cr_expect(strstr(out, "standard input"), "%s: %s", inputs[i], out);
+	}
+	cr_expect_eq(shell("--packets 100 >/dev/full"), 1, "%s", out);
+}
+
+Test(run, mtu_and_queues_are_what_was_asked_for)
+{
+	cr_expect_eq(run(ARGS("-pemu:virtio-net,source,mtu=9000", "--packets=100")), 0, "%s", out);
+	cr_expect_eq(run(ARGS("--mtu=9000", "--rxq=2", "--txq=2", "--packets=100")), 0, "%s", out);
+	cr_expect_eq(run(ARGS("--txpkts=1600", "--packets=100")), 1);
+	cr_expect(strstr(out, "too long for MTU 1500"), "%s", out);
+	cr_expect_eq(run(ARGS("--rxq=1", "--txq=2")), 1);
+	cr_expect(strstr(out, "must be equal"), "%s", out);
+}
+
+Test(run, what_is_refused_at_once_is_said)
+{
+	cr_expect_eq(run(ARGS("--cmdline-file", dir)), 1);
+	cr_expect(strstr(out, "can't be read"), "%s", out);
+	cr_expect_eq(run(ARGS("--duration=0x1p3")), 1);
+	cr_expect_eq(run((char *[]){UVDK_TESTPMD, "--proc-type=secondary", "--no-huge", NULL}), 1);
+	cr_expect(strstr(out, "only 'primary'"), "%s", out);
+	cr_expect_eq(run((char *[]){UVDK_TESTPMD, "--no-huge", "fish", "--", NULL}), 1);
+	cr_expect(strstr(out, "'fish' before"), "%s", out);
+}
+
 Test(run, in_memory_beside_no_huge_is_no_contradiction)
 {
 	cr_expect_eq(run((char *[]){UVDK_TESTPMD, "-l", "0", "--no-huge", "-m", "64", "--in-memory",
