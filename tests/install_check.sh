@@ -125,6 +125,8 @@ if [ "$net" ]; then
 	check "libuvdk_net exports uvdk_netdev_open@UVDK_0.1" has libuvdk_net.so uvdk_netdev_open
 	check "libuvdk_net exports nothing else" only_ours libuvdk_net.so
 	check "libuvdk_net finds all it wants in libuvdk" links_up libuvdk_net.so
+	check "every public function is in a library" "$top/doc/kdoc" --exported \
+		"$prefix/lib/libuvdk.so" "$prefix/lib/libuvdk_net.so"
 	check "forward, C and C++: build, shared" build_examples shared net
 	check "forward, C: loads both libraries" loads "$copy/shared/forward/forward-c" "libuvdk.so.0 libuvdk_net.so.0 "
 	check "forward, C: runs, shared" in_prefix balanced "$copy/shared/forward/forward-c"

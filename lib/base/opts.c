@@ -4,7 +4,7 @@
 
 #include <uvdk_base_driver.h>
 
-int uvdk_opts_copy(void *to, size_t size, const void *from, const char *what)
+UVDK_EXPORT int uvdk_opts_copy(void *to, size_t size, const void *from, const char *what)
 {
 	const unsigned char *bytes = from;
 	size_t given;

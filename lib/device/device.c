@@ -66,6 +66,7 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 	if (!dev)
 		return uvdk_fail(-ENOMEM, "device", "no memory for device %s", spec);
 	dev->irq_type = -1;
+	dev->iommu = iommu;
 	dev->ops = device_find_bus(spec);
 	ret = -EINVAL;
 	if (!dev->ops) {
@@ -180,4 +181,9 @@ UVDK_EXPORT void uvdk_device_cancel_on_close(struct uvdk_device *dev,
 		}
 		link = &entry->next;
 	}
+}
+
+UVDK_EXPORT struct uvdk_iommu *uvdk_device_iommu(const struct uvdk_device *dev)
+{
+	return dev->iommu;
 }

@@ -38,6 +38,7 @@ struct device_on_close {
  */
 struct uvdk_device {
 	const struct uvdk_bus_ops *ops;
+	struct uvdk_iommu *iommu;
 	void *priv;
 	struct uvdk_iommu_binding *binding;
 	const struct uvdk_device_opts *opening; /* while ops->open() runs */

@@ -24,6 +24,7 @@ Test(device, open_and_close_leave_nothing_behind)
 		struct uvdk_region bar;
 
 		cr_assert_eq(uvdk_device_region(dev, 0, &bar), 0);
+		cr_expect_not_null(uvdk_device_iommu(dev));
 		uvdk_device_close(dev);
 	}
 
