@@ -45,16 +45,19 @@ Test(device, a_failed_open_leaves_nothing_behind)
 
 Test(device, spec_and_options_are_checked)
 {
-	struct uvdk_device_opts opts = {.size = 3};
+	struct {
+		struct uvdk_device_opts now;
+		uint64_t later;
+	} opts = {.now.size = 3, .later = 1};
 	struct uvdk_device *dev = NULL;
 
 	cr_expect_eq(uvdk_device_open(any_iommu, "nonsense", NULL, &dev), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "nonsense"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_device_open(NULL, "fake", NULL, &dev), -EINVAL);
 	cr_expect_eq(uvdk_device_open(any_iommu, NULL, NULL, &dev), -EINVAL);
-	cr_expect_eq(uvdk_device_open(any_iommu, "fake", &opts, &dev), -EINVAL);
-	opts.size = sizeof(opts) + 8;
-	cr_expect_eq(uvdk_device_open(any_iommu, "fake", &opts, &dev), -EINVAL);
+	cr_expect_eq(uvdk_device_open(any_iommu, "fake", &opts.now, &dev), -EINVAL);
+	opts.now.size = sizeof(opts);
+	cr_expect_eq(uvdk_device_open(any_iommu, "fake", &opts.now, &dev), -EINVAL);
 	cr_expect_null(dev);
 	cr_expect_eq(fake.opened, 0);
 }
