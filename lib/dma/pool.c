@@ -117,9 +117,9 @@ UVDK_EXPORT int uvdk_dma_pool_create(struct uvdk_ioas *ioas, size_t object_size,
 	if (err)
 		goto free;
 
-	/* Huge pages may have come unasked: the layout in 4 KiB pages holds there too. */
-	if (pool->per_page && (!opts || opts->source == UVDK_DMA_ANY))
-		pool->buf.page_size = 4096;
+	/* Larger pages may have come unasked: the layout holds there too. */
+	if (pool->per_page)
+		pool->buf.page_size = page_of(opts);
 	for (pool->free = 0; pool->free < count; pool->free++)
 		pool->free_list[pool->free] = count - 1 - pool->free;
 	*out = pool;
