@@ -186,7 +186,7 @@ Test(iommu_open, no_length_is_no_length_where_iova_is_va)
 	struct uvdk_ioas_stats stats;
 	struct uvdk_ioas *flat;
 	uvdk_iova_t iova = 7;
-	char *page;
+	char *page = NULL;
 
 	cr_assert_eq(posix_memalign((void **)&page, 4096, 8192), 0);
 	cr_assert_eq(uvdk_ioas_create(iommu, &opts, &flat), 0);
