@@ -86,15 +86,29 @@ static uint64_t own_status(const char *field, int base)
 	return value;
 }
 
-static int explain_memlock(const char *component, const struct uvdk_pin_failure *what)
+UVDK_EXPORT uint64_t uvdk_memlock_max(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-	uint64_t locked = own_status("VmLck", 10);
-	uint64_t needed = (uint64_t)what->len / 1024 * what->charged;
 
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	if (limit.rlim_cur == RLIM_INFINITY ||
 	    own_status("CapEff", 16) & (UINT64_C(1) << CAP_IPC_LOCK_BIT))
+		return UINT64_MAX;
+
+	return limit.rlim_cur;
+}
+
+UVDK_EXPORT uint64_t uvdk_memlock_used(void)
+{
+	return own_status("VmLck", 10) * 1024;
+}
+
+static int explain_memlock(const char *component, const struct uvdk_pin_failure *what)
+{
+	uint64_t needed = (uint64_t)what->len / 1024 * what->charged;
+	uint64_t max = uvdk_memlock_max();
+
+	if (max == UINT64_MAX)
 		return uvdk_fail(-ENOMEM, component,
 				 "out of memory while pinning %zu bytes at %p (no memlock limit "
 				 "is in force)",
@@ -104,8 +118,8 @@ static int explain_memlock(const char *component, const struct uvdk_pin_failure 
 			 "memlock is too small: pinning %zu bytes at %p needs %" PRIu64
 			 " KiB, the limit is %" PRIu64 " KiB per %s, of which this process has "
 			 "locked %" PRIu64 " KiB; raise it (ulimit -l, limits.conf, LimitMEMLOCK=)",
-			 what->len, what->va, needed, (uint64_t)limit.rlim_cur / 1024, what->per,
-			 locked);
+			 what->len, what->va, needed, max / 1024, what->per,
+			 uvdk_memlock_used() / 1024);
 }
 
 enum coverage { COVERED, READ_ONLY, HOLES };

@@ -28,6 +28,23 @@ extern "C" {
 int uvdk_explain_open(const char *component, const char *path, int err, const char *absent);
 
 /**
+ * uvdk_memlock_max() - bytes that the kernel lets this process lock
+ *
+ * Return: RLIMIT_MEMLOCK; UINT64_MAX where none is in force (CAP_IPC_LOCK).
+ */
+uint64_t uvdk_memlock_max(void);
+
+/**
+ * uvdk_memlock_used() - bytes that this process has locked
+ *
+ * What mlock() and type1 are charged for; not what iommufd pins, which counts
+ * for the user.
+ *
+ * Return: bytes.
+ */
+uint64_t uvdk_memlock_used(void);
+
+/**
  * struct uvdk_pin_failure - a pin that failed
  * @va: memory
  * @len: bytes

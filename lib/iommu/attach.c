@@ -62,6 +62,7 @@ int ioas_adopt(struct uvdk_ioas *ioas)
 	ioas->plain =
 		granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW && !ioas->ops->picks_iova;
 	ioas->entries_cap = 0;
+	ioas->pages_cap = 0;
 
 	return 0;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <sys/resource.h>
 
 #include "iommu_priv.h"
 
@@ -64,11 +63,7 @@ UVDK_EXPORT void *uvdk_ioas_va(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 
 UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out)
 {
-	struct uvdk_iommu_limits limits = {0, UINT64_MAX};
-	struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
-
-	if (ioas->ops->pins)
-		getrlimit(RLIMIT_MEMLOCK, &memlock);
+	struct uvdk_iommu_limits limits = IOAS_NO_LIMITS;
 
 	ioas_lock(&ioas->lock);
 	ioas->ops->limits(ioas->priv, &limits);
@@ -77,7 +72,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 		.bytes = ioas_iova(ioas->mapped_pages),
 		.devices = ioas->device_count,
 		.entries_max = limits.entries_max,
-		.memlock_max = memlock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : memlock.rlim_cur,
+		.memlock_max = limits.memlock_max,
 		.iova_last = ioas->iova_last ? ioas->iova_last : SPACE_LAST,
 	};
 	ioas_unlock(&ioas->lock);

@@ -83,7 +83,9 @@ struct uvdk_ioas {
 
 	uint64_t maps;
 	uint64_t mapped_pages;
-	uint64_t entries_cap; /* maps at which the driver is asked for its limit again */
+	/* Maps and pages beyond which the driver is asked for its limits again. */
+	uint64_t entries_cap;
+	uint64_t pages_cap;
 
 	uint32_t epoch; /* of the window, never 0 */
 	struct ioas_ranges apertures;
@@ -94,6 +96,12 @@ struct uvdk_ioas {
 	struct ioas_binding *devices;
 	unsigned int device_count;
 };
+
+/* struct uvdk_iommu_limits before the driver has been asked */
+#define IOAS_NO_LIMITS                                                                            \
+	{                                                                                         \
+		.entries_left = UINT64_MAX, .memlock_max = UINT64_MAX, .memlock_left = UINT64_MAX \
+	}
 
 static inline uvdk_iova_t ioas_iova(uint64_t page)
 {

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "iommu_priv.h"
 
@@ -48,58 +47,73 @@ static int check_arguments(const struct uvdk_ioas *ioas, uint64_t va, size_t len
 
 /* ---- limits ---- */
 
-static int refresh_limits(struct uvdk_ioas *ioas)
+static uint64_t add_up(uint64_t a, uint64_t b)
 {
-	struct uvdk_iommu_limits limits = {0, UINT64_MAX};
+	return b > UINT64_MAX - a ? UINT64_MAX : a + b;
+}
 
-	ioas->ops->limits(ioas->priv, &limits);
-	ioas->entries_cap = limits.entries_left > UINT64_MAX - ioas->maps
-				    ? UINT64_MAX
-				    : ioas->maps + limits.entries_left;
-	if (ioas->maps < ioas->entries_cap)
-		return 0;
-
+static int too_many_maps(const struct uvdk_ioas *ioas, uint64_t max)
+{
 	return uvdk_fail(-EDQUOT, IOAS_COMPONENT,
 			 "%s allows %" PRIu64 " maps and %" PRIu64
 			 " are made here: map larger pieces, or raise the limit (type1: module "
 			 "parameter dma_entry_limit of vfio_iommu_type1)",
-			 ioas->ops->name, limits.entries_max, ioas->maps);
+			 ioas->ops->name, max, ioas->maps);
 }
 
-/* The driver ran out of memory, which nearly always is the limit on pinned pages. */
-static int explain_memlock(const struct uvdk_ioas *ioas, size_t len)
+static int memlock_bites(const struct uvdk_ioas *ioas, const struct uvdk_iommu_limits *limits,
+			 uint64_t pages)
 {
-	struct rlimit limit = {0};
 	uint64_t mapped = ioas_iova(ioas->mapped_pages);
-	char text[32];
+	uint64_t used = limits->memlock_max - limits->memlock_left;
+	char text[64] = "";
 
-	getrlimit(RLIMIT_MEMLOCK, &limit);
-	if (limit.rlim_cur == RLIM_INFINITY)
-		snprintf(text, sizeof(text), "unlimited");
-	else
-		snprintf(text, sizeof(text), "%" PRIu64 " bytes", (uint64_t)limit.rlim_cur);
+	if (limits->memlock_left != UINT64_MAX && used > mapped)
+		snprintf(text, sizeof(text), ", of which %" PRIu64 " KiB are locked already",
+			 used / 1024);
 
 	return uvdk_fail(-ENOMEM, IOAS_COMPONENT,
-			 "%s could not pin 0x%zx bytes: with them this address space needs "
-			 "%" PRIu64
-			 " bytes of locked memory, and the limit (RLIMIT_MEMLOCK) is %s: "
-			 "raise it with `ulimit -l KIB` or LimitMEMLOCK=, or map less",
-			 ioas->ops->name, len, mapped + len, text);
+			 "memlock is too small: with %" PRIu64 " KiB more this address space needs "
+			 "%" PRIu64 " KiB of locked memory, and the limit is %" PRIu64
+			 " KiB%s; raise it (ulimit -l, limits.conf, LimitMEMLOCK=), or map less",
+			 ioas_iova(pages) / 1024, (mapped + ioas_iova(pages)) / 1024,
+			 limits->memlock_max / 1024, text);
 }
 
-static __attribute__((noinline)) int driver_failed(const struct uvdk_ioas *ioas, int err,
-						   size_t len)
+/*
+ * The kernel says no only once it has pinned what it could, and then no more
+ * than a number: so what is known to be too much is not asked for.
+ */
+static __attribute__((noinline)) int refresh_limits(struct uvdk_ioas *ioas, uint64_t pages)
 {
-	return err == -ENOMEM && ioas->ops->pins ? explain_memlock(ioas, len) : err;
+	struct uvdk_iommu_limits limits = IOAS_NO_LIMITS;
+	uint64_t bytes;
+
+	ioas->ops->limits(ioas->priv, &limits);
+	bytes = add_up(ioas_iova(ioas->mapped_pages), limits.memlock_left);
+	bytes = bytes < limits.memlock_max ? bytes : limits.memlock_max;
+	ioas->entries_cap = add_up(ioas->maps, limits.entries_left);
+	ioas->pages_cap = ioas_page(bytes);
+
+	if (ioas->maps >= ioas->entries_cap)
+		return too_many_maps(ioas, limits.entries_max);
+	if (ioas->mapped_pages + pages > ioas->pages_cap)
+		return memlock_bites(ioas, &limits, pages);
+
+	return 0;
+}
+
+static inline bool within_limits(const struct uvdk_ioas *ioas, uint64_t pages)
+{
+	return ioas->maps < ioas->entries_cap && ioas->mapped_pages + pages <= ioas->pages_cap;
 }
 
 static int driver_map(struct uvdk_ioas *ioas, const struct ioas_map *map, uvdk_iova_t *iova)
 {
 	size_t len = map->pages << IOAS_PAGE_SHIFT;
-	int err = ioas->ops->map(ioas->priv, iova, (void *)(uintptr_t)map->va, len,
-				 map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS));
 
-	return err ? driver_failed(ioas, err, len) : 0;
+	return ioas->ops->map(ioas->priv, iova, (void *)(uintptr_t)map->va, len,
+			      map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS));
 }
 
 /* We decide the IOVA, the driver maps it. */
@@ -161,7 +175,7 @@ static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsig
 		      uvdk_iova_t *iova)
 {
 	struct ioas_map *map;
-	int err = ioas->maps < ioas->entries_cap ? 0 : refresh_limits(ioas);
+	int err = within_limits(ioas, pages) ? 0 : refresh_limits(ioas, pages);
 
 	if (!err && !(flags & UVDK_MAP_ALIAS))
 		err = ioas_xlate_ready(ioas, va, pages);
@@ -203,8 +217,8 @@ static inline bool page_is_plain(const struct uvdk_ioas *ioas, uint64_t va, size
 	const uint64_t *leaf;
 
 	if (len != IOAS_PAGE || !ioas->plain || flags - 1 >= UVDK_MAP_RW || va & (IOAS_PAGE - 1) ||
-	    va >> UVDK_XLATE_ROOT_SHIFT >= UVDK_XLATE_ROOT_COUNT ||
-	    ioas->maps >= ioas->entries_cap || !ioas->free_records || !space_has_page(&ioas->space))
+	    va >> UVDK_XLATE_ROOT_SHIFT >= UVDK_XLATE_ROOT_COUNT || !within_limits(ioas, 1) ||
+	    !ioas->free_records || !space_has_page(&ioas->space))
 		return false;
 	leaf = ioas_xlate_leaf(ioas, va);
 
@@ -237,7 +251,7 @@ static inline int map_page(struct uvdk_ioas *ioas, uint64_t va, unsigned int fla
 	uint32_t i = space_index(map->page);
 
 	if (__builtin_expect(err, 0))
-		return driver_failed(ioas, err, IOAS_PAGE);
+		return err;
 
 	ioas->free_records = map->next_free;
 	map->pages = 1;

@@ -304,7 +304,7 @@ int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_inf
  * @bytes: bytes mapped now
  * @devices: devices attached
  * @entries_max: most maps the iommu allows, 0: no limit
- * @memlock_max: bytes this process may pin, UINT64_MAX: no limit
+ * @memlock_max: bytes that RLIMIT_MEMLOCK lets be mapped here, UINT64_MAX: no limit
  * @iova_last: highest IOVA the allocator hands out
  */
 struct uvdk_ioas_stats {

@@ -73,10 +73,16 @@ struct uvdk_iommu_binding {
  * struct uvdk_iommu_limits - limits of an address space
  * @entries_max: most maps, 0: none known
  * @entries_left: maps still possible, UINT64_MAX: none known
+ * @memlock_max: bytes that may be mapped at most before RLIMIT_MEMLOCK bites,
+ *	UINT64_MAX: no limit
+ * @memlock_left: bytes that may still be mapped as the kernel counts now,
+ *	UINT64_MAX: not known
  */
 struct uvdk_iommu_limits {
 	uint64_t entries_max;
 	uint64_t entries_left;
+	uint64_t memlock_max;
+	uint64_t memlock_left;
 };
 
 /**
@@ -85,7 +91,6 @@ struct uvdk_iommu_limits {
  * @handle: what kind of device it takes
  * @picks_iova: the driver decides IOVAs (noiommu: physical addresses): @map
  *	ignores *iova and writes it
- * @pins: mapping pins memory against RLIMIT_MEMLOCK
  * @suits: Score for @spec: 0 can't serve it (say why with uvdk_log at INFO),
  *	higher is better, negative: never chosen, only by name. @opts is never
  *	NULL and has its defaults filled in.
@@ -99,7 +104,7 @@ struct uvdk_iommu_limits {
  * @ioas_destroy: Free it; nothing is attached, nothing mapped any more.
  * @page_sizes: Bitmap of possible page sizes of an address space.
  * @ranges: Apertures as of now; returns the count, writes up to @max.
- * @limits: Limits as of now.
+ * @limits: Limits as of now; what it leaves alone means no limit.
  * @map: Map; arguments are checked, no overlap; 0 or negative errno with a
  *	sentence logged. Called under the ioas lock.
  * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
@@ -112,7 +117,6 @@ struct uvdk_iommu_ops {
 	const char *name;
 	enum uvdk_iommu_handle handle;
 	bool picks_iova;
-	bool pins;
 	int (*suits)(const char *spec, const struct uvdk_iommu_opts *opts);
 	int (*open)(const struct uvdk_iommu_opts *opts, void **priv);
 	void (*close)(void *priv);

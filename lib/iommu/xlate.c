@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <uvdk_explain_driver.h>
+
 #include "iommu_priv.h"
 
 #define VA_BITS	  48
@@ -68,6 +70,20 @@ static int taken(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, uvdk_iova_
 	return ioas_map_exists(ioas_map_at(ioas, ioas_page(iova)), "VA", va, ioas_iova(pages));
 }
 
+/* Is nothing of @page to @end, within one leaf, mapped? @va, @pages: as asked for. */
+static int check_free(struct uvdk_ioas *ioas, uint64_t page, uint64_t end, uint64_t va,
+		      uint64_t pages)
+{
+	for (; page < end; page++) {
+		uint64_t entry = *ioas_xlate_entry(ioas, page);
+
+		if (entry)
+			return taken(ioas, va, pages, ioas_iova(page) + entry - 1);
+	}
+
+	return 0;
+}
+
 int ioas_xlate_ready(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages)
 {
 	uint64_t page = va >> IOAS_PAGE_SHIFT;
@@ -76,15 +92,25 @@ int ioas_xlate_ready(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages)
 	if (page >= VA_PAGES || pages > VA_PAGES - page)
 		return beyond(va, pages);
 
-	for (uint64_t at = page; at < end; at++) {
-		uint64_t gib = at / UVDK_XLATE_LEAF_COUNT;
-		uint64_t entry;
+	/* A length that is a mistake would have us make tables for seconds. */
+	if (pages > UVDK_XLATE_LEAF_COUNT &&
+	    !uvdk_memory_mapped((void *)(uintptr_t)va, ioas_iova(pages)))
+		return uvdk_fail(-EFAULT, IOAS_COMPONENT,
+				 "not all of VA 0x%" PRIx64 "+0x%" PRIx64
+				 " is memory of this process",
+				 va, ioas_iova(pages));
 
-		if (!ioas->va_root[gib] && leaf_make(ioas, gib))
-			return -ENOMEM;
-		entry = *ioas_xlate_entry(ioas, at);
-		if (entry)
-			return taken(ioas, va, pages, ioas_iova(at) + entry - 1);
+	while (page < end) {
+		uint64_t gib = page / UVDK_XLATE_LEAF_COUNT;
+		uint64_t next = (gib + 1) * UVDK_XLATE_LEAF_COUNT;
+		int err;
+
+		next = next < end ? next : end;
+		err = ioas->va_root[gib] ? check_free(ioas, page, next, va, pages)
+					 : leaf_make(ioas, gib);
+		if (err)
+			return err;
+		page = next;
 	}
 
 	return 0;

@@ -147,7 +147,7 @@ static int emu_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int
 static void emu_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
 {
 	(void)ioas_priv;
-	*out = (struct uvdk_iommu_limits){.entries_max = 0, .entries_left = UINT64_MAX};
+	(void)out; /* none */
 }
 
 /* Is all of it memory? A kernel would find out by pinning. */
@@ -243,7 +243,6 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.name = "emu",
 	.handle = UVDK_IOMMU_HANDLE_EMU,
 	.picks_iova = false,
-	.pins = false,
 	.suits = emu_suits,
 	.open = emu_open,
 	.close = emu_close,

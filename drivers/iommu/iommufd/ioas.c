@@ -78,7 +78,7 @@ int iofd_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max)
 void iofd_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
 {
 	(void)ioas_priv;
-	*out = (struct uvdk_iommu_limits){.entries_max = 0, .entries_left = UINT64_MAX};
+	out->memlock_max = uvdk_memlock_max();
 }
 
 static int explain(void *va, size_t len, uint64_t iova, unsigned int flags, int err)

@@ -105,7 +105,6 @@ static void iofd_close(void *priv)
 const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.name = "iommufd",
 	.handle = UVDK_IOMMU_HANDLE_CDEV,
-	.pins = true,
 	.suits = iofd_suits,
 	.open = iofd_open,
 	.close = iofd_close,

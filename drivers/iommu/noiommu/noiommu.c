@@ -105,7 +105,7 @@ static int noiommu_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned
 static void noiommu_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
 {
 	(void)ioas_priv;
-	*out = (struct uvdk_iommu_limits){.entries_max = 0, .entries_left = UINT64_MAX};
+	out->memlock_max = uvdk_memlock_max();
 }
 
 static int noiommu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
@@ -125,7 +125,6 @@ const struct uvdk_iommu_ops uvdk_iommu_noiommu = {
 	.name = "noiommu",
 	.handle = UVDK_IOMMU_HANDLE_NOIOMMU_GROUP,
 	.picks_iova = true,
-	.pins = true,
 	.suits = noiommu_suits,
 	.open = noiommu_open,
 	.close = noiommu_close,

@@ -97,12 +97,25 @@ int type1_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max)
 	return (int)ranges.count;
 }
 
-/* Without a device the limit is that of any container, since each is alike. */
+/* Each container charges each byte anew. */
+static void memlock_limits(struct uvdk_iommu_limits *out, unsigned int containers)
+{
+	uint64_t max = uvdk_memlock_max();
+	uint64_t used = uvdk_memlock_used();
+
+	if (max == UINT64_MAX)
+		return;
+	out->memlock_max = max / (containers ? containers : 1);
+	if (containers)
+		out->memlock_left = max > used ? (max - used) / containers : 0;
+}
+
+/* Without a device there is no container to ask. */
 void type1_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
 {
 	const struct type1_ioas *own = ioas_priv;
+	unsigned int containers = 0;
 
-	*out = (struct uvdk_iommu_limits){.entries_max = 0, .entries_left = UINT64_MAX};
 	for (const struct type1_group *group = own->groups; group; group = group->peer) {
 		uint64_t left = type1_container_entries(group);
 
@@ -110,5 +123,7 @@ void type1_limits(void *ioas_priv, struct uvdk_iommu_limits *out)
 			out->entries_left = left;
 		if (!out->entries_max || group->entries_max < out->entries_max)
 			out->entries_max = group->entries_max;
+		containers++;
 	}
+	memlock_limits(out, containers);
 }

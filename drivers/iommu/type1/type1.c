@@ -96,7 +96,6 @@ static int type1_info(void *priv, struct uvdk_iommu_binding *binding, struct uvd
 const struct uvdk_iommu_ops uvdk_iommu_type1 = {
 	.name = "type1",
 	.handle = UVDK_IOMMU_HANDLE_GROUP,
-	.pins = true,
 	.suits = type1_suits,
 	.open = type1_open,
 	.close = type1_close,

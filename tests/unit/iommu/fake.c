@@ -219,11 +219,11 @@ static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 	fake.attached--;
 }
 
-#define FAKE_OPS                                                                               \
-	.handle = UVDK_IOMMU_HANDLE_EMU, .pins = true, .open = fake_open, .close = fake_close, \
-	.bind = fake_bind, .unbind = fake_unbind, .info = fake_info,                           \
-	.ioas_create = fake_ioas_create, .ioas_destroy = fake_ioas_destroy,                    \
-	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits,           \
+#define FAKE_OPS                                                                     \
+	.handle = UVDK_IOMMU_HANDLE_EMU, .open = fake_open, .close = fake_close,     \
+	.bind = fake_bind, .unbind = fake_unbind, .info = fake_info,                 \
+	.ioas_create = fake_ioas_create, .ioas_destroy = fake_ioas_destroy,          \
+	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits, \
 	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach
 
 const struct uvdk_iommu_ops fake_ops = {
@@ -321,7 +321,7 @@ void fake_reset(void)
 	fake.nr_ranges = 1;
 	fake.ranges[0] = (struct uvdk_iova_range){0, (UINT64_C(1) << 48) - 1};
 	fake.page_sizes = 0x40201000;
-	fake.limits.entries_left = UINT64_MAX;
+	fake.limits = (struct uvdk_iommu_limits){0, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 }
 
 void fake_setup(void)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "fake.h"
 
@@ -244,21 +243,39 @@ Test(map, iova_equals_va_or_says_why_not)
 
 Test(map, memlock_says_what_is_needed_and_allowed)
 {
-	struct rlimit limit = {64 * PAGE, 64 * PAGE};
-	uvdk_iova_t iova = 7;
+	struct uvdk_ioas_stats stats;
 
+	fake.limits.memlock_max = 64 * PAGE;
 	map(mem, 16 * PAGE);
-	cr_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
-	fake.map = (struct fake_failure){1, -ENOMEM};
-	cr_expect_eq(uvdk_ioas_map(ioas, mem + MIB, 64 * PAGE, UVDK_MAP_RW, &iova), -ENOMEM);
-	cr_expect(said("327680 bytes"), "%s", uvdk_last_error());
-	cr_expect(said("262144 bytes"), "%s", uvdk_last_error());
-	cr_expect_eq(iova, 7);
-	/* A page takes the short way and fails the same. */
+	REFUSED(-ENOMEM, "needs 260 KiB", mem + MIB, 49 * PAGE, UVDK_MAP_RW, 7);
+	cr_expect(said("limit is 256 KiB"), "%s", uvdk_last_error());
+	cr_expect_eq(fake.map_calls, 1, "the driver was asked");
+	uvdk_ioas_get_stats(ioas, &stats);
+	cr_expect_eq(stats.memlock_max, 64 * PAGE);
+	/* To the last page, each of which takes the short way. */
+	map(mem + MIB, 47 * PAGE);
 	map(mem + 2 * MIB, PAGE);
-	fake.map = (struct fake_failure){1, -ENOMEM};
-	cr_expect_eq(uvdk_ioas_map(ioas, mem + MIB, PAGE, UVDK_MAP_RW, &iova), -ENOMEM);
-	cr_expect(said("73728 bytes"), "%s", uvdk_last_error());
+	REFUSED(-ENOMEM, "needs 260 KiB", mem + 3 * MIB, PAGE, UVDK_MAP_RW, 7);
+	/* What is unmapped, and a limit that is raised, count at once. */
+	cr_assert_eq(
+		uvdk_ioas_unmap(ioas, uvdk_translate(uvdk_ioas_xlate(ioas), mem + 2 * MIB), PAGE),
+		0);
+	map(mem + 3 * MIB, PAGE);
+	fake.limits.memlock_max += PAGE;
+	map(mem + 2 * MIB, PAGE);
+	fake_teardown();
+}
+
+Test(map, memlock_that_others_use_up_counts)
+{
+	fake.limits.memlock_max = 64 * PAGE;
+	map(mem, PAGE);
+	cr_assert_eq(uvdk_ioas_unmap(ioas, uvdk_translate(uvdk_ioas_xlate(ioas), mem), PAGE), 0);
+	fake.limits.memlock_left = 4 * PAGE;
+	REFUSED(-ENOMEM, "240 KiB are locked already", mem, 65 * PAGE, UVDK_MAP_RW, 7);
+	map(mem, 4 * PAGE);
+	fake.limits.memlock_left = 0;
+	REFUSED(-ENOMEM, "256 KiB are locked already", mem + MIB, PAGE, UVDK_MAP_RW, 7);
 	fake_teardown();
 }
 
