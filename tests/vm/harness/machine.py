@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The machines that QEMU can be, and one running machine."""
 
+import contextlib
 import ctypes
 import dataclasses
 import json
@@ -14,10 +15,12 @@ import time
 
 from . import initramfs, kernel, tree
 from .guest import Guest, GuestError
-from .qmp import Qmp
+from .qmp import Qmp, QmpError
 
-# On a busy host the emulated timer ticks too late for the kernel's self-test, which panics.
-X86 = "console=ttyS0 no_timer_check"
+# On a busy host the emulated timer ticks too late for the kernel's self-test, which panics;
+# and one boot in a hundred hangs in the clocksource watchdog, where the CPUs compare their TSCs
+# (watchdog_check_skew) while one waits, with interrupts off, for a lock that the other holds.
+X86 = "console=ttyS0 no_timer_check tsc=reliable"
 UNSAFE_MSI = "iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1"
 
 
@@ -89,7 +92,12 @@ class Machine:
             started = time.monotonic()
             self.qmp = Qmp(self._accept(listeners[0]))
             self.guest = Guest(self._accept(listeners[1]), self.check_alive)
-            self.guest.wait_boot(deadline - (time.monotonic() - started))
+            try:
+                self.guest.wait_boot(deadline - (time.monotonic() - started))
+            except TimeoutError:
+                with contextlib.suppress(OSError, QmpError):
+                    self._keep_registers()
+                raise
             self.boot_seconds = time.monotonic() - started
         except BaseException:
             self.stop()
@@ -115,6 +123,14 @@ class Machine:
         for line in self.console.splitlines():
             if "Kernel panic" in line:
                 raise GuestError(line.strip())
+
+    def _keep_registers(self):
+        """Where the CPUs of a guest that hangs are: three looks, for its log."""
+        with open(self.logs / "registers.log", "w") as out:
+            for _ in range(3):
+                for line in ("info registers -a", "info lapic"):
+                    out.write(f"({line})\n{self.qmp.human(line)}\n")
+                time.sleep(0.5)
 
     def stop(self):
         """Kill QEMU and drop its files but the logs. May be called twice."""
