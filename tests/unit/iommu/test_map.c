@@ -298,6 +298,15 @@ Test(map, the_entry_limit_is_told_before_the_driver_is_asked)
 	fake_teardown();
 }
 
+Test(map, a_length_that_is_a_mistake_makes_no_tables)
+{
+	const size_t len = 1024 * GIB;
+
+	REFUSED(-EFAULT, "not all of VA", mem, len, UVDK_MAP_RW, 7);
+	cr_expect_eq(fake.map_calls, 0, "the driver was asked");
+	fake_teardown();
+}
+
 Test(map, a_driver_that_refuses_leaves_no_trace)
 {
 	static const size_t lens[] = {PAGE, 3 * PAGE, 2 * MIB, GIB + PAGE};
