@@ -5,12 +5,12 @@
 
 #include "iommu_priv.h"
 
-static struct ioas_binding *binding_of(struct uvdk_device *dev)
+struct ioas_binding *ioas_binding_of(struct uvdk_device *dev)
 {
 	return (struct ioas_binding *)uvdk_device_binding(dev);
 }
 
-static const char *name_of(struct uvdk_device *dev)
+const char *ioas_name_of(struct uvdk_device *dev)
 {
 	return uvdk_device_get_info(dev)->name;
 }
@@ -67,12 +67,17 @@ int ioas_adopt(struct uvdk_ioas *ioas)
 	return 0;
 }
 
-/* What the iommu says once a device has left may widen the window, no more. */
-static void leave(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+static void adopt_after(struct uvdk_ioas *ioas, const char *what)
+{
+	if (ioas_adopt(ioas))
+		uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
+			 "the IOVA ranges of before a device was %s stay in force", what);
+}
+
+static void forget(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 {
 	struct ioas_binding **at = &ioas->devices;
 
-	ioas->ops->detach(ioas->priv, &binding->pub);
 	while (*at && *at != binding)
 		at = &(*at)->next;
 	if (*at)
@@ -80,15 +85,32 @@ static void leave(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 	binding->next = NULL;
 	binding->pub.ioas = NULL;
 	ioas->device_count--;
-	if (ioas_adopt(ioas))
-		uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
-			 "the IOVA ranges of before a device was detached stay in force");
+}
+
+static void remember(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+{
+	binding->pub.ioas = ioas;
+	binding->next = ioas->devices;
+	ioas->devices = binding;
+	ioas->device_count++;
+}
+
+/* What the iommu says once a device has left may widen the window, no more. */
+static void leave(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+{
+	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
+
+	ioas->ops->detach(ioas->priv, &binding->pub);
+	if (tag)
+		ioas_tag_drop(tag);
+	forget(ioas, binding);
+	adopt_after(ioas, "detached");
 }
 
 /* uvdk_device_close() calls this for a device that is attached. */
 static void device_closes(struct uvdk_device *dev, void *arg)
 {
-	struct ioas_binding *binding = binding_of(dev);
+	struct ioas_binding *binding = ioas_binding_of(dev);
 	struct uvdk_ioas *ioas = arg;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
@@ -117,65 +139,148 @@ void ioas_detach_all(struct uvdk_ioas *ioas)
 	pthread_mutex_lock(&ioas->iommu->lock);
 	while (ioas->devices)
 		ioas_detach_binding(ioas->devices);
+	ioas_hwpt_detach_all(ioas);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 }
 
-static int check_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev,
-			const struct ioas_binding *binding)
+int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
+	const struct ioas_binding *binding = ioas_binding_of(dev);
+
 	if (!binding || uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, IOAS_COMPONENT, "%s is gone: it can't be attached",
-				 name_of(dev));
+				 ioas_name_of(dev));
 	if (binding->pub.iommu != ioas->iommu)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
 				 "%s was opened under another iommu (%s) than this address space "
 				 "(%s): open both under one",
-				 name_of(dev), binding->pub.iommu->ops->name, ioas->ops->name);
-	if (binding->pub.ioas)
-		return uvdk_fail(-EBUSY, IOAS_COMPONENT,
-				 "%s is attached to %s address space already: detach it first",
-				 name_of(dev), binding->pub.ioas == ioas ? "this" : "another");
+				 ioas_name_of(dev), binding->pub.iommu->ops->name, ioas->ops->name);
 
 	return 0;
 }
 
-static int enter(struct uvdk_ioas *ioas, struct ioas_binding *binding)
+/* On failure a @hwpt that was made for it is gone, as in ioas_enter(). */
+static int attach_rid(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt)
 {
-	struct uvdk_device *dev = binding->pub.dev;
-	int err = uvdk_device_on_close(dev, device_closes, ioas);
+	struct ioas_tag *tag;
+	int err;
 
+	if (!hwpt)
+		return ioas->ops->attach(ioas->priv, &binding->pub);
+	err = ioas_tag_add(hwpt, binding, UVDK_PASID_RID, &tag);
 	if (err)
 		return err;
-	err = ioas->ops->attach(ioas->priv, &binding->pub);
+	err = ioas->ops->hwpt_attach(hwpt->priv, &binding->pub, UVDK_PASID_RID, NULL);
+	if (err)
+		ioas_tag_drop(tag);
+
+	return err;
+}
+
+int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt)
+{
+	struct uvdk_device *dev = binding->pub.dev;
+	int err;
+
+	if (binding->pub.ioas)
+		return uvdk_fail(-EBUSY, IOAS_COMPONENT,
+				 "%s is attached to %s address space already: detach it first",
+				 ioas_name_of(dev), binding->pub.ioas == ioas ? "this" : "another");
+	if (!hwpt && !LIST_EMPTY(&binding->pasids)) {
+		err = ioas_hwpt_get(ioas, binding, &hwpt);
+		if (err)
+			return err;
+	}
+	err = uvdk_device_on_close(dev, device_closes, ioas);
+	if (err) {
+		ioas_hwpt_put(hwpt);
+		return err;
+	}
+	err = attach_rid(ioas, binding, hwpt);
 	if (err)
 		goto cancel;
-	ioas->device_count++;
+	remember(ioas, binding);
 	err = ioas_adopt(ioas);
 	if (err)
-		goto detach;
-	binding->pub.ioas = ioas;
-	binding->next = ioas->devices;
-	ioas->devices = binding;
+		goto leave;
 
 	return 0;
-detach:
-	ioas->device_count--;
-	ioas->ops->detach(ioas->priv, &binding->pub);
+leave:
+	leave(ioas, binding);
 cancel:
 	uvdk_device_cancel_on_close(dev, device_closes, ioas);
 	return err;
 }
 
+/* Its own close callback moves along with the device. */
+static int move_callback(struct ioas_binding *binding, struct uvdk_ioas *from, struct uvdk_ioas *to)
+{
+	struct uvdk_device *dev = binding->pub.dev;
+	int err = from == to ? 0 : uvdk_device_on_close(dev, device_closes, to);
+
+	if (!err && from != to)
+		uvdk_device_cancel_on_close(dev, device_closes, from);
+
+	return err;
+}
+
+static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struct uvdk_ioas *from)
+{
+	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
+	bool is_new = !tag;
+	int err = is_new ? ioas_tag_add(to, binding, UVDK_PASID_RID, &tag) : 0;
+
+	if (err)
+		return err;
+	err = to->ioas->ops->hwpt_attach(to->priv, &binding->pub, UVDK_PASID_RID, from->priv);
+	if (err) {
+		if (is_new)
+			ioas_tag_drop(tag);
+		return err;
+	}
+	if (!is_new)
+		ioas_tag_move(tag, to);
+
+	return 0;
+}
+
+/* Replace what serves a RID. On failure a @to that was made for it is gone. */
+int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
+{
+	struct uvdk_ioas *from = binding->pub.ioas;
+	struct uvdk_ioas *ioas = to->ioas;
+	int err = move_callback(binding, from, ioas);
+
+	if (err) {
+		ioas_hwpt_put(to);
+		return err;
+	}
+	ioas_lock_both(from, ioas);
+	err = replace_rid(to, binding, from);
+	if (!err && from != ioas) {
+		forget(from, binding);
+		remember(ioas, binding);
+		adopt_after(from, "replaced");
+	}
+	if (!err)
+		adopt_after(ioas, "replaced");
+	ioas_unlock_both(from, ioas);
+	if (err)
+		move_callback(binding, ioas, from);
+
+	return err;
+}
+
 UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	struct ioas_binding *binding = binding_of(dev);
+	struct ioas_binding *binding = ioas_binding_of(dev);
 	int err;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	ioas_lock(&ioas->lock);
-	err = check_attach(ioas, dev, binding);
+	err = ioas_check_device(ioas, dev);
 	if (!err)
-		err = enter(ioas, binding);
+		err = ioas_enter(ioas, binding, NULL);
 	ioas_unlock(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 
@@ -184,7 +289,7 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 
 UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	struct ioas_binding *binding = binding_of(dev);
+	struct ioas_binding *binding = ioas_binding_of(dev);
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	if (binding && binding->pub.ioas == ioas)

@@ -69,6 +69,7 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	ioas->ops = iommu->ops;
 	ioas->policy = o.policy;
 	ioas->iova_last = o.iova_last;
+	LIST_INIT(&ioas->hwpts);
 	err = create_tables(ioas);
 	if (!err)
 		err = create_backend(ioas);
@@ -91,6 +92,12 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 		return;
 
 	ioas_detach_all(ioas);
+	if (!LIST_EMPTY(&ioas->hwpts)) {
+		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
+			 "an address space stays: page tables made for it are left; destroy them "
+			 "first");
+		return;
+	}
 	ioas_unmap_all(ioas);
 	ioas->ops->ioas_destroy(ioas->priv);
 	count_user(ioas->iommu, -1);

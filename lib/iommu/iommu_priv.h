@@ -3,6 +3,7 @@
 #define UVDK_IOMMU_PRIV_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include <uvdk_base_driver.h>
 #include <uvdk_iommu_driver.h>
@@ -21,14 +22,36 @@
 struct uvdk_iommu {
 	const struct uvdk_iommu_ops *ops;
 	void *priv;
-	pthread_mutex_t lock; /* taken before an ioas's; guards binding->ioas, users */
-	unsigned int users;   /* bindings and address spaces that still stand on it */
+	/* Taken before an ioas's; guards users, and what is attached where. */
+	pthread_mutex_t lock;
+	unsigned int users; /* bindings and address spaces that still stand on it */
 };
 
 /* What uvdk_iommu_bind() allocates: the binding and its place in an ioas. */
 struct ioas_binding {
 	struct uvdk_iommu_binding pub;
-	struct ioas_binding *next; /* in ioas->devices, guarded by ioas->lock */
+	struct ioas_binding *next;    /* in ioas->devices, guarded by ioas->lock */
+	void *tags;		      /* tsearch(3): what is attached through a page table */
+	LIST_HEAD(, ioas_tag) pasids; /* the same, but for the RID's */
+	int pasid_bits;		      /* -1: not asked for yet */
+};
+
+/* A device attached to a page table, by PASID or RID. */
+struct ioas_tag {
+	uint32_t pasid;
+	struct ioas_binding *binding;
+	struct uvdk_hwpt *hwpt;
+	LIST_ENTRY(ioas_tag) entry;   /* in hwpt->tags */
+	LIST_ENTRY(ioas_tag) sibling; /* in binding->pasids; not the RID's */
+};
+
+struct uvdk_hwpt {
+	struct uvdk_ioas *ioas;
+	void *priv;
+	unsigned int flags;
+	struct ioas_binding *maker; /* made for this device's PASIDs; NULL: the application's */
+	LIST_HEAD(, ioas_tag) tags;
+	LIST_ENTRY(uvdk_hwpt) entry;
 };
 
 /* Ascending, disjoint, page aligned. */
@@ -95,6 +118,7 @@ struct uvdk_ioas {
 
 	struct ioas_binding *devices;
 	unsigned int device_count;
+	LIST_HEAD(, uvdk_hwpt) hwpts; /* guarded by iommu->lock */
 };
 
 /* struct uvdk_iommu_limits before the driver has been asked */
@@ -132,6 +156,46 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
 	uint64_t slot = page < SPACE_PAGES ? space_slot(&ioas->space, page) : 0;
 
 	return slot_is_map(slot) ? (struct ioas_map *)(uintptr_t)slot : NULL;
+}
+
+/*
+ * attach.c: under iommu->lock; enter() with the ioas lock, too. A RID goes
+ * through @hwpt, or if that is NULL through what the driver has for an ioas.
+ */
+struct ioas_binding *ioas_binding_of(struct uvdk_device *dev);
+const char *ioas_name_of(struct uvdk_device *dev);
+int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev);
+int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt);
+int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding);
+
+/* tag.c: under iommu->lock */
+struct ioas_tag *ioas_tag_find(const struct ioas_binding *binding, uint32_t pasid);
+int ioas_tag_add(struct uvdk_hwpt *hwpt, struct ioas_binding *binding, uint32_t pasid,
+		 struct ioas_tag **out);
+void ioas_tag_move(struct ioas_tag *tag, struct uvdk_hwpt *hwpt);
+void ioas_tag_drop(struct ioas_tag *tag);
+void ioas_pasid_detach(struct ioas_tag *tag);
+void ioas_tag_detach(struct ioas_tag *tag);
+void ioas_pasid_detach_all(struct ioas_binding *binding);
+
+/* hwpt.c: under iommu->lock */
+int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt **out);
+void ioas_hwpt_put(struct uvdk_hwpt *hwpt);
+void ioas_hwpt_detach_all(struct uvdk_ioas *ioas);
+
+/* Nobody else takes two, since iommu->lock is held: any order will do. */
+static inline void ioas_lock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
+{
+	ioas_lock(&a->lock);
+	if (a != b)
+		ioas_lock(&b->lock);
+}
+
+static inline void ioas_unlock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
+{
+	if (a != b)
+		ioas_unlock(&b->lock);
+	ioas_unlock(&a->lock);
 }
 
 /* opts.c: a copy of an options struct that the caller's version may have sized. */

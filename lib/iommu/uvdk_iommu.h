@@ -83,17 +83,61 @@ void uvdk_iommu_close(struct uvdk_iommu *iommu);
 const char *uvdk_iommu_name(const struct uvdk_iommu *iommu);
 
 /**
+ * enum uvdk_iommu_feature - bits of &struct uvdk_iommu_info.features
+ * @UVDK_IOMMU_COHERENT_WALK: the iommu reads its tables through the caches
+ * @UVDK_IOMMU_SNOOP_CONTROL: it can make every access of a device coherent,
+ *	whatever the device asks for
+ * @UVDK_IOMMU_DIRTY_TRACKING: it can tell which pages were written
+ * @UVDK_IOMMU_PAGE_REQUESTS: it forwards page requests (PCIe PRI)
+ * @UVDK_IOMMU_PASID_EXEC: accesses with a PASID may ask to execute
+ * @UVDK_IOMMU_PASID_PRIV: accesses with a PASID may be privileged
+ * @UVDK_IOMMU_NEST_VTD: nesting over a VT-d first-stage table of ours
+ * @UVDK_IOMMU_NEST_SMMUV3: nesting over an SMMUv3 context descriptor of ours
+ */
+enum uvdk_iommu_feature {
+	UVDK_IOMMU_COHERENT_WALK = 1 << 0,
+	UVDK_IOMMU_SNOOP_CONTROL = 1 << 1,
+	UVDK_IOMMU_DIRTY_TRACKING = 1 << 2,
+	UVDK_IOMMU_PAGE_REQUESTS = 1 << 3,
+	UVDK_IOMMU_PASID_EXEC = 1 << 4,
+	UVDK_IOMMU_PASID_PRIV = 1 << 5,
+	UVDK_IOMMU_NEST_VTD = 1 << 6,
+	UVDK_IOMMU_NEST_SMMUV3 = 1 << 7,
+};
+
+/**
+ * enum uvdk_iommu_erratum - bits of &struct uvdk_iommu_info.errata
+ * @UVDK_IOMMU_NO_READONLY_PARENT: no read-only maps under a nest parent (Intel
+ *	772415, SPR17)
+ */
+enum uvdk_iommu_erratum {
+	UVDK_IOMMU_NO_READONLY_PARENT = 1 << 0,
+};
+
+/**
  * struct uvdk_iommu_info - what the iommu in front of a device can do
  * @driver: "iommufd", ...
  * @hardware: "vt-d", "smmuv3", "amd-vi", "emu", "unknown"
  * @page_sizes: bit n set: pages of 2^n bytes are possible
  * @coherent: DMA is cache coherent
+ * @features: enum uvdk_iommu_feature
+ * @errata: enum uvdk_iommu_erratum
+ * @pasid_bits: width of the PASIDs that device and iommu take; 0: none
+ * @iova_bits: width of an IOVA in the second stage; 0: there is none, or it is
+ *	not known
+ * @va_bits: width of an address in the first stage; 0: there is none, or it is
+ *	not known
  */
 struct uvdk_iommu_info {
 	const char *driver;
 	const char *hardware;
 	uint64_t page_sizes;
 	bool coherent;
+	unsigned int features;
+	unsigned int errata;
+	unsigned int pasid_bits;
+	unsigned int iova_bits;
+	unsigned int va_bits;
 };
 
 /**

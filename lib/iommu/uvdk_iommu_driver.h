@@ -3,6 +3,7 @@
 #define UVDK_IOMMU_DRIVER_H
 
 #include <uvdk_device_driver.h>
+#include <uvdk_hwpt.h>
 #include <uvdk_iommu.h>
 
 #ifdef __cplusplus
@@ -109,9 +110,16 @@ struct uvdk_iommu_limits {
  *	sentence logged. Called under the ioas lock.
  * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
  * @attach: Attach a binding; existing maps must be visible on return.
- * @detach: Detach; never fails.
+ * @detach: Detach the RID; never fails.
+ * @hwpt_create: Make a hardware page table that serves an address space, in
+ *	front of a binding; @flags: enum uvdk_hwpt_flags.
+ * @hwpt_destroy: Free it; nothing is attached to it; never fails.
+ * @hwpt_attach: Attach a binding by @pasid, or by its RID (0). @from: the
+ *	address space that is attached there now and is replaced, without a
+ *	moment in which neither translates; NULL: none.
+ * @pasid_detach: Detach a PASID from an address space; never fails.
  *
- * No callback is NULL.
+ * The last four are NULL where the driver has no such objects; no other is.
  */
 struct uvdk_iommu_ops {
 	const char *name;
@@ -133,6 +141,12 @@ struct uvdk_iommu_ops {
 	int (*unmap)(void *ioas_priv, uvdk_iova_t iova, size_t len);
 	int (*attach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
 	void (*detach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
+	int (*hwpt_create)(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
+			   void **hwpt_priv);
+	void (*hwpt_destroy)(void *hwpt_priv);
+	int (*hwpt_attach)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			   void *from);
+	void (*pasid_detach)(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */

@@ -58,7 +58,7 @@ static int explain_in_use(struct iofd_ioas *own, struct search *search, const ch
 }
 
 /* An attach pins everything mapped so far, so it fails as a map would. */
-static int explain(struct iofd_ioas *own, const char *name, int err)
+int iofd_explain_attach(struct iofd_ioas *own, const char *name, int err)
 {
 	struct search search = {.iofd = own->iofd};
 	struct uvdk_pin_failure pin = {.err = -err, .charged = 1, .per = "user"};
@@ -96,7 +96,7 @@ int iofd_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 	int ret = iofd_ioctl(binding->fd, IOFD_VFIO_ATTACH, &attach);
 
 	if (ret)
-		return explain(own, uvdk_device_get_info(binding->dev)->name, ret);
+		return iofd_explain_attach(own, uvdk_device_get_info(binding->dev)->name, ret);
 
 	own->attached++;
 	return 0;

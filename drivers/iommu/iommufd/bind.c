@@ -5,10 +5,7 @@
 
 #include "iommufd_priv.h"
 
-/* VT-d 11.4.2: second-stage large pages; bit 0: 2 MiB, bit 1: 1 GiB. */
-#define VTD_CAP_SLLPS(cap) ((cap) >> 34 & 3)
-
-#define UUID_BYTES	   16
+#define UUID_BYTES 16
 
 static int hex(char c)
 {
@@ -112,31 +109,4 @@ void iofd_unbind(void *priv, struct uvdk_iommu_binding *binding)
 {
 	(void)priv;
 	binding->fd = -1;
-}
-
-static uint64_t large_pages(const struct iofd *iofd, uint32_t id)
-{
-	struct iofd_hw_info_vtd vtd = {0};
-	struct iofd_hw_info info = {.size = sizeof(info),
-				    .dev_id = id,
-				    .data_len = sizeof(vtd),
-				    .data_uptr = (uintptr_t)&vtd};
-
-	if (iofd_ioctl(iofd->fd, IOFD_GET_HW_INFO, &info) || info.out_data_type != IOFD_HW_INFO_VTD)
-		return 0;
-
-	return (VTD_CAP_SLLPS(vtd.cap_reg) & 1 ? UINT64_C(1) << 21 : 0) |
-	       (VTD_CAP_SLLPS(vtd.cap_reg) & 2 ? UINT64_C(1) << 30 : 0);
-}
-
-int iofd_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
-{
-	const char *name = uvdk_device_get_info(binding->dev)->name;
-	struct iofd *iofd = priv;
-
-	out->driver = "iommufd";
-	out->hardware = uvdk_explain_hardware(iofd->sysfs_root, name);
-	out->page_sizes = (uint64_t)sysconf(_SC_PAGESIZE) | large_pages(iofd, binding->id);
-	out->coherent = true; /* vfio takes no other devices */
-	return 0;
 }

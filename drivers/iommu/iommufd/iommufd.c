@@ -120,4 +120,8 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.unmap = iofd_unmap,
 	.attach = iofd_attach,
 	.detach = iofd_detach,
+	.hwpt_create = iofd_hwpt_create,
+	.hwpt_destroy = iofd_hwpt_destroy,
+	.hwpt_attach = iofd_hwpt_attach,
+	.pasid_detach = iofd_pasid_detach,
 };

@@ -21,7 +21,13 @@ struct iofd_ioas {
 	struct iofd *iofd;
 	struct uvdk_ioas *ioas;
 	uint32_t id;
-	unsigned int attached;
+	unsigned int attached; /* devices and hwpts: with one, what is mapped is pinned at once */
+};
+
+/* A hardware page table of the kernel's that serves an ioas. */
+struct iofd_hwpt {
+	struct iofd_ioas *own;
+	uint32_t id;
 };
 
 /* 0 or negative errno */
@@ -34,6 +40,17 @@ int iofd_group_of(const struct iofd *iofd, const char *name);
 int iofd_bind(void *priv, const struct uvdk_iommu_bind_args *args,
 	      struct uvdk_iommu_binding *binding);
 void iofd_unbind(void *priv, struct uvdk_iommu_binding *binding);
+
+/* hw_info.c */
+union iofd_hw {
+	struct iofd_hw_info_vtd vtd;
+	struct iofd_hw_info_smmuv3 smmuv3;
+	struct iofd_hw_info_amd amd;
+};
+
+/* @info as the kernel filled it in, its data in @hw; adds to @out. */
+void iofd_decode(const struct iofd_hw_info *info, const union iofd_hw *hw,
+		 struct uvdk_iommu_info *out);
 int iofd_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out);
 
 /* ioas.c */
@@ -48,5 +65,14 @@ int iofd_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
 /* attach.c */
 int iofd_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 void iofd_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);
+int iofd_explain_attach(struct iofd_ioas *own, const char *name, int err);
+
+/* hwpt.c */
+int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
+		     void **hwpt_priv);
+void iofd_hwpt_destroy(void *hwpt_priv);
+int iofd_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+		     void *from);
+void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 
 #endif /* IOMMUFD_PRIV_H */

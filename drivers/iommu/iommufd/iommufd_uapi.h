@@ -16,6 +16,7 @@
 #define IOFD_IOVA_RANGES _IO(';', 0x84)
 #define IOFD_IOAS_MAP	 _IO(';', 0x85)
 #define IOFD_IOAS_UNMAP	 _IO(';', 0x86)
+#define IOFD_HWPT_ALLOC	 _IO(';', 0x89)
 #define IOFD_GET_HW_INFO _IO(';', 0x8a)
 
 struct iofd_destroy {
@@ -60,7 +61,33 @@ struct iofd_ioas_unmap {
 	uint64_t length;
 };
 
-#define IOFD_HW_INFO_VTD 1
+#define IOFD_HWPT_NEST_PARENT	 (1u << 0)
+#define IOFD_HWPT_DIRTY_TRACKING (1u << 1)
+#define IOFD_HWPT_PASID		 (1u << 3)
+
+struct iofd_hwpt_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t pt_id;
+	uint32_t out_hwpt_id;
+	uint32_t reserved;
+	uint32_t data_type;
+	uint32_t data_len;
+	uint64_t data_uptr;
+	uint32_t fault_id;
+	uint32_t reserved2;
+};
+
+#define IOFD_HW_INFO_VTD      1
+#define IOFD_HW_INFO_SMMUV3   2
+#define IOFD_HW_INFO_AMD      4
+
+#define IOFD_CAP_DIRTY	      (1u << 0)
+#define IOFD_CAP_PASID_EXEC   (1u << 1)
+#define IOFD_CAP_PASID_PRIV   (1u << 2)
+
+#define IOFD_VTD_ERRATA_SPR17 (1u << 0)
 
 struct iofd_hw_info {
 	uint32_t size;
@@ -81,6 +108,19 @@ struct iofd_hw_info_vtd {
 	uint64_t ecap_reg;
 };
 
+struct iofd_hw_info_smmuv3 {
+	uint32_t flags;
+	uint32_t reserved;
+	uint32_t idr[6];
+	uint32_t iidr;
+	uint32_t aidr;
+};
+
+struct iofd_hw_info_amd {
+	uint64_t efr;
+	uint64_t efr2;
+};
+
 #define IOFD_VFIO_BIND	     _IO(';', 100 + 18)
 #define IOFD_VFIO_ATTACH     _IO(';', 100 + 19)
 #define IOFD_VFIO_DETACH     _IO(';', 100 + 20)
@@ -96,15 +136,20 @@ struct iofd_vfio_bind {
 	uint64_t token_uuid_ptr;
 };
 
+/* In the flags of both; kernels before 6.15 end in front of @pasid. */
+#define IOFD_VFIO_PASID (1u << 0)
+
 struct iofd_vfio_attach {
 	uint32_t argsz;
 	uint32_t flags;
 	uint32_t pt_id;
+	uint32_t pasid;
 };
 
 struct iofd_vfio_detach {
 	uint32_t argsz;
 	uint32_t flags;
+	uint32_t pasid;
 };
 
 #endif /* IOMMUFD_UAPI_H */

@@ -15,7 +15,9 @@ _Static_assert(sizeof(struct iofd_ioas_unmap) == 24, "iofd_ioas_unmap");
 _Static_assert(sizeof(struct iofd_iova_ranges) == 32, "iofd_iova_ranges");
 _Static_assert(sizeof(struct iofd_hw_info) == 40, "iofd_hw_info");
 _Static_assert(sizeof(struct iofd_vfio_bind) == 24, "iofd_vfio_bind");
-_Static_assert(sizeof(struct iofd_vfio_attach) == 12, "iofd_vfio_attach");
+_Static_assert(sizeof(struct iofd_vfio_attach) == 16, "iofd_vfio_attach");
+_Static_assert(sizeof(struct iofd_vfio_detach) == 12, "iofd_vfio_detach");
+_Static_assert(sizeof(struct iofd_hwpt_alloc) == 48, "iofd_hwpt_alloc");
 
 #if __has_include(<linux/iommufd.h>)
 #include <linux/iommufd.h>
@@ -45,6 +47,10 @@ SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_data_type);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_capabilities);
 SAME_OFFSET(iofd_hw_info_vtd, iommu_hw_info_vtd, cap_reg);
 #endif
+#ifdef IOMMU_HWPT_ALLOC
+SAME_NUMBER(IOFD_HWPT_ALLOC, IOMMU_HWPT_ALLOC);
+SAME_OFFSET(iofd_hwpt_alloc, iommu_hwpt_alloc, out_hwpt_id);
+#endif
 #endif
 
 #include <linux/vfio.h>
@@ -56,6 +62,12 @@ SAME_NUMBER(IOFD_VFIO_DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT);
 SAME_OFFSET(iofd_vfio_bind, vfio_device_bind_iommufd, iommufd);
 SAME_OFFSET(iofd_vfio_bind, vfio_device_bind_iommufd, out_devid);
 SAME_OFFSET(iofd_vfio_attach, vfio_device_attach_iommufd_pt, pt_id);
+#endif
+#ifdef VFIO_DEVICE_ATTACH_PASID
+SAME_NUMBER(IOFD_VFIO_PASID, VFIO_DEVICE_ATTACH_PASID);
+SAME_NUMBER(IOFD_VFIO_PASID, VFIO_DEVICE_DETACH_PASID);
+SAME_OFFSET(iofd_vfio_attach, vfio_device_attach_iommufd_pt, pasid);
+SAME_OFFSET(iofd_vfio_detach, vfio_device_detach_iommufd_pt, pasid);
 #endif
 #ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
 SAME_NUMBER(IOFD_VFIO_BIND_TOKEN, VFIO_DEVICE_BIND_FLAG_TOKEN);

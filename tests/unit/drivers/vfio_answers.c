@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <uvdk_hwpt.h>
+
 #include "vfio_sim.h"
 
 /* Answers that a kernel gives rarely, or only an older one. */
@@ -247,6 +249,133 @@ Test(vfio_answers, an_unmap_that_did_nothing_is_no_success)
 	sim.unmap_lies = true;
 	cr_expect_eq(uvdk_ioas_unmap(ioas, iova, 4096), -EIO);
 	sim.unmap_lies = false;
+	uvdk_ioas_destroy(ioas);
+	close_all();
+}
+
+/* ---- what the I/O MMU can do, from its registers ---- */
+
+static struct uvdk_iommu_info info_of(unsigned int type, unsigned int words, const uint32_t *data)
+{
+	struct uvdk_iommu_info info = {0};
+
+	sim.hw_type = type;
+	memcpy(sim.hw_data, data, words * sizeof(*data));
+	open_under("iommufd");
+	cr_assert_eq(uvdk_iommu_get_info(dev, &info), 0);
+	close_all();
+	return info;
+}
+
+Test(vfio_answers, vtd_registers)
+{
+	/* CAP: 52 bits, 2 MiB and 1 GiB, 5 levels; ECAP: SMTS, FSTS, NEST, PRS, SC, C */
+	const uint64_t cap = UINT64_C(51) << 16 | UINT64_C(3) << 34 | UINT64_C(1) << 60;
+	const uint64_t ecap = UINT64_C(1) << 43 | UINT64_C(1) << 47 | 1u << 26 | 1u << 29 | 0x81;
+	const uint32_t data[6] = {1, 0, (uint32_t)cap, cap >> 32, (uint32_t)ecap, ecap >> 32};
+	struct uvdk_iommu_info info;
+
+	sim.pasid_bits = 20;
+	sim.hw_caps = 1 | 4;
+	info = info_of(1, 6, data);
+	cr_expect_eq(info.pasid_bits, 20);
+	cr_expect_eq(info.iova_bits, 52);
+	cr_expect_eq(info.va_bits, 57);
+	cr_expect_eq(info.page_sizes, 0x40201000);
+	cr_expect_eq(info.errata, UVDK_IOMMU_NO_READONLY_PARENT);
+	cr_expect_eq(info.features, UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_SNOOP_CONTROL |
+					    UVDK_IOMMU_PAGE_REQUESTS | UVDK_IOMMU_NEST_VTD |
+					    UVDK_IOMMU_DIRTY_TRACKING | UVDK_IOMMU_PASID_PRIV);
+}
+
+Test(vfio_answers, vtd_without_scalable_mode)
+{
+	const uint32_t data[6] = {0, 0, 38u << 16, 0, 0, 0};
+	struct uvdk_iommu_info info = info_of(1, 6, data);
+
+	cr_expect_eq(info.iova_bits, 39);
+	cr_expect_eq(info.va_bits, 0);
+	cr_expect_eq(info.pasid_bits, 0);
+	cr_expect_eq(info.features, 0);
+}
+
+Test(vfio_answers, smmuv3_registers)
+{
+	/* IDR0: S1P, S2P, COHACC, PRI; IDR5: 44 bits, 4 KiB and 64 KiB granules, VAX 52 */
+	const uint32_t data[10] = {0, 0, 1u << 16 | 0x13, 0, 0, 0, 0, 1u << 10 | 0x50 | 4};
+	struct uvdk_iommu_info info = info_of(2, 10, data);
+
+	cr_expect_eq(info.iova_bits, 44);
+	cr_expect_eq(info.va_bits, 52);
+	cr_expect_eq(info.page_sizes, 0x40201000 | 0x20010000);
+	cr_expect_eq(info.features,
+		     UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_PAGE_REQUESTS | UVDK_IOMMU_NEST_SMMUV3);
+}
+
+Test(vfio_answers, amd_registers)
+{
+	/* EFR: PPRSUP, GTSUP, HATS 5 levels, GATS 4 levels */
+	const uint32_t data[4] = {0x2 | 0x10 | 1u << 10};
+	struct uvdk_iommu_info info = info_of(4, 4, data);
+
+	cr_expect_eq(info.iova_bits, 57);
+	cr_expect_eq(info.va_bits, 48);
+	cr_expect_eq(info.features, UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_SNOOP_CONTROL |
+					    UVDK_IOMMU_PAGE_REQUESTS);
+}
+
+Test(vfio_answers, an_unknown_iommu_says_what_is_common)
+{
+	const uint32_t data[10] = {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
+	struct uvdk_iommu_info info;
+
+	sim.pasid_bits = 64;
+	info = info_of(77, 10, data);
+	cr_expect_eq(info.pasid_bits, 20, "PCIe has no more");
+	cr_expect_eq(info.iova_bits, 0);
+	cr_expect_eq(info.features, 0);
+}
+
+/* ---- PASIDs ---- */
+
+Test(vfio_answers, the_kernel_sees_rid_and_pasids_on_tables_made_for_them)
+{
+	struct uvdk_ioas *ioas, *other;
+
+	sim.pasid_bits = 16;
+	open_under("iommufd");
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &other), 0);
+	cr_assert_eq(uvdk_ioas_attach(ioas, dev), 0);
+	cr_expect_eq(sim.last_table, 44, "an ioas will do for a RID alone");
+	cr_assert_eq(uvdk_ioas_attach_pasid(other, dev, 0xffff), 0, "%s", uvdk_last_error());
+	cr_expect_eq(sim.pasids[0], 0xffff);
+	cr_expect_eq(sim.objects, 4, "two address spaces, a table each");
+	cr_assert_eq(uvdk_ioas_replace_pasid(ioas, dev, 0xffff), 0);
+	cr_expect_eq(sim.objects, 3, "the table of the other is gone");
+	uvdk_device_close(dev);
+	cr_expect_eq(sim.pasids[0], 0);
+	cr_expect_eq(sim.attached, 0);
+	cr_expect_eq(sim.objects, 2);
+	uvdk_ioas_destroy(ioas);
+	uvdk_ioas_destroy(other);
+	uvdk_iommu_close(iommu);
+}
+
+Test(vfio_answers, a_device_without_the_capability_gets_no_pasid)
+{
+	struct uvdk_ioas *ioas;
+
+	open_under("iommufd");
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	cr_expect_eq(uvdk_ioas_attach_pasid(ioas, dev, 5), -EOPNOTSUPP);
+	cr_expect(strstr(uvdk_last_error(), "PASID capability"), "%s", uvdk_last_error());
+	cr_expect_eq(sim.objects, 1);
+	uvdk_ioas_destroy(ioas);
+	close_all();
+	open_under("type1");
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	cr_expect_eq(uvdk_ioas_attach_pasid(ioas, dev, 5), -EOPNOTSUPP);
 	uvdk_ioas_destroy(ioas);
 	close_all();
 }

@@ -6,12 +6,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <uvdk_hwpt.h>
+
 #include "vfio_sim.h"
 
 /* The kernel refuses one call after the other, and nothing is left behind. */
 
 TestSuite(vfio_faults, .init = sim_create, .fini = sim_destroy);
 
+static struct uvdk_iommu *iommu;
 static char *memory;
 static int irq_fds[4];
 
@@ -31,6 +34,17 @@ static void use_device(struct uvdk_device *dev)
 	uvdk_device_next_event(dev);
 }
 
+static void use_pasids(struct uvdk_ioas *ioas, struct uvdk_device *dev)
+{
+	struct uvdk_ioas *other;
+
+	if (uvdk_ioas_create(iommu, NULL, &other))
+		return;
+	if (!uvdk_ioas_attach_pasid(other, dev, 5) && !uvdk_ioas_replace_pasid(ioas, dev, 5))
+		uvdk_ioas_attach_pasid(other, dev, 6);
+	uvdk_ioas_destroy(other);
+}
+
 static void use_ioas(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	uvdk_iova_t before;
@@ -40,6 +54,7 @@ static void use_ioas(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 	if (!uvdk_ioas_attach(ioas, dev)) {
 		if (!uvdk_ioas_map(ioas, memory + 4096, 4096, UVDK_MAP_RW, &after))
 			uvdk_ioas_unmap(ioas, after, 4096);
+		use_pasids(ioas, dev);
 		uvdk_ioas_detach(ioas, dev);
 	}
 	if (!mapped)
@@ -48,7 +63,6 @@ static void use_ioas(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 
 static void run_through(const char *name)
 {
-	struct uvdk_iommu *iommu;
 	struct uvdk_device *dev;
 	struct uvdk_ioas *ioas;
 
@@ -75,6 +89,7 @@ static void refuse_each(const char *name, int err)
 	for (int i = 0; i < 4; i++)
 		irq_fds[i] = eventfd(0, EFD_CLOEXEC);
 	sim.noresize = true;
+	sim.pasid_bits = 16;
 	fds = sim_count_fds();
 	run_through(name);
 	total = sim.calls;
@@ -88,6 +103,7 @@ static void refuse_each(const char *name, int err)
 		sim.maps = 0;
 		sim.objects = 0;
 		sim.attached = 0;
+		memset(sim.pasids, 0, sizeof(sim.pasids));
 		sim.enabled = 0;
 		run_through(name);
 		cr_expect_eq(sim_count_fds(), fds, "%s, call %u: descriptors", name, i);

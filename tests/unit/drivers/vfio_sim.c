@@ -20,6 +20,8 @@
 #define IOMMU_IOVA_RANGES _IO(';', 0x84)
 #define IOMMU_IOAS_MAP	  _IO(';', 0x85)
 #define IOMMU_IOAS_UNMAP  _IO(';', 0x86)
+#define IOMMU_HWPT_ALLOC  _IO(';', 0x89)
+#define IOMMU_GET_HW_INFO _IO(';', 0x8a)
 #define DEVICE_BIND	  _IO(';', 118)
 #define DEVICE_ATTACH	  _IO(';', 119)
 #define DEVICE_DETACH	  _IO(';', 120)
@@ -180,6 +182,57 @@ static int iommufd_ranges(uint32_t *args)
 	return -EMSGSIZE;
 }
 
+static int hwpt_alloc(uint32_t *args)
+{
+	sim.objects++;
+	args[4] = 60 + sim.objects;
+	return 0;
+}
+
+static int hw_info(uint32_t *args)
+{
+	size_t room = args[3] < sizeof(sim.hw_data) ? args[3] : sizeof(sim.hw_data);
+	void *data;
+
+	memcpy(&data, args + 4, sizeof(data));
+	memset(data, 0, args[3]);
+	memcpy(data, sim.hw_data, room);
+	args[6] = sim.hw_type;
+	args[7] = sim.pasid_bits;
+	memcpy(args + 8, &sim.hw_caps, sizeof(sim.hw_caps));
+	return 0;
+}
+
+static uint32_t *find_pasid(uint32_t pasid)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		if (sim.pasids[i] == pasid)
+			return &sim.pasids[i];
+	return NULL;
+}
+
+/* Attached again it is replaced. */
+static int attach(const uint32_t *args)
+{
+	bool tagged = args[1] & 1;
+
+	sim.last_table = args[2];
+	if (tagged && !find_pasid(args[3]))
+		*find_pasid(0) = args[3];
+	else if (!tagged)
+		sim.attached = 1;
+	return 0;
+}
+
+static int detach(const uint32_t *args)
+{
+	if (args[1] & 1)
+		*find_pasid(args[2]) = 0;
+	else
+		sim.attached = 0;
+	return 0;
+}
+
 /* A character device turns into the device file once it is bound. */
 static int bind_cdev(int fd, uint32_t *args)
 {
@@ -325,12 +378,14 @@ static int answer(int fd, unsigned long request, void *arg)
 		return iommufd_ranges(arg);
 	case DEVICE_BIND:
 		return bind_cdev(fd, arg);
+	case IOMMU_HWPT_ALLOC:
+		return hwpt_alloc(arg);
+	case IOMMU_GET_HW_INFO:
+		return hw_info(arg);
 	case DEVICE_ATTACH:
-		sim.attached++;
-		return 0;
+		return attach(arg);
 	case DEVICE_DETACH:
-		sim.attached--;
-		return 0;
+		return detach(arg);
 	case VFIO_DEVICE_GET_INFO:
 		words[1] = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 		return 0;

@@ -32,6 +32,12 @@ struct sim {
 	bool unmap_lies;       /* unmap succeeds with nothing unmapped */
 	unsigned int objects;  /* iommufd objects */
 	unsigned int attached;
+	uint32_t pasids[4];	 /* attached, 0: none */
+	unsigned int last_table; /* what was attached last: ioas or hwpt */
+	unsigned int hw_type;	 /* as the kernel tells what I/O MMU there is */
+	unsigned int pasid_bits;
+	uint64_t hw_caps;
+	uint32_t hw_data[10];
 
 	bool noresize;
 	int host_vectors; /* that can be had; 0: all */

@@ -99,6 +99,7 @@ static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk
 	(void)binding;
 	out->page_sizes = fake.page_sizes;
 	out->coherent = true;
+	out->pasid_bits = fake.pasid_bits;
 	return 0;
 }
 
@@ -212,11 +213,101 @@ static int fake_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 	return 0;
 }
 
+static struct fake_tag **tag_of(const void *binding, uint32_t pasid)
+{
+	struct fake_tag **at = &fake.tags;
+
+	while (*at && ((*at)->binding != binding || (*at)->pasid != pasid))
+		at = &(*at)->next;
+	return at;
+}
+
+static void tag_drop(const void *binding, uint32_t pasid)
+{
+	struct fake_tag **at = tag_of(binding, pasid);
+	struct fake_tag *tag = *at;
+
+	if (!tag)
+		return;
+	*at = tag->next;
+	free(tag);
+}
+
+const struct fake_hwpt *fake_hwpt_of(struct uvdk_device *dev, uint32_t pasid)
+{
+	struct fake_tag *tag = *tag_of(uvdk_device_binding(dev), pasid);
+
+	return tag ? tag->hwpt : NULL;
+}
+
 static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
-	(void)ioas_priv;
+	fake.wrong_attaches += binding->priv != ioas_priv;
+	tag_drop(binding, 0);
 	binding->priv = NULL;
 	fake.attached--;
+}
+
+static int fake_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
+			    void **hwpt_priv)
+{
+	struct fake_hwpt *hwpt;
+	int err = fails(&fake.hwpt_create);
+
+	(void)binding;
+	if (err)
+		return err;
+	hwpt = malloc(sizeof(*hwpt));
+	if (!hwpt)
+		return -ENOMEM;
+	*hwpt = (struct fake_hwpt){ioas_priv, flags};
+	fake.hwpts++;
+	*hwpt_priv = hwpt;
+	return 0;
+}
+
+static void fake_hwpt_destroy(void *hwpt_priv)
+{
+	for (const struct fake_tag *tag = fake.tags; tag; tag = tag->next)
+		fake.wrong_attaches += tag->hwpt == hwpt_priv;
+	fake.hwpts--;
+	free(hwpt_priv);
+}
+
+/* As the kernel: PASIDs want a RID that is not attached, or through a table made for them. */
+static int fake_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			    void *from)
+{
+	struct fake_hwpt *hwpt = hwpt_priv;
+	struct fake_tag **tag = tag_of(binding, pasid);
+	const struct fake_tag *rid = *tag_of(binding, 0);
+	void *before = pasid ? (*tag ? (*tag)->hwpt->space : NULL) : binding->priv;
+	int err = fails(&fake.hwpt_attach);
+
+	if (err)
+		return err;
+	fake.wrong_attaches += from != before;
+	if (pasid && (!(hwpt->flags & UVDK_HWPT_PASID) ||
+		      (binding->priv && (!rid || !(rid->hwpt->flags & UVDK_HWPT_PASID)))))
+		return -EINVAL;
+	if (!*tag) {
+		*tag = calloc(1, sizeof(**tag));
+		**tag = (struct fake_tag){.binding = binding, .pasid = pasid};
+	}
+	(*tag)->hwpt = hwpt;
+	if (!pasid) {
+		fake.attached += !binding->priv;
+		binding->priv = hwpt->space;
+	}
+	return 0;
+}
+
+static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)
+{
+	const struct fake_tag *tag = *tag_of(binding, pasid);
+
+	fake.wrong_attaches += !tag || tag->hwpt->space != ioas_priv;
+	tag_drop(binding, pasid);
 }
 
 #define FAKE_OPS                                                                     \
@@ -224,7 +315,9 @@ static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 	.bind = fake_bind, .unbind = fake_unbind, .info = fake_info,                 \
 	.ioas_create = fake_ioas_create, .ioas_destroy = fake_ioas_destroy,          \
 	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits, \
-	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach
+	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach,           \
+	.hwpt_create = fake_hwpt_create, .hwpt_destroy = fake_hwpt_destroy,          \
+	.hwpt_attach = fake_hwpt_attach, .pasid_detach = fake_pasid_detach
 
 const struct uvdk_iommu_ops fake_ops = {
 	.name = "fake", .suits = fake_suits, .map = fake_map, FAKE_OPS};
@@ -321,6 +414,7 @@ void fake_reset(void)
 	fake.nr_ranges = 1;
 	fake.ranges[0] = (struct uvdk_iova_range){0, (UINT64_C(1) << 48) - 1};
 	fake.page_sizes = 0x40201000;
+	fake.pasid_bits = 20;
 	fake.limits = (struct uvdk_iommu_limits){0, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 }
 
@@ -339,6 +433,9 @@ void fake_teardown(void)
 	cr_assert_eq(fake.bytes, 0);
 	cr_assert_eq(fake.wrong_unmaps, 0);
 	cr_assert_eq(fake.attached, 0);
+	cr_assert_eq(fake.hwpts, 0);
+	cr_assert_eq(fake.tags, NULL);
+	cr_assert_eq(fake.wrong_attaches, 0);
 	cr_assert_eq(fake.bindings, 0);
 	cr_assert_eq(fake.ioas, 0);
 	cr_assert_eq(fake.opened, 0);

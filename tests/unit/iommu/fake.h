@@ -27,6 +27,18 @@ struct fake_map {
 	struct fake_map *next;
 };
 
+struct fake_hwpt {
+	void *space;
+	unsigned int flags;
+};
+
+struct fake_tag {
+	const void *binding;
+	uint32_t pasid;
+	const struct fake_hwpt *hwpt;
+	struct fake_tag *next;
+};
+
 struct fake {
 	/* what the driver says */
 	struct uvdk_iova_range ranges[32];
@@ -39,12 +51,17 @@ struct fake {
 	bool count_entries; /* limits.entries_left = entries_max - maps */
 	uvdk_iova_t picked; /* what the driver picks, for "fake-picks" */
 
+	unsigned int pasid_bits;
+
 	/* what fails */
 	struct fake_failure open, bind, create, ranges_fail, map, unmap, attach;
+	struct fake_failure hwpt_create, hwpt_attach;
 
 	/* what has happened */
 	unsigned int maps, bindings, ioas, attached, opened;
 	unsigned int map_calls, unmap_calls, wrong_unmaps, limits_calls;
+	unsigned int hwpts, wrong_attaches;
+	struct fake_tag *tags; /* attached through an hwpt */
 	uint64_t bytes;
 	struct uvdk_ioas *creating; /* given to ioas_create() */
 	struct uvdk_iommu_opts opts;
@@ -74,6 +91,9 @@ extern struct uvdk_iommu *iommu;
 extern struct uvdk_ioas *ioas;
 
 struct uvdk_device *fake_device(void);
+
+/* The page table that a PASID of a device goes through, or NULL. */
+const struct fake_hwpt *fake_hwpt_of(struct uvdk_device *dev, uint32_t pasid);
 
 /* Address space only: pages that nobody touches. */
 char *fake_memory(size_t len);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdlib.h>
+
+#include "iommu_priv.h"
+
+#define HWPT_FLAGS (UVDK_HWPT_PASID | UVDK_HWPT_NEST_PARENT | UVDK_HWPT_DIRTY)
+
+/* Under iommu->lock and that of the ioas. */
+static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding, unsigned int flags,
+		    struct uvdk_hwpt **out)
+{
+	struct uvdk_hwpt *hwpt;
+	int err;
+
+	if (!ioas->ops->hwpt_create)
+		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
+				 "%s has neither page tables to choose nor PASIDs: iommufd has",
+				 ioas->ops->name);
+	hwpt = calloc(1, sizeof(*hwpt));
+	if (!hwpt)
+		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a page table");
+	err = ioas->ops->hwpt_create(ioas->priv, &binding->pub, flags, &hwpt->priv);
+	if (err) {
+		free(hwpt);
+		return err;
+	}
+
+	hwpt->ioas = ioas;
+	hwpt->flags = flags;
+	LIST_INIT(&hwpt->tags);
+	LIST_INSERT_HEAD(&ioas->hwpts, hwpt, entry);
+	*out = hwpt;
+	return 0;
+}
+
+static void hwpt_free(struct uvdk_hwpt *hwpt)
+{
+	hwpt->ioas->ops->hwpt_destroy(hwpt->priv);
+	LIST_REMOVE(hwpt, entry);
+	free(hwpt);
+}
+
+/* The one that a device's PASIDs share in an ioas: it depends on nobody else. */
+int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt **out)
+{
+	struct uvdk_hwpt *hwpt;
+	int err;
+
+	LIST_FOREACH(hwpt, &ioas->hwpts, entry)
+	{
+		if (hwpt->maker == binding) {
+			*out = hwpt;
+			return 0;
+		}
+	}
+	err = hwpt_new(ioas, binding, UVDK_HWPT_PASID, out);
+	if (!err)
+		(*out)->maker = binding;
+
+	return err;
+}
+
+/* Nobody else knows it: it goes with the last that is attached. */
+void ioas_hwpt_put(struct uvdk_hwpt *hwpt)
+{
+	if (hwpt && hwpt->maker && LIST_EMPTY(&hwpt->tags))
+		hwpt_free(hwpt);
+}
+
+void ioas_hwpt_detach_all(struct uvdk_ioas *ioas)
+{
+	struct uvdk_hwpt *hwpt = LIST_FIRST(&ioas->hwpts);
+
+	while (hwpt) {
+		if (LIST_EMPTY(&hwpt->tags)) {
+			hwpt = LIST_NEXT(hwpt, entry);
+			continue;
+		}
+		ioas_pasid_detach(LIST_FIRST(&hwpt->tags));
+		hwpt = LIST_FIRST(&ioas->hwpts); /* that one may be gone */
+	}
+}
+
+UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev,
+				 const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out)
+{
+	struct uvdk_hwpt_opts o = {.size = sizeof(o)};
+	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_hwpt_opts");
+
+	if (err)
+		return err;
+	if (o.flags & ~HWPT_FLAGS)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown page table flags 0x%x",
+				 o.flags & ~HWPT_FLAGS);
+
+	pthread_mutex_lock(&ioas->iommu->lock);
+	err = ioas_check_device(ioas, dev);
+	if (!err) {
+		ioas_lock(&ioas->lock);
+		err = hwpt_new(ioas, ioas_binding_of(dev), o.flags, out);
+		ioas_unlock(&ioas->lock);
+	}
+	pthread_mutex_unlock(&ioas->iommu->lock);
+
+	return err;
+}
+
+UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
+{
+	struct uvdk_ioas *ioas = hwpt ? hwpt->ioas : NULL;
+
+	if (!hwpt)
+		return;
+
+	pthread_mutex_lock(&ioas->iommu->lock);
+	while (!LIST_EMPTY(&hwpt->tags))
+		ioas_tag_detach(LIST_FIRST(&hwpt->tags));
+	ioas_lock(&ioas->lock);
+	hwpt_free(hwpt);
+	ioas_unlock(&ioas->lock);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+}
