@@ -141,6 +141,7 @@ static const struct {
 	  {"packets", offsetof(struct tx_stats, packets)},
 	  {"bytes", offsetof(struct tx_stats, bytes)},
 	  {"errors", offsetof(struct tx_stats, errors)},
+	  {"too_long", offsetof(struct tx_stats, too_long)},
 	  {"unsent", offsetof(struct tx_stats, unsent)},
 	  {"cleaned", offsetof(struct tx_stats, cleaned)},
 	  {"doorbells", offsetof(struct tx_stats, doorbells)},

@@ -19,9 +19,10 @@ static __rte_always_inline bool is_one(const struct rte_mbuf *m)
 _Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
 	       "refcnt, nb_segs");
 
-static __rte_always_inline bool is_simple(const struct rte_mbuf *m)
+static __rte_always_inline bool is_simple(const struct rte_mbuf *m, uint32_t longest)
 {
-	return is_one(m) && !(m->ol_flags & NOT_SIMPLE) && m->data_off >= HDR_LEN;
+	return is_one(m) && !(m->ol_flags & NOT_SIMPLE) && m->data_off >= HDR_LEN &&
+	       m->data_len <= longest;
 }
 
 /* An empty header in front of the data; where the device finds both. */
@@ -52,6 +53,7 @@ static __rte_always_inline unsigned int send_straight(struct txq *q, struct rte_
 {
 	struct uvdk_virtq *vq = &q->vq;
 	const struct uvdk_xlate xlate = q->xlate;
+	const uint32_t longest = q->longest;
 	uint32_t slot = vq->free_head & vq->mask;
 	struct uvdk_virtq_desc *desc = vq->desc + slot;
 	void **cookie = vq->cookie + slot;
@@ -65,7 +67,8 @@ static __rte_always_inline unsigned int send_straight(struct txq *q, struct rte_
 		struct rte_mbuf *m = pkts[i];
 		uvdk_iova_t iova;
 
-		if (unlikely(!is_simple(m)) || unlikely(!put_header(&xlate, &near, m, &iova)))
+		if (unlikely(!is_simple(m, longest)) ||
+		    unlikely(!put_header(&xlate, &near, m, &iova)))
 			break;
 		cookie[i] = m;
 		put_desc(&desc[i], iova, m->data_len);
@@ -97,7 +100,8 @@ static __attribute__((noinline)) unsigned int send_any(struct txq *q, struct rte
 		uvdk_iova_t iova;
 		uint16_t id;
 
-		if (unlikely(!is_simple(m)) || unlikely(!put_header(&q->xlate, &near, m, &iova)))
+		if (unlikely(!is_simple(m, q->longest)) ||
+		    unlikely(!put_header(&q->xlate, &near, m, &iova)))
 			break;
 		id = free_ids[(head + i) & mask];
 		vq->cookie[id] = m;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <rte_ether.h>
 #include <rte_ip.h>
 
 #include "tx_priv.h"
@@ -132,6 +133,17 @@ static void point_to_table(struct txq *q, uint16_t id, int count)
 	};
 }
 
+/* A tag does not count as payload, but not every frame of four bytes more has one. */
+static bool is_too_long(const struct txq *q, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	if (likely(m->pkt_len <= q->longest))
+		return false;
+	return m->pkt_len > q->longest + L2_LEN - ETH_LEN || m->data_len < ETH_LEN ||
+	       eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN);
+}
+
 enum verdict send_slowly(struct txq *q, struct rte_mbuf *m)
 {
 	struct uvdk_virtq *vq = &q->vq;
@@ -140,6 +152,10 @@ enum verdict send_slowly(struct txq *q, struct rte_mbuf *m)
 	bool indirect = q->indirect && count > 1 && count <= TX_SLOT_DESCS;
 	struct net_hdr *hdr = &q->slots[id].hdr;
 
+	if (is_too_long(q, m)) {
+		stat_add(&q->stats->too_long, 1);
+		return HOPELESS;
+	}
 	if (count <= 0 || (!indirect && count > vq->size))
 		return HOPELESS;
 	if (uvdk_virtq_free_count(vq) < (indirect ? 1 : count))

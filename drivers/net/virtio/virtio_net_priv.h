@@ -71,8 +71,9 @@ _Static_assert(offsetof(struct net_hdr, num_buffers) == 10, "virtio 1.2, 5.1.6")
 #define HDR_F_DATA_VALID 2
 #define HDR_LEN		 sizeof(struct net_hdr)
 
-/* Ethernet header and one VLAN tag. */
-#define L2_LEN 18
+/* Ethernet header, and one with a VLAN tag. */
+#define ETH_LEN 14
+#define L2_LEN	18
 
 /* The device takes at most so many pairs of queues (5.1.4.1). */
 #define MAX_PAIRS 0x8000
@@ -97,7 +98,8 @@ struct tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t errors;
-	uint64_t unsent; /* taken back at stop */
+	uint64_t too_long; /* of the errors: frames over the MTU */
+	uint64_t unsent;   /* taken back at stop */
 	uint64_t cleaned;
 	uint64_t doorbells;
 } __attribute__((aligned(64)));
@@ -136,7 +138,8 @@ struct txq {
 	struct tx_stats *stats;
 	struct tx_slot *slots; /* [size] */
 	uvdk_iova_t slots_iova;
-	bool straight; /* see tx_priv.h */
+	uint32_t longest; /* frame that may be sent, but for a VLAN tag */
+	bool straight;	  /* see tx_priv.h */
 	bool indirect;
 	bool csum;
 	/* The rest is not for bursts. */

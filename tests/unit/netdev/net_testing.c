@@ -87,6 +87,7 @@ int net_setup_queues(struct net *net, struct uvdk_netdev *nd, const struct conf 
 		.rx_queues = conf->queues ? conf->queues : 1,
 		.tx_queues = conf->queues ? conf->queues : 1,
 		.offloads = conf->offloads,
+		.mtu = conf->mtu,
 	};
 	int ret = uvdk_netdev_configure(nd, &nc);
 

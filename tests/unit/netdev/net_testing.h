@@ -46,6 +46,7 @@ struct conf {
 	unsigned int queues;
 	unsigned int descs;
 	uint32_t offloads;
+	unsigned int mtu;
 };
 
 /* EAL once a process, then a machine; @manual: models run in net_step() only. */
