@@ -100,7 +100,7 @@ static int wait_for_answer(struct virtio_net *net, const char *what)
 					 what);
 		if (now_ms() > deadline) {
 			/* Its buffer is still out: only a reset gets it back. */
-			net->ctrl.ready = false;
+			net->ctrl.unanswered = what;
 			return uvdk_fail(-ETIMEDOUT, COMPONENT,
 					 "%s: %s: no answer on the control queue in %u ms; "
 					 "reset the port",
@@ -126,6 +126,10 @@ static int command(struct virtio_net *net, const char *what, uint8_t class, uint
 	};
 	int ret;
 
+	if (c->unanswered)
+		return uvdk_fail(-ETIMEDOUT, COMPONENT,
+				 "%s: %s: the device has not answered \"%s\" yet; reset the port",
+				 net->name, what, c->unanswered);
 	if (!c->ready)
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT, "%s: %s: no control queue", net->name,
 				 what);

@@ -154,6 +154,7 @@ struct ctrlq {
 	void *cmd; /* in @ring, behind the virtqueue */
 	uvdk_iova_t cmd_iova;
 	bool ready;
+	const char *unanswered; /* the command that the device still has, or NULL */
 };
 
 struct virtio_net {

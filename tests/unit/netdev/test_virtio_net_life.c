@@ -312,10 +312,15 @@ Test(virtio_net_life, a_control_queue_that_never_answers_is_given_up)
 {
 	struct uvdk_netdev *nd = port("", true);
 	double began = now();
+	const char *why;
 
 	cr_expect_eq(uvdk_netdev_set_promisc(nd, true), -ETIMEDOUT);
 	cr_expect_lt(now() - began, 10);
+	cr_assert(uvdk_netdev_broken(nd, &why), "nobody says so");
+	cr_expect(strstr(why, "control queue does not answer (set promiscuous)"), "%s", why);
+	cr_expect_eq(uvdk_netdev_set_promisc(nd, false), -ETIMEDOUT, "its buffer is still out");
 	cr_expect_eq(uvdk_netdev_reset(nd), 0);
+	cr_expect_not(uvdk_netdev_broken(nd, &why), "%s", why);
 	net_destroy(&net);
 }
 
