@@ -112,17 +112,43 @@ int type1_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned
 	return ret;
 }
 
+struct refused {
+	const struct type1_ioas *own;
+	const struct type1_group *by;
+	uvdk_iova_t iova;
+};
+
+/* The map is to stay, so put it back where it is gone from already. */
+static int put_back(const struct uvdk_map_info *map, void *arg)
+{
+	const struct refused *refused = arg;
+
+	if (map->iova != refused->iova)
+		return 0;
+	for (const struct type1_group *group = refused->own->groups; group != refused->by;
+	     group = group->peer)
+		if (type1_group_map(refused->own, group, map->iova, map->va, map->len, map->flags))
+			uvdk_log(UVDK_LOG_ERR, TYPE1,
+				 "IOVA 0x%" PRIx64 " with 0x%zx bytes stays mapped for group %d, "
+				 "but group %d has lost it: unmap it, or close the devices",
+				 map->iova, map->len, refused->by->number, group->number);
+
+	return 1;
+}
+
 int type1_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 {
-	struct type1_ioas *own = ioas_priv;
-	int ret = 0;
+	struct refused refused = {.own = ioas_priv, .iova = iova};
 
-	/* Whatever one container says, no other may keep the map. */
-	for (const struct type1_group *group = own->groups; group; group = group->peer) {
-		int one = type1_group_unmap(group, iova, len);
+	for (const struct type1_group *group = refused.own->groups; group; group = group->peer) {
+		int ret = type1_group_unmap(group, iova, len);
 
-		ret = ret ? ret : one;
+		if (!ret)
+			continue;
+		refused.by = group;
+		uvdk_ioas_for_each(refused.own->ioas, put_back, &refused);
+		return ret;
 	}
 
-	return ret;
+	return 0;
 }

@@ -215,6 +215,30 @@ Test(vfio_answers, a_map_that_one_of_two_groups_refuses_is_in_neither)
 	close_all();
 }
 
+Test(vfio_answers, a_map_that_one_of_two_groups_keeps_is_in_both)
+{
+	struct uvdk_device *second;
+	struct uvdk_ioas *ioas;
+	uvdk_iova_t iova;
+
+	open_under("type1");
+	cr_assert_eq(uvdk_device_open(iommu, SIM_B, sim_device_opts(), &second), 0);
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	cr_assert_eq(uvdk_ioas_attach(ioas, dev), 0);
+	cr_assert_eq(uvdk_ioas_attach(ioas, second), 0);
+	cr_assert_eq(uvdk_ioas_map(ioas, memory, 4096, UVDK_MAP_RW, &iova), 0);
+	sim.fail_unmap = 2;
+	sim.fail_errno = EIO;
+	cr_expect_eq(uvdk_ioas_unmap(ioas, iova, 4096), -EIO);
+	cr_expect_eq(sim.maps, 2, "the record says that it is mapped");
+	cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(ioas), memory), iova);
+	cr_expect_eq(uvdk_ioas_unmap(ioas, iova, 4096), 0);
+	cr_expect_eq(sim.maps, 0);
+	uvdk_ioas_destroy(ioas);
+	uvdk_device_close(second);
+	close_all();
+}
+
 Test(vfio_answers, an_attach_that_is_refused_maps_nothing)
 {
 	struct uvdk_ioas *ioas;

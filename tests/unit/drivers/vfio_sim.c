@@ -131,6 +131,8 @@ static int type1_unmap(struct vfio_iommu_type1_dma_unmap *unmap)
 		sim.maps = 0; /* the tests that use it have one container */
 		return 0;
 	}
+	if (++sim.unmap_calls == sim.fail_unmap)
+		return -sim.fail_errno;
 	if (sim.unmap_lies)
 		unmap->size = 0;
 	else

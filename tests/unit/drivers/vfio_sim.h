@@ -29,8 +29,10 @@ struct sim {
 	unsigned int maps; /* in all containers and address spaces */
 	unsigned int map_calls;
 	unsigned int fail_map; /* this map call fails with fail_errno */
-	bool unmap_lies;       /* unmap succeeds with nothing unmapped */
-	unsigned int objects;  /* iommufd objects */
+	unsigned int unmap_calls;
+	unsigned int fail_unmap; /* likewise, of type1 */
+	bool unmap_lies;	 /* unmap succeeds with nothing unmapped */
+	unsigned int objects;	 /* iommufd objects */
 	unsigned int attached;
 	uint32_t pasids[4];	 /* attached, 0: none */
 	unsigned int last_table; /* what was attached last: ioas or hwpt */
