@@ -12,6 +12,8 @@ static const struct bench_command commands[] = {
 	 bench_ioas_translate},
 	{"ioas-map", "N [seq|random]", "map a page, up to N mapped", bench_ioas_map},
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
+	{"pasid-alloc", "N", "take the lowest PASID, up to N held", bench_pasid_alloc},
+	{"pasid-free", "N", "give a PASID back, N held at first", bench_pasid_free},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},
