@@ -156,4 +156,15 @@ static inline void fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16
 	}
 }
 
+/* To the peer, from the port's own address; what is too short for that goes as it is. */
+static inline void fwd_address(const struct fwd_stream *s, struct rte_mbuf *m)
+{
+	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+
+	if (rte_pktmbuf_data_len(m) < sizeof(*eth))
+		return;
+	eth->dst_addr = s->peer_mac;
+	eth->src_addr = s->tx_mac;
+}
+
 #endif /* TESTPMD_FWD_H */

@@ -9,15 +9,10 @@ static unsigned int forward(struct fwd_stream *s)
 	unsigned int bad;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct rte_ether_hdr *eth = rte_pktmbuf_mtod(pkts[i], struct rte_ether_hdr *);
-
 		bad = packet_checksum(pkts[i], s->tx_offload);
 		fwd_count(&s->count.bad_ip, bad & PACKET_BAD_IP ? 1 : 0);
 		fwd_count(&s->count.bad_l4, bad & PACKET_BAD_L4 ? 1 : 0);
-		if (rte_pktmbuf_data_len(pkts[i]) < sizeof(*eth))
-			continue;
-		eth->dst_addr = s->peer_mac;
-		eth->src_addr = s->tx_mac;
+		fwd_address(s, pkts[i]);
 	}
 	fwd_send(s, pkts, n);
 

@@ -6,14 +6,8 @@ static unsigned int forward(struct fwd_stream *s)
 	struct rte_mbuf *pkts[MAX_BURST];
 	uint16_t n = fwd_receive(s, pkts);
 
-	for (uint16_t i = 0; i < n; i++) {
-		struct rte_ether_hdr *eth = rte_pktmbuf_mtod(pkts[i], struct rte_ether_hdr *);
-
-		if (rte_pktmbuf_data_len(pkts[i]) < sizeof(*eth))
-			continue;
-		eth->dst_addr = s->peer_mac;
-		eth->src_addr = s->tx_mac;
-	}
+	for (uint16_t i = 0; i < n; i++)
+		fwd_address(s, pkts[i]);
 	fwd_send(s, pkts, n);
 
 	return n;
