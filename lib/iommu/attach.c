@@ -114,10 +114,10 @@ static void device_closes(struct uvdk_device *dev, void *arg)
 	struct uvdk_ioas *ioas = arg;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	if (binding && binding->pub.ioas == ioas)
 		leave(ioas, binding);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 }
 
@@ -129,9 +129,9 @@ void ioas_detach_binding(struct ioas_binding *binding)
 		return;
 
 	uvdk_device_cancel_on_close(binding->pub.dev, device_closes, ioas);
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	leave(ioas, binding);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 }
 
 void ioas_detach_all(struct uvdk_ioas *ioas)
@@ -277,11 +277,11 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	int err;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err)
 		err = ioas_enter(ioas, binding, NULL);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 
 	return err;

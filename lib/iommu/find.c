@@ -7,11 +7,11 @@ UVDK_EXPORT int uvdk_ioas_find(struct uvdk_ioas *ioas, uvdk_iova_t iova, struct 
 {
 	struct ioas_map *map;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	map = ioas_map_at(ioas, ioas_page(iova));
 	if (map)
 		ioas_map_info(map, out);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return map ? 0 : -ENOENT;
 }
@@ -24,11 +24,11 @@ UVDK_EXPORT int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct 
 	if (page >= SPACE_PAGES)
 		return -ENOENT;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	map = ioas_map_next(ioas, page);
 	if (map)
 		ioas_map_info(map, out);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return map ? 0 : -ENOENT;
 }
@@ -65,7 +65,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 {
 	struct uvdk_iommu_limits limits = IOAS_NO_LIMITS;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	ioas->ops->limits(ioas->priv, &limits);
 	*out = (struct uvdk_ioas_stats){
 		.maps = ioas->maps,
@@ -75,7 +75,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 		.memlock_max = limits.memlock_max,
 		.iova_last = ioas->iova_last ? ioas->iova_last : SPACE_LAST,
 	};
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 }
 
 UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *out,
@@ -83,11 +83,11 @@ UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_io
 {
 	unsigned int count;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	count = ioas->apertures.count;
 	for (unsigned int i = 0; out && i < count && i < max; i++)
 		out[i] = ioas->apertures.at[i];
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return count;
 }

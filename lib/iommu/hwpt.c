@@ -97,9 +97,9 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err) {
-		ioas_lock(&ioas->lock);
+		uvdk_lock_acquire(&ioas->lock);
 		err = hwpt_new(ioas, ioas_binding_of(dev), o.flags, out);
-		ioas_unlock(&ioas->lock);
+		uvdk_lock_release(&ioas->lock);
 	}
 	pthread_mutex_unlock(&ioas->iommu->lock);
 
@@ -116,8 +116,8 @@ UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
 	pthread_mutex_lock(&ioas->iommu->lock);
 	while (!LIST_EMPTY(&hwpt->tags))
 		ioas_tag_detach(LIST_FIRST(&hwpt->tags));
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	hwpt_free(hwpt);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 }

@@ -56,9 +56,9 @@ static int ready_rid(struct ioas_binding *binding)
 		return tag->hwpt->flags & UVDK_HWPT_PASID ? 0 : no_pasid_table(binding);
 	if (!ioas)
 		return 0;
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	err = ioas_hwpt_get(ioas, binding, &hwpt);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return err ? err : ioas_move(hwpt, binding);
 }
@@ -133,9 +133,9 @@ static int attach_rid(struct uvdk_hwpt *hwpt, struct ioas_binding *binding)
 {
 	int err;
 
-	ioas_lock(&hwpt->ioas->lock);
+	uvdk_lock_acquire(&hwpt->ioas->lock);
 	err = ioas_enter(hwpt->ioas, binding, hwpt);
-	ioas_unlock(&hwpt->ioas->lock);
+	uvdk_lock_release(&hwpt->ioas->lock);
 
 	return err;
 }
@@ -182,9 +182,9 @@ static int hwpt_set(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pa
 	err = ready_pasid(binding, pasid);
 	if (err)
 		return err;
-	ioas_lock(&hwpt->ioas->lock);
+	uvdk_lock_acquire(&hwpt->ioas->lock);
 	err = attach_pasid(hwpt, binding, pasid);
-	ioas_unlock(&hwpt->ioas->lock);
+	uvdk_lock_release(&hwpt->ioas->lock);
 
 	return err;
 }
@@ -240,11 +240,11 @@ static int ioas_set(struct uvdk_ioas *ioas, struct uvdk_device *dev, uint32_t pa
 	if (err)
 		return err;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	err = ioas_hwpt_get(ioas, binding, &hwpt);
 	if (!err && !replace)
 		err = attach_pasid(hwpt, binding, pasid);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 	if (!err && replace)
 		err = replace_pasid(hwpt, tag);
 

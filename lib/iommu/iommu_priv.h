@@ -7,8 +7,8 @@
 
 #include <uvdk_base_driver.h>
 #include <uvdk_iommu_driver.h>
+#include <uvdk_lock_driver.h>
 
-#include "lock.h"
 #include "space.h"
 
 /*
@@ -89,7 +89,7 @@ struct ioas_slab {
 struct uvdk_ioas {
 	struct uvdk_xlate xlate; /* root is written under the lock, read without */
 
-	struct ioas_lock lock; /* guards everything below */
+	struct uvdk_lock lock; /* guards everything below */
 	struct uvdk_iommu *iommu;
 	const struct uvdk_iommu_ops *ops;
 	void *priv;
@@ -186,16 +186,16 @@ void ioas_hwpt_detach_all(struct uvdk_ioas *ioas);
 /* Nobody else takes two, since iommu->lock is held: any order will do. */
 static inline void ioas_lock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
 {
-	ioas_lock(&a->lock);
+	uvdk_lock_acquire(&a->lock);
 	if (a != b)
-		ioas_lock(&b->lock);
+		uvdk_lock_acquire(&b->lock);
 }
 
 static inline void ioas_unlock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
 {
 	if (a != b)
-		ioas_unlock(&b->lock);
-	ioas_unlock(&a->lock);
+		uvdk_lock_release(&b->lock);
+	uvdk_lock_release(&a->lock);
 }
 
 /* opts.c: a copy of an options struct that the caller's version may have sized. */

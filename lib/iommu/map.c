@@ -272,12 +272,12 @@ UVDK_EXPORT int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsi
 	uint64_t addr = (uint64_t)(uintptr_t)va;
 	int err;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	if (__builtin_expect(page_is_plain(ioas, addr, len, flags) && iova, 1))
 		err = map_page(ioas, addr, flags, iova);
 	else
 		err = map_any(ioas, addr, len, flags, iova);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return err;
 }

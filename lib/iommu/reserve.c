@@ -120,9 +120,9 @@ UVDK_EXPORT int uvdk_ioas_reserve(struct uvdk_ioas *ioas, size_t len, size_t ali
 	if (err)
 		return err;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	err = reserve_locked(ioas, len >> IOAS_PAGE_SHIFT, align >> IOAS_PAGE_SHIFT, fixed, iova);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return err;
 }
@@ -159,9 +159,9 @@ UVDK_EXPORT int uvdk_ioas_unreserve(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 {
 	int err;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	err = unreserve_locked(ioas, iova);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return err;
 }

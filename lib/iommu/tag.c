@@ -70,13 +70,13 @@ void ioas_pasid_detach(struct ioas_tag *tag)
 {
 	struct uvdk_ioas *ioas = tag->hwpt->ioas;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	ioas->ops->pasid_detach(ioas->priv, &tag->binding->pub, tag->pasid);
 	ioas_tag_drop(tag);
 	if (ioas_adopt(ioas))
 		uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
 			 "the IOVA ranges of before a PASID was detached stay in force");
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 }
 
 void ioas_tag_detach(struct ioas_tag *tag)

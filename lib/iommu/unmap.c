@@ -153,13 +153,13 @@ UVDK_EXPORT int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t
 	struct space_leaf *leaf;
 	int err;
 
-	ioas_lock(&ioas->lock);
+	uvdk_lock_acquire(&ioas->lock);
 	leaf = iova <= SPACE_LAST ? space_leaf_of(&ioas->space, ioas_page(iova)) : NULL;
 	if (__builtin_expect(leaf && page_is_plain(ioas, leaf, iova, len), 1))
 		err = unmap_page(ioas, leaf, space_index(ioas_page(iova)));
 	else
 		err = unmap_any(ioas, iova, len);
-	ioas_unlock(&ioas->lock);
+	uvdk_lock_release(&ioas->lock);
 
 	return err;
 }
