@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "virtio_net_model_testing.h"
 
+const uint8_t vt_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
 void vt_avail(struct vt_queue *q, uint16_t head)
 {
 	q->avail[2 + q->avail_idx % q->size] = head;
@@ -70,6 +72,26 @@ uint8_t *vt_send(struct vt *t, struct vt_queue *q, const void *frame, uint32_t l
 	return pkt;
 }
 
+/* A frame from someone, of a local experimental type, filled with @tag. */
+void vt_frame(uint8_t *f, size_t len, const uint8_t dst[6], uint8_t tag)
+{
+	memset(f, tag, len);
+	memcpy(f, dst, 6);
+	memcpy(f + 6, "\x02\x00\x00\x00\x00\x09", 6);
+	f[12] = 0x88;
+	f[13] = 0xb5;
+}
+
+/* One of those to everybody; not rung. */
+void vt_send_frame(struct vt *t, struct vt_queue *q, uint32_t len, uint8_t tag)
+{
+	uint8_t *pkt = vt_alloc(t, HDR + len, 2, NULL);
+
+	memset(pkt, 0, HDR);
+	vt_frame(pkt + HDR, len, vt_broadcast, tag);
+	vt_avail(q, vt_put(t, q, pkt, HDR + len, 0));
+}
+
 /* One command, in three descriptors; returns the acknowledgement. */
 uint8_t vt_ctrl(struct vt *t, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
@@ -122,4 +144,11 @@ void vt_expect_clean(struct vt *t)
 	cr_expect_eq(vt_stats(t).violations, 0, "%s", vt_violation(t, 0));
 	cr_expect_eq(uvdk_emu_faults(t->emu, &fault, 1, NULL), 0);
 	cr_expect_eq(vt_status(t) & 0x40, 0);
+}
+
+/* The last of a test that broke no rule. */
+void vt_end_clean(struct vt *t)
+{
+	vt_expect_clean(t);
+	vt_machine_end(t);
 }

@@ -102,6 +102,7 @@ uint64_t vt_iova(struct vt *t, const void *va);
 void vt_steps(struct vt *t, unsigned int count);
 
 /* ring.c */
+extern const uint8_t vt_broadcast[6];
 void vt_avail(struct vt_queue *q, uint16_t head);
 void vt_ring(struct vt *t, struct vt_queue *q);
 uint16_t vt_put(struct vt *t, struct vt_queue *q, void *va, uint32_t len, uint16_t flags);
@@ -109,9 +110,12 @@ bool vt_take(struct vt_queue *q, uint32_t *id, uint32_t *len);
 unsigned int vt_used(struct vt_queue *q);
 uint8_t *vt_rx_buffers(struct vt *t, struct vt_queue *q, unsigned int count, uint32_t len);
 uint8_t *vt_send(struct vt *t, struct vt_queue *q, const void *frame, uint32_t len);
+void vt_frame(uint8_t *f, size_t len, const uint8_t dst[6], uint8_t tag);
+void vt_send_frame(struct vt *t, struct vt_queue *q, uint32_t len, uint8_t tag);
 uint8_t vt_ctrl(struct vt *t, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
 struct uvdk_emu_virtio_net_stats vt_stats(struct vt *t);
 const char *vt_violation(struct vt *t, unsigned int index);
 void vt_expect_clean(struct vt *t);
+void vt_end_clean(struct vt *t);
 
 #endif /* VIRTIO_NET_MODEL_TESTING_H */
