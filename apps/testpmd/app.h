@@ -98,9 +98,6 @@ struct app {
 /* "uvdk-testpmd: ..." on stderr, one sentence. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* How many complaints there were. */
-unsigned int complaints(void);
-
 /* Leave the sentence for reason(); returns @err. */
 int refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -152,8 +149,11 @@ int port_fits(const struct port *port, const struct options *opts);
 int port_stop(struct app *app, struct port *port);
 int port_reset(struct app *app, struct port *port);
 
-/* Stop forwarding on it and close it; @state: PORT_NONE or PORT_REMOVED. */
-void port_close(struct app *app, struct port *port, enum port_state state);
+/*
+ * Stop forwarding on it and close it; @state: PORT_NONE or PORT_REMOVED. It is
+ * closed in any case; negative errno, complained, if the others do not forward on.
+ */
+int port_close(struct app *app, struct port *port, enum port_state state);
 
 static inline bool port_is_open(const struct port *port)
 {
@@ -174,9 +174,12 @@ int fwd_start(struct app *app, unsigned int bursts);
 /* Stop, print and keep the statistics. */
 void fwd_stop(struct app *app);
 
-/* A port leaves or rejoins a running session; the others forward on. */
-void fwd_leave(struct app *app, const struct port *port);
-void fwd_join(struct app *app, const struct port *port);
+/*
+ * A port leaves or rejoins a running session; the others forward on. 0, or
+ * negative errno, complained: without memory the session may have been stopped.
+ */
+int fwd_leave(struct app *app, const struct port *port);
+int fwd_join(struct app *app, const struct port *port);
 
 /* Burst size and verbosity of running streams follow the options. */
 void fwd_retune(struct app *app);
@@ -188,6 +191,9 @@ double fwd_session_seconds(const struct fwd_session *session);
 /* All sessions, the running one included. */
 struct fwd_counters fwd_total(const struct app *app);
 double fwd_seconds(const struct app *app);
+
+/* Packets that were received, or made and sent or dropped, over all of them. */
+uint64_t fwd_moved(const struct app *app);
 void fwd_clear_stats(struct app *app);
 void fwd_session_free(struct fwd_session *session);
 

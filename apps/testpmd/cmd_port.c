@@ -4,64 +4,88 @@
 
 #include "command.h"
 
-static void run_attach(struct app *app, char *const *word)
+static int run_attach(struct app *app, char *const *word)
 {
 	char *spec = word[2];
 	unsigned int id;
+	int ret;
 
 	spec[strcspn(spec, " \t\r\n")] = '\0';
 	printf("Attaching a new port...\n");
-	if (port_attach(app, spec, &id))
-		return;
-	if (port_start(app, &app->port[id])) {
+	ret = port_attach(app, spec, &id);
+	if (ret)
+		return ret;
+	ret = port_start(app, &app->port[id]);
+	if (ret) {
 		printf("Port %u (%s) is closed again\n", id, app->port[id].name);
 		port_close(app, &app->port[id], PORT_NONE);
-		return;
+		return ret;
 	}
 	printf("Port %u (%s) is attached. Now total ports is %u\n", id, app->port[id].name,
 	       ports_count(app));
 	printf("Done\n");
+
+	return 0;
 }
 
-static void start(struct app *app, struct port *port)
+static int start(struct app *app, struct port *port)
 {
-	if (port_start(app, port) == 0)
+	int ret = port_start(app, port);
+
+	if (!ret)
 		printf("Port %u started\n", port->id);
+
+	return ret;
 }
 
-static void stop(struct app *app, struct port *port)
+static int stop(struct app *app, struct port *port)
 {
-	if (port_stop(app, port) == 0)
+	int ret = port_stop(app, port);
+
+	if (!ret)
 		printf("Port %u stopped\n", port->id);
+
+	return ret;
 }
 
-static void reset(struct app *app, struct port *port)
+static int reset(struct app *app, struct port *port)
 {
-	if (port_reset(app, port) == 0)
+	int ret = port_reset(app, port);
+
+	if (!ret)
 		printf("Port %u reset\n", port->id);
+
+	return ret;
 }
 
-static void detach(struct app *app, struct port *port)
+static int detach(struct app *app, struct port *port)
 {
-	port_close(app, port, PORT_NONE);
+	int ret = port_close(app, port, PORT_NONE);
+
 	printf("Port %u (%s) is closed. Now total ports is %u\n", port->id, port->name,
 	       ports_count(app));
+
+	return ret;
 }
 
-static void run_action(struct app *app, char *const *word)
+static int run_action(struct app *app, char *const *word)
 {
 	static const struct {
 		const char *name;
-		void (*fn)(struct app *app, struct port *port);
+		int (*fn)(struct app *app, struct port *port);
 	} actions[] = {
 		{"start", start},  {"stop", stop},     {"reset", reset},
 		{"close", detach}, {"detach", detach},
 	};
+	int ret = 0;
 
 	for (size_t i = 0; i < RTE_DIM(actions); i++)
 		if (!strcmp(word[1], actions[i].name))
-			for_ports(app, word[2], false, actions[i].fn);
-	printf("Done\n");
+			ret = for_ports(app, word[2], false, actions[i].fn);
+	if (!ret)
+		printf("Done\n");
+
+	return ret;
 }
 
 const struct command port_commands[] = {

@@ -1,44 +1,52 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
 
-void for_ports(struct app *app, const char *word, bool any,
-	       void (*fn)(struct app *app, struct port *port))
+int for_ports(struct app *app, const char *word, bool any,
+	      int (*fn)(struct app *app, struct port *port))
 {
 	bool all = !strcmp(word, "all");
 	uint64_t id = 0;
 	unsigned int n = 0;
+	int ret = 0, err;
 
-	if (!all && !word_number("port", word, MAX_PORTS - 1, &id))
-		return;
+	if (!all && word_number("port", word, MAX_PORTS - 1, &id))
+		return -EINVAL;
 	for (unsigned int i = 0; i < MAX_PORTS; i++) {
 		struct port *port = &app->port[i];
 
 		if ((!all && i != id) || !(port_is_open(port) || (any && port->name)))
 			continue;
-		fn(app, port);
+		err = fn(app, port);
+		ret = ret ? ret : err;
 		n++;
 	}
-	if (n == 0 && all)
+	if (n)
+		return ret;
+	if (all)
 		complain("no port is open");
-	else if (n == 0)
+	else
 		complain("port %s is not open", word);
+
+	return -ENODEV;
 }
 
-bool word_number(const char *what, const char *word, uint64_t max, uint64_t *value)
+int word_number(const char *what, const char *word, uint64_t max, uint64_t *value)
 {
 	char why[256];
 
 	if (parse_number(what, word, 0, max, value, why, sizeof(why)) == 0)
-		return true;
+		return 0;
 	complain("%s", why);
 
-	return false;
+	return -EINVAL;
 }
 
-static void run_help(struct app *app, char *const *word)
+static int run_help(struct app *app, char *const *word)
 {
 	(void)app;
 	(void)word;
@@ -47,84 +55,111 @@ static void run_help(struct app *app, char *const *word)
 			if (c->help)
 				printf("  %-48s %s\n", c->syntax, c->help);
 	printf("\nA port is a number or 'all'; words may be completed with TAB.\n");
+
+	return 0;
 }
 
-static void run_start(struct app *app, char *const *word)
+static int run_start(struct app *app, char *const *word)
 {
 	(void)word;
-	fwd_start(app, 0);
+	return fwd_start(app, 0);
 }
 
-static void run_start_tx_first(struct app *app, char *const *word)
+static int run_start_tx_first(struct app *app, char *const *word)
 {
 	uint64_t bursts = 1;
 
-	if (!word[2] || word_number("bursts", word[2], 1024, &bursts))
-		fwd_start(app, (unsigned int)bursts);
+	if (word[2] && word_number("bursts", word[2], 1024, &bursts))
+		return -EINVAL;
+
+	return fwd_start(app, (unsigned int)bursts);
 }
 
-static void run_stop(struct app *app, char *const *word)
+static int run_stop(struct app *app, char *const *word)
 {
 	(void)word;
 	if (!app->session)
 		printf("Packet forwarding is not started\n");
 	fwd_stop(app);
+
+	return 0;
 }
 
-static void run_quit(struct app *app, char *const *word)
+static int run_quit(struct app *app, char *const *word)
 {
 	(void)word;
 	app->quit = true;
+	return 0;
+}
+
+static int wait_packets(struct app *app, uint64_t n)
+{
+	const struct until until = {.packets = n, .ports = true};
+
+	if (!app->session) {
+		complain("wait packets: nothing forwards; start it first");
+		return -EINVAL;
+	}
+	events_run(app, &until);
+	if (app->quit || fwd_moved(app) >= n)
+		return 0;
+	complain("wait packets: forwarding ended after %" PRIu64 " of %" PRIu64, fwd_moved(app), n);
+
+	return -ENODEV;
 }
 
 /* For scripts: the next command waits, devices and signals are served meanwhile. */
-static void run_wait(struct app *app, char *const *word)
+static int run_wait(struct app *app, char *const *word)
 {
 	struct until until = {0};
 	uint64_t n;
 
-	if (!word_number(word[1], word[2], UINT32_MAX, &n) || n == 0)
-		return;
-	if (!strcmp(word[1], "packets") && !app->session) {
-		complain("wait packets: nothing forwards; start it first");
-		return;
-	}
+	if (word_number(word[1], word[2], UINT32_MAX, &n))
+		return -EINVAL;
+	if (n == 0)
+		return 0;
 	if (!strcmp(word[1], "packets"))
-		until = (struct until){.packets = n, .ports = true};
-	else
-		until.deadline_ns =
-			now_ns() + n * (!strcmp(word[1], "ms") ? 1000000u : 1000000000u);
+		return wait_packets(app, n);
+	until.deadline_ns = now_ns() + n * (!strcmp(word[1], "ms") ? 1000000u : 1000000000u);
 	events_run(app, &until);
+
+	return 0;
 }
 
-static void clear_port(struct app *app, struct port *port)
+static int clear_port(struct app *app, struct port *port)
 {
 	(void)app;
 	port_clear_stats(port);
 	printf("  NIC statistics for port %u cleared\n", port->id);
+
+	return 0;
 }
 
-static void run_clear_port(struct app *app, char *const *word)
+static int run_clear_port(struct app *app, char *const *word)
 {
-	for_ports(app, word[3], true, clear_port);
+	return for_ports(app, word[3], true, clear_port);
 }
 
-static void run_clear_fwd(struct app *app, char *const *word)
+static int run_clear_fwd(struct app *app, char *const *word)
 {
 	(void)word;
 	fwd_clear_stats(app);
+	return 0;
 }
 
-static void run_unplug(struct app *app, char *const *word)
+static int run_unplug(struct app *app, char *const *word)
 {
 	bool surprise = word[3] != NULL;
 	uint64_t id;
 
-	if (!word_number("port", word[2], MAX_PORTS - 1, &id))
-		return;
-	if (!app->spaces.emu || !port_is_open(&app->port[id]) ||
-	    uvdk_emu_unplug(app->spaces.emu, app->port[id].name, surprise))
-		complain("port %s is not an emulated one that is open", word[2]);
+	if (word_number("port", word[2], MAX_PORTS - 1, &id))
+		return -EINVAL;
+	if (app->spaces.emu && port_is_open(&app->port[id]) &&
+	    !uvdk_emu_unplug(app->spaces.emu, app->port[id].name, surprise))
+		return 0;
+	complain("port %s is not an emulated one that is open", word[2]);
+
+	return -ENODEV;
 }
 
 const struct command run_commands[] = {

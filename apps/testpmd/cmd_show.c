@@ -35,7 +35,7 @@ static void show_link(struct port *port)
 	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");
 }
 
-static void show_info(struct app *app, struct port *port)
+static int show_info(struct app *app, struct port *port)
 {
 	const struct uvdk_netdev_info *info = &port->info;
 	const struct uvdk_device_info *dev;
@@ -45,7 +45,7 @@ static void show_info(struct app *app, struct port *port)
 	printf("\n********************* Infos for port %-2u *********************\n", port->id);
 	printf("Device name: %s\nState: %s\n", port->name, state_name(port->state));
 	if (!port_is_open(port))
-		return;
+		return 0;
 	dev = uvdk_device_get_info(port->dev);
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
 	printf("MAC address: %s\nDriver name: %s\n", mac, info->driver);
@@ -71,31 +71,35 @@ static void show_info(struct app *app, struct port *port)
 	printf("Features: 0x%" PRIx64 "\n", info->features);
 	if (uvdk_netdev_broken(port->nd, &why))
 		printf("Broken: %s\n", why);
+
+	return 0;
 }
 
-static void show_nic(struct app *app, struct port *port)
+static int show_nic(struct app *app, struct port *port)
 {
 	(void)app;
 	stats_print_nic(port);
+	return 0;
 }
 
-static void show_xstats(struct app *app, struct port *port)
+static int show_xstats(struct app *app, struct port *port)
 {
 	(void)app;
 	stats_print_xstats(port);
+	return 0;
 }
 
-static void run_show_port(struct app *app, char *const *word)
+static int run_show_port(struct app *app, char *const *word)
 {
 	if (!strcmp(word[2], "info"))
-		for_ports(app, word[3], true, show_info);
-	else if (!strcmp(word[2], "stats"))
-		for_ports(app, word[3], true, show_nic);
-	else
-		for_ports(app, word[3], false, show_xstats);
+		return for_ports(app, word[3], true, show_info);
+	if (!strcmp(word[2], "stats"))
+		return for_ports(app, word[3], true, show_nic);
+
+	return for_ports(app, word[3], false, show_xstats);
 }
 
-static void show_summary(struct app *app, struct port *port)
+static int show_summary(struct app *app, struct port *port)
 {
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
 
@@ -103,16 +107,18 @@ static void show_summary(struct app *app, struct port *port)
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
 	printf("%-4u %-17s %-24s %-12s %s\n", port->id, mac, port->name,
 	       port->info.driver ? port->info.driver : "-", state_name(port->state));
+
+	return 0;
 }
 
-static void run_show_summary(struct app *app, char *const *word)
+static int run_show_summary(struct app *app, char *const *word)
 {
 	printf("Number of available ports: %u\n", ports_count(app));
 	printf("%-4s %-17s %-24s %-12s %s\n", "Port", "MAC Address", "Name", "Driver", "State");
-	for_ports(app, word[3], true, show_summary);
+	return for_ports(app, word[3], true, show_summary);
 }
 
-static void run_show_fwd(struct app *app, char *const *word)
+static int run_show_fwd(struct app *app, char *const *word)
 {
 	const struct fwd_session *session = app->session ? app->session : app->last;
 
@@ -121,6 +127,8 @@ static void run_show_fwd(struct app *app, char *const *word)
 		stats_print_session(app, session);
 	else
 		printf("Nothing has been forwarded yet\n");
+
+	return 0;
 }
 
 static void show_streams(const struct app *app)
@@ -139,16 +147,18 @@ static void show_streams(const struct app *app)
 	}
 }
 
-static void run_show_config_fwd(struct app *app, char *const *word)
+static int run_show_config_fwd(struct app *app, char *const *word)
 {
 	(void)word;
 	printf("%s packet forwarding - ports=%u - cores=%u - %s\n", app->opts.engine->name,
 	       ports_count(app), app->opts.nb_cores, app->session ? "running" : "stopped");
 	if (app->session)
 		show_streams(app);
+
+	return 0;
 }
 
-static void run_show_config_rxtx(struct app *app, char *const *word)
+static int run_show_config_rxtx(struct app *app, char *const *word)
 {
 	(void)word;
 	printf("%s packet forwarding packets/burst=%u\n", app->opts.engine->name, app->opts.burst);
@@ -167,6 +177,8 @@ static void run_show_config_rxtx(struct app *app, char *const *word)
 			       app->opts.txq,
 			       ring_size(app->opts.txd, app->port[i].info.min_desc,
 					 app->port[i].info.max_desc));
+
+	return 0;
 }
 
 const struct command show_commands[] = {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static void show_iommu_of(const struct port *port)
 	putchar('\n');
 }
 
-void run_show_iommu(struct app *app, char *const *word)
+int run_show_iommu(struct app *app, char *const *word)
 {
 	(void)word;
 	for (unsigned int i = 0; i < app->spaces.iommus; i++) {
@@ -58,6 +59,8 @@ void run_show_iommu(struct app *app, char *const *word)
 			    app->port[p].space->iommu == app->spaces.iommu[i])
 				show_iommu_of(&app->port[p]);
 	}
+
+	return 0;
 }
 
 static void show_ranges(struct uvdk_ioas *ioas)
@@ -112,13 +115,13 @@ static void show_maps(struct uvdk_ioas *ioas)
 	}
 }
 
-void run_show_ioas(struct app *app, char *const *word)
+int run_show_ioas(struct app *app, char *const *word)
 {
 	uint64_t id = 0;
 	bool found = false;
 
-	if (word[2] && !word_number("ioas", word[2], UINT32_MAX, &id))
-		return;
+	if (word[2] && word_number("ioas", word[2], UINT32_MAX, &id))
+		return -EINVAL;
 	for (const struct space *s = app->spaces.first; s; s = s->next) {
 		if (!s->ioas || (word[2] && s->id != id))
 			continue;
@@ -127,6 +130,9 @@ void run_show_ioas(struct app *app, char *const *word)
 			show_maps(s->ioas);
 		found = true;
 	}
-	if (!found)
-		complain("there is no ioas %s", word[2] ? word[2] : "");
+	if (found)
+		return 0;
+	complain("there is no ioas %s", word[2] ? word[2] : "");
+
+	return -ENOENT;
 }

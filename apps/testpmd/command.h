@@ -15,7 +15,8 @@
 struct command {
 	const char *syntax;
 	const char *help; /* NULL: not listed */
-	void (*run)(struct app *app, char *const *word);
+	/* Do it. 0, or negative errno after a complaint. */
+	int (*run)(struct app *app, char *const *word);
 };
 
 /* Each ends with an entry without syntax. */
@@ -26,17 +27,18 @@ extern const struct command port_commands[];
 
 extern const struct command *const command_groups[]; /* NULL-terminated */
 
-void run_show_iommu(struct app *app, char *const *word);
-void run_show_ioas(struct app *app, char *const *word);
+int run_show_iommu(struct app *app, char *const *word);
+int run_show_ioas(struct app *app, char *const *word);
 
 /*
  * Run @fn for the port that a word names, or for each open one with "all".
  * Says so where the word names none. @any: ports that have left count too.
+ * 0, or the first failure; the ports after it have their turn all the same.
  */
-void for_ports(struct app *app, const char *word, bool any,
-	       void (*fn)(struct app *app, struct port *port));
+int for_ports(struct app *app, const char *word, bool any,
+	      int (*fn)(struct app *app, struct port *port));
 
-/* A number in a command; says what is wrong with it. */
-bool word_number(const char *what, const char *word, uint64_t max, uint64_t *value);
+/* A number in a command. 0, or -EINVAL after saying what is wrong with it. */
+int word_number(const char *what, const char *word, uint64_t max, uint64_t *value);
 
 #endif /* TESTPMD_COMMAND_H */

@@ -169,8 +169,6 @@ static int timeout_ms(const struct app *app, const struct until *until, uint64_t
 
 static bool reached(struct app *app, const struct until *until)
 {
-	struct fwd_counters sum;
-
 	if (signalled) {
 		printf("\nsignal %d: ending\n", (int)signalled);
 		app->quit = true;
@@ -181,11 +179,8 @@ static bool reached(struct app *app, const struct until *until)
 		return true;
 	if (until->ports && (!ports_count(app) || !app->session))
 		return true;
-	if (!until->packets)
-		return false;
-	sum = fwd_total(app);
 
-	return RTE_MAX(sum.rx, sum.tx + sum.dropped) >= until->packets;
+	return until->packets && fwd_moved(app) >= until->packets;
 }
 
 /* The prompt; or, without one, Enter or the end of input ends the program, as in DPDK. */

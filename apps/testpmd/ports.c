@@ -235,31 +235,30 @@ int port_start(struct app *app, struct port *port)
 	/* A device that can't tell is promiscuous already. */
 	if (!app->opts.no_promisc)
 		uvdk_netdev_set_promisc(port->nd, true);
-	fwd_join(app, port);
 
-	return 0;
+	return fwd_join(app, port);
 }
 
 int port_stop(struct app *app, struct port *port)
 {
-	int ret;
+	int left, ret;
 
 	if (port->state != PORT_STARTED)
 		return 0;
-	fwd_leave(app, port);
+	left = fwd_leave(app, port);
 	port->state = PORT_STOPPED;
 	ret = uvdk_netdev_stop(port->nd);
 
-	return ret ? sorry(port, "stopped cleanly", ret) : 0;
+	return ret ? sorry(port, "stopped cleanly", ret) : left;
 }
 
 int port_reset(struct app *app, struct port *port)
 {
 	bool started = port->state == PORT_STARTED;
-	int ret;
+	int ret, left;
 
 	app->disturbed = true;
-	fwd_leave(app, port);
+	left = fwd_leave(app, port);
 	port->state = PORT_STOPPED;
 	ret = uvdk_netdev_reset(port->nd);
 	if (ret)
@@ -267,18 +266,19 @@ int port_reset(struct app *app, struct port *port)
 	port->broken_told = false;
 	if (started)
 		port->state = PORT_STARTED;
-	fwd_join(app, port);
+	ret = fwd_join(app, port);
 
-	return 0;
+	return left ? left : ret;
 }
 
-void port_close(struct app *app, struct port *port, enum port_state state)
+int port_close(struct app *app, struct port *port, enum port_state state)
 {
 	char *name = port->name;
 	char *spec = port->spec;
+	int ret;
 
 	app->disturbed = true;
-	fwd_leave(app, port);
+	ret = fwd_leave(app, port);
 	port_stats(port, &port->carried);
 	port->name = NULL;
 	port->spec = NULL;
@@ -287,6 +287,8 @@ void port_close(struct app *app, struct port *port, enum port_state state)
 	/* Statistics still speak of it. */
 	port->name = name;
 	port->spec = spec;
+
+	return ret;
 }
 
 unsigned int ports_count(const struct app *app)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 /* A command in the form that DPDK's cmdline library reads. */
 struct bound {
-	struct app *app;
+	struct prompt *prompt;
 	const struct command *command;
 	cmdline_parse_inst_t *inst;
 	struct cmdline_token_string token[MAX_WORDS];
@@ -24,7 +25,9 @@ struct bound {
 };
 
 struct prompt {
+	struct app *app;
 	struct cmdline *cl;
+	int status; /* of the latest command */
 	bool terminal;
 	struct bound *bound;
 	unsigned int count;
@@ -45,7 +48,7 @@ static void execute(void *parsed, struct cmdline *cl, void *data)
 	(void)cl;
 	for (unsigned int i = 0; i < bound->words; i++)
 		word[i] = (char *)parsed + i * STR_TOKEN_SIZE;
-	bound->command->run(bound->app, word);
+	bound->prompt->status = bound->command->run(bound->prompt->app, word);
 	/* The library writes past stdio: what is ours comes first. */
 	fflush(stdout);
 }
@@ -81,13 +84,12 @@ static const char *token_text(struct prompt *prompt, const char *word, size_t le
 	return copy ? copy : "";
 }
 
-static int bind_command(struct prompt *prompt, struct bound *bound, struct app *app,
-			const struct command *command)
+static int bind_command(struct prompt *prompt, struct bound *bound, const struct command *command)
 {
 	const char *at = command->syntax;
 	size_t len;
 
-	bound->app = app;
+	bound->prompt = prompt;
 	bound->command = command;
 	bound->inst =
 		calloc(1, sizeof(*bound->inst) + (MAX_WORDS + 1) * sizeof(bound->inst->tokens[0]));
@@ -140,6 +142,7 @@ static struct prompt *make_prompt(struct app *app)
 
 	if (!prompt)
 		return NULL;
+	prompt->app = app;
 	prompt->bound = calloc(count, sizeof(*prompt->bound));
 	prompt->ctx = calloc(count + 1, sizeof(prompt->ctx[0]));
 	if (!prompt->bound || !prompt->ctx)
@@ -148,7 +151,7 @@ static struct prompt *make_prompt(struct app *app)
 		for (const struct command *c = command_groups[g]; c->syntax; c++) {
 			struct bound *bound = &prompt->bound[prompt->count++];
 
-			if (bind_command(prompt, bound, app, c))
+			if (bind_command(prompt, bound, c))
 				goto fail;
 			prompt->ctx[prompt->count - 1] = bound->inst;
 		}
@@ -164,8 +167,10 @@ int prompt_open(struct app *app)
 {
 	struct prompt *prompt = make_prompt(app);
 
-	if (!prompt)
+	if (!prompt) {
+		complain("the prompt can't be opened: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	fflush(stdout);
 	prompt->terminal = isatty(STDIN_FILENO);
 	if (prompt->terminal)
@@ -213,33 +218,70 @@ void prompt_input(struct app *app, const char *text, size_t len)
 	}
 }
 
-/* Did it do what it says? */
-static bool execute_line(struct prompt *prompt, const char *line)
+/* What the library makes of a line that it runs no command for. */
+static const char *misread(int ret)
+{
+	switch (ret) {
+	case CMDLINE_PARSE_BAD_ARGS:
+		return "wrong arguments; 'help' lists the commands";
+	case CMDLINE_PARSE_AMBIGUOUS:
+		return "could be several commands; 'help' lists them";
+	default:
+		return "no such command; 'help' lists them";
+	}
+}
+
+/* A line of a file, without its end: did it do what it says? */
+static bool execute_line(struct prompt *prompt, const char *line, size_t len, const char *where)
 {
 	char text[CMDLINE_PARSE_RESULT_BUFSIZE];
-	unsigned int before = complaints();
 	int ret;
 
 	printf("%s%s\n", PROMPT, line);
 	fflush(stdout);
-	/* The library takes a line only with its end. */
+	/* The library would pass over what it can't hold, and over what follows a NUL. */
+	if (len + 2 > sizeof(text) || strcspn(line, "\r") != len) {
+		complain("%s: not executed: it is too long, or holds a NUL or carriage return",
+			 where);
+		return false;
+	}
+	/* It takes a line only with its end. */
 	snprintf(text, sizeof(text), "%s\n", line);
+	prompt->status = 0;
 	ret = cmdline_parse(prompt->cl, text);
-	if (ret == CMDLINE_PARSE_BAD_ARGS)
-		complain("'%s': wrong arguments; 'help' lists the commands", line);
-	else if (ret < 0)
-		complain("'%s': no such command; 'help' lists them", line);
+	if (ret < 0)
+		complain("%s: '%s': %s", where, line, misread(ret));
+	else if (prompt->status)
+		complain("%s: '%s' failed", where, line);
 
-	return complaints() == before;
+	return ret >= 0 && !prompt->status;
+}
+
+static bool execute_file(struct prompt *prompt, FILE *f, const char *path)
+{
+	char where[PATH_MAX + 32];
+	char *line = NULL;
+	size_t room = 0;
+	bool good = true;
+	ssize_t len;
+
+	for (unsigned int n = 1; !prompt->app->quit && (len = getline(&line, &room, f)) > 0; n++) {
+		if (line[len - 1] == '\n')
+			line[--len] = '\0';
+		if (len && line[len - 1] == '\r')
+			line[--len] = '\0';
+		snprintf(where, sizeof(where), "%s, line %u", path, n);
+		good &= execute_line(prompt, line, (size_t)len, where);
+	}
+	free(line);
+
+	return good;
 }
 
 int prompt_file(struct app *app, const char *path)
 {
 	struct prompt *prompt;
-	char *line = NULL;
-	size_t room = 0;
 	FILE *f = fopen(path, "re");
-	bool good = true;
 	int ret = -1;
 
 	if (!f) {
@@ -249,23 +291,20 @@ int prompt_file(struct app *app, const char *path)
 	prompt = make_prompt(app);
 	if (prompt)
 		prompt->cl = cmdline_new(prompt->ctx, "", -1, STDOUT_FILENO);
-	if (!prompt || !prompt->cl)
+	if (!prompt || !prompt->cl) {
+		complain("--cmdline-file: no memory to execute '%s'", path);
 		goto out;
-	while (!app->quit && getline(&line, &room, f) > 0) {
-		line[strcspn(line, "\r\n")] = '\0';
-		good &= execute_line(prompt, line);
 	}
-	if (ferror(f)) {
+	app->script_failed = !execute_file(prompt, f, path);
+	if (!feof(f) && !app->quit) {
 		complain("--cmdline-file: '%s' can't be read: %s", path, strerror(errno));
 		goto out;
 	}
-	app->script_failed = !good;
 	ret = 0;
 out:
 	if (prompt && prompt->cl)
 		cmdline_free(prompt->cl);
 	free_prompt(prompt);
-	free(line);
 	fclose(f);
 
 	return ret;

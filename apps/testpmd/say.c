@@ -8,18 +8,11 @@
 
 /* Main thread only. */
 static char why[512];
-static unsigned int complained;
-
-unsigned int complaints(void)
-{
-	return complained;
-}
 
 void complain(const char *fmt, ...)
 {
 	va_list ap;
 
-	complained++;
 	fflush(stdout);
 	fputs("uvdk-testpmd: ", stderr);
 	va_start(ap, fmt);

@@ -115,34 +115,39 @@ static int hand_out(struct fwd_session *session, const struct port *without)
 }
 
 /* Take a port's streams from the cores, change them, and hand them out again. */
-static void rearrange(struct app *app, const struct port *port, const struct port *leaving)
+static int rearrange(struct app *app, const struct port *port, const struct port *leaving)
 {
 	struct fwd_session *session = app->session;
+	int ret;
 
 	if (!session)
-		return;
-	if (hand_out(session, port)) {
+		return 0;
+	ret = hand_out(session, port);
+	if (ret) {
 		/* Without memory for a plan the only safe thing is to stop. */
 		complain("no memory to rearrange forwarding: it is stopped");
 		fwd_stop(app);
-		return;
+		return ret;
 	}
 	for (unsigned int i = 0; i < session->count; i++)
 		if (touches(&session->stream[i], port))
 			bind_stream(app, &session->stream[i], leaving);
-	if (hand_out(session, NULL))
+	ret = hand_out(session, NULL);
+	if (ret)
 		complain("no memory to rearrange forwarding: port %u takes no part in it",
 			 port->id);
+
+	return ret;
 }
 
-void fwd_leave(struct app *app, const struct port *port)
+int fwd_leave(struct app *app, const struct port *port)
 {
-	rearrange(app, port, port);
+	return rearrange(app, port, port);
 }
 
-void fwd_join(struct app *app, const struct port *port)
+int fwd_join(struct app *app, const struct port *port)
 {
-	rearrange(app, port, NULL);
+	return rearrange(app, port, NULL);
 }
 
 void fwd_retune(struct app *app)
@@ -254,8 +259,10 @@ int fwd_start(struct app *app, unsigned int bursts)
 		printf("Port %u has no partner: it sends back what it receives\n", ports[n - 1]);
 
 	session = allocate(n * app->opts.rxq);
-	if (!session)
+	if (!session) {
+		complain("forwarding can't be started: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	session->cores = app->cores;
 	session->engine = engine;
 	session->nb_cores = RTE_MIN(app->opts.nb_cores, session->count);
@@ -329,6 +336,13 @@ struct fwd_counters fwd_total(const struct app *app)
 
 	fwd_counters_add(&sum, &app->total);
 	return sum;
+}
+
+uint64_t fwd_moved(const struct app *app)
+{
+	struct fwd_counters sum = fwd_total(app);
+
+	return RTE_MAX(sum.rx, sum.tx + sum.dropped);
 }
 
 double fwd_seconds(const struct app *app)
