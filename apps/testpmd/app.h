@@ -184,6 +184,17 @@ int fwd_join(struct app *app, const struct port *port);
 /* Burst size and verbosity of running streams follow the options. */
 void fwd_retune(struct app *app);
 
+void fwd_session_free(struct fwd_session *session);
+
+/* Streams of a session, for statistics and "show config fwd". */
+unsigned int fwd_streams(const struct fwd_session *session, const struct fwd_stream **out);
+unsigned int fwd_core_of(const struct fwd_session *session, unsigned int stream);
+
+/* ---- counts.c ---- */
+
+/* One stream's share. */
+struct fwd_counters fwd_stream_counters(const struct fwd_session *session, unsigned int stream);
+
 /* Sum over a session's streams; zero without one. */
 struct fwd_counters fwd_session_total(const struct fwd_session *session);
 double fwd_session_seconds(const struct fwd_session *session);
@@ -194,18 +205,11 @@ double fwd_seconds(const struct app *app);
 
 /* Packets that were received, or made and sent or dropped, over all of them. */
 uint64_t fwd_moved(const struct app *app);
-void fwd_clear_stats(struct app *app);
-void fwd_session_free(struct fwd_session *session);
-
-/* Streams of a session, for statistics and "show config fwd". */
-unsigned int fwd_streams(const struct fwd_session *session, const struct fwd_stream **out);
-unsigned int fwd_core_of(const struct fwd_session *session, unsigned int stream);
-
-/* One stream's share. */
-struct fwd_counters fwd_stream_counters(const struct fwd_session *session, unsigned int stream);
 
 /* What a port has not been able to send, over all sessions. */
 uint64_t fwd_port_dropped(const struct app *app, unsigned int port);
+
+void fwd_clear_stats(struct app *app);
 
 /* ---- stats.c ---- */
 
