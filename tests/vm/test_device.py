@@ -138,6 +138,7 @@ def removal(case, iommu):
         status, output = job.wait()
         print("  " + output.rstrip().replace("\n", "\n  "))
         assert status == 0 and "closed" in output, output
+        vm.qmp.event("DEVICE_DELETED", timeout=60, device="victim")
         vm.qmp.device_add("edu", id="victim", bus="rp")
         vm.guest.check(f"i=0; while ! test -e /sys/bus/pci/devices/{bdf}; do "
                        "i=$((i + 1)); test $i -lt 200; usleep 100000; done")
