@@ -264,12 +264,18 @@ static void take_one_more(struct thing *thing)
 Test(users, that_allocate_do_not_outlast_their_owner)
 {
 	struct thing thing = thing_of(take_one_more);
+	struct uvdk_pasid_owner *other;
+	struct uvdk_pasid_stats stats;
 
 	setup();
+	cr_assert_eq(uvdk_pasid_owner_create(space, 0, &other), 0);
 	use(&thing, 1);
 	uvdk_pasid_owner_destroy(owner);
 	cr_expect_eq(thing.told, 1);
 	cr_expect_eq(thing.got, 0);
+	cr_expect_eq(uvdk_pasid_get_stats(other, &stats), 0);
+	cr_expect_eq(stats.space_used, 0);
+	uvdk_pasid_owner_destroy(other);
 	uvdk_pasid_space_destroy(space);
 	cr_expect_str_empty(uvdk_last_error());
 }

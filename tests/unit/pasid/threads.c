@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "pasid_priv.h"
@@ -187,14 +188,17 @@ static void free_and_unuse_at_once(void)
 
 /* ---- who waits for whom ---- */
 
-/* A release() that goes on once another thread waits for it. */
+/*
+ * Two users of a PASID. The release() told first goes on once another thread
+ * waits for it; the one told next, once that thread waits no longer.
+ */
 struct scene {
 	struct uvdk_pasid_owner *owner;
-	struct uvdk_pasid_user user;
+	struct uvdk_pasid_user *user, next;
 	uint32_t pasid;
-	bool running; /* atomic */
-	bool leaves;  /* by uvdk_pasid_unuse() */
-	bool done;    /* not atomic: who waited may read it */
+	bool running, returned; /* atomic */
+	bool leaves;		/* release() ends the use itself, and frees the user */
+	bool done;		/* not atomic: who waited may read it */
 };
 
 static bool somebody_waits(void)
@@ -208,6 +212,21 @@ static bool somebody_waits(void)
 	return waits;
 }
 
+static void until_it_returns(struct scene *scene)
+{
+	time_t deadline = time(NULL) + SECONDS;
+
+	while (!__atomic_load_n(&scene->returned, __ATOMIC_RELAXED) && time(NULL) < deadline)
+		sched_yield();
+	EXPECT(__atomic_load_n(&scene->returned, __ATOMIC_RELAXED));
+}
+
+static void release_next(void *arg, uint32_t pasid)
+{
+	(void)pasid;
+	until_it_returns(arg);
+}
+
 static void release_late(void *arg, uint32_t pasid)
 {
 	struct scene *scene = arg;
@@ -219,8 +238,20 @@ static void release_late(void *arg, uint32_t pasid)
 		sched_yield();
 	EXPECT(somebody_waits());
 	scene->done = true;
-	if (scene->leaves)
-		uvdk_pasid_unuse(&scene->user);
+	if (!scene->leaves)
+		return;
+	uvdk_pasid_unuse(scene->user);
+	memset(scene->user, 0xa5, sizeof(*scene->user));
+	free(scene->user);
+	scene->user = NULL;
+	until_it_returns(scene);
+}
+
+static void use_it(struct scene *scene, struct uvdk_pasid_user *user,
+		   void (*release)(void *arg, uint32_t pasid))
+{
+	*user = (struct uvdk_pasid_user){.release = release, .arg = scene};
+	EXPECT(!uvdk_pasid_use(scene->owner, scene->pasid, user));
 }
 
 static struct scene *new_scene(bool leaves)
@@ -228,10 +259,9 @@ static struct scene *new_scene(bool leaves)
 	struct scene *scene = calloc(1, sizeof(*scene));
 
 	scene->owner = new_owner();
+	scene->user = malloc(sizeof(*scene->user));
 	scene->leaves = leaves;
-	scene->user = (struct uvdk_pasid_user){.release = release_late, .arg = scene};
 	EXPECT(!uvdk_pasid_alloc(scene->owner, 0, ALL, &scene->pasid));
-	EXPECT(!uvdk_pasid_use(scene->owner, scene->pasid, &scene->user));
 
 	return scene;
 }
@@ -253,11 +283,12 @@ static void when_running(const struct scene *scene)
 static void *unuse_it(void *arg)
 {
 	struct scene *scene = arg;
+	struct uvdk_pasid_user *user = scene->user;
 
 	when_running(scene);
-	uvdk_pasid_unuse(&scene->user);
+	uvdk_pasid_unuse(user);
 	EXPECT(scene->done);
-	EXPECT(!scene->user.space);
+	__atomic_store_n(&scene->returned, true, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -272,12 +303,15 @@ static void *destroy_it(void *arg)
 	return NULL;
 }
 
-static void unuse_waits_for_release(bool leaves)
+static void unuse_waits_for_one_release(bool leaves)
 {
 	struct scene *scene = new_scene(leaves);
 
+	use_it(scene, &scene->next, release_next);
+	use_it(scene, scene->user, release_late);
 	in_two_threads(free_it, scene, unuse_it, scene);
 	uvdk_pasid_owner_destroy(scene->owner);
+	free(scene->user);
 	free(scene);
 }
 
@@ -285,7 +319,9 @@ static void destroy_waits_for_free(void)
 {
 	struct scene *scene = new_scene(false);
 
+	use_it(scene, scene->user, release_late);
 	in_two_threads(free_it, scene, destroy_it, scene);
+	free(scene->user);
 	free(scene);
 }
 
@@ -294,8 +330,8 @@ int main(void)
 	EXPECT(!uvdk_pasid_space_create(NULL, &space));
 	each_pasid_is_one_threads_at_a_time();
 	free_and_unuse_at_once();
-	unuse_waits_for_release(false);
-	unuse_waits_for_release(true);
+	unuse_waits_for_one_release(false);
+	unuse_waits_for_one_release(true);
 	destroy_waits_for_free();
 	uvdk_pasid_space_destroy(space);
 
