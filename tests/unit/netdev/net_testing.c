@@ -112,6 +112,13 @@ struct uvdk_netdev *net_add(struct net *net, const struct conf *conf)
 	return nd;
 }
 
+struct uvdk_netdev *net_one_port(struct net *net, const char *args, uint32_t offloads)
+{
+	net_create(net, true, 2047, 2048);
+
+	return net_add(net, &(struct conf){.args = args, .offloads = offloads});
+}
+
 void net_step(struct net *net)
 {
 	for (unsigned int i = 0; i < 100 && uvdk_emu_step(net->emu); i++)
@@ -172,6 +179,19 @@ void net_destroy(struct net *net)
 		uvdk_netdev_stop(net->port[i].nd);
 	net_expect_content(net);
 	net_destroy_after_evil(net);
+}
+
+uint64_t net_xstat(struct uvdk_netdev *nd, const char *name)
+{
+	struct uvdk_netdev_xstat x[64];
+	unsigned int n = uvdk_netdev_xstats(nd, x, 64);
+
+	cr_assert_eq(uvdk_netdev_xstats(nd, NULL, 0), n);
+	for (unsigned int i = 0; i < n && i < 64; i++)
+		if (!strcmp(x[i].name, name))
+			return x[i].value;
+	cr_assert_fail("no %s", name);
+	return 0;
 }
 
 void packet_bytes(uint8_t *out, uint32_t n, uint32_t len)

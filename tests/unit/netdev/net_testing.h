@@ -55,6 +55,8 @@ void net_create(struct net *net, bool manual, unsigned int mbufs, unsigned int r
 int net_try_open(struct net *net, const char *args);
 /* Opens, configures, sets up queues, starts. */
 struct uvdk_netdev *net_add(struct net *net, const struct conf *conf);
+/* A manual machine with one port and mbufs of 2048 bytes. */
+struct uvdk_netdev *net_one_port(struct net *net, const char *args, uint32_t offloads);
 int net_setup_queues(struct net *net, struct uvdk_netdev *nd, const struct conf *conf);
 /* Closes everything; asserts that all mbufs are back and that the model is content. */
 void net_destroy(struct net *net);
@@ -64,6 +66,8 @@ void net_destroy_after_evil(struct net *net);
 /* Lets a manual machine work until it has nothing to do. */
 void net_step(struct net *net);
 unsigned int net_mbufs_out(const struct net *net);
+/* A named counter of a port; asserts that there is one. */
+uint64_t net_xstat(struct uvdk_netdev *nd, const char *name);
 struct uvdk_emu_virtio_net_stats net_seen(const struct net *net, unsigned int port);
 /* Asserts that the model saw no rule broken and the IOMMU no stray access. */
 void net_expect_content(const struct net *net);
