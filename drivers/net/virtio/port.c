@@ -93,6 +93,19 @@ static int check_queues(struct virtio_net *net)
 	return 0;
 }
 
+static int refuse_mbufs(const struct virtio_net *net, unsigned int queue)
+{
+	return uvdk_fail(
+		-EINVAL, COMPONENT,
+		"%s: receive queue %u: mbufs hold %u bytes, frames of MTU %u have up to "
+		"%u; set the queue up with a pool of larger mbufs, lower the MTU, or %s",
+		net->name, queue, net->rxq[queue]->buf_len - (uint32_t)HDR_LEN, net->mtu,
+		net->mtu + L2_LEN,
+		net->usable & F_MRG_RXBUF
+			? "configure the port with UVDK_NETDEV_MULTI_SEG"
+			: "use a device with MRG_RXBUF, which spreads a frame over several");
+}
+
 /* Without MRG_RXBUF a packet has to fit into one buffer (5.1.6.3.1). */
 static int check_room(struct virtio_net *net)
 {
@@ -102,12 +115,7 @@ static int check_room(struct virtio_net *net)
 		struct rxq *q = net->rxq[i];
 
 		if (!merge && q->buf_len < HDR_LEN + L2_LEN + net->mtu)
-			return uvdk_fail(-EINVAL, COMPONENT,
-					 "%s: receive queue %u: mbufs hold %u bytes, too few for "
-					 "MTU %u; use larger ones%s",
-					 net->name, i, q->buf_len - (uint32_t)HDR_LEN, net->mtu,
-					 net->usable & F_MRG_RXBUF ? " or UVDK_NETDEV_MULTI_SEG"
-								   : "");
+			return refuse_mbufs(net, i);
 		q->multi_seg = merge;
 	}
 
