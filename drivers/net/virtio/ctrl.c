@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -75,6 +76,34 @@ void ctrl_stop(struct virtio_net *net)
 	memset(&net->ctrl, 0, sizeof(net->ctrl));
 }
 
+int ctrl_trouble(const struct virtio_net *net, char *why, size_t len)
+{
+	const struct ctrlq *c = &net->ctrl;
+	char who[96];
+
+	if (uvdk_virtq_broken(&c->vq)) {
+		snprintf(who, sizeof(who), "%s: the control queue is broken", net->name);
+		uvdk_virtq_why(&c->vq, who, why, len);
+		return -EPROTO;
+	}
+	if (c->unanswered) {
+		snprintf(why, len, "%s: the control queue does not answer (%s)", net->name,
+			 c->unanswered);
+		return -ETIMEDOUT;
+	}
+
+	return 0;
+}
+
+/* No command before a reset. */
+static int refuse_trouble(const struct virtio_net *net, const char *what)
+{
+	char why[256];
+	int ret = ctrl_trouble(net, why, sizeof(why));
+
+	return ret ? uvdk_fail(ret, COMPONENT, "%s: %s; reset the port", what, why) : 0;
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec ts;
@@ -90,11 +119,8 @@ static int wait_for_answer(struct virtio_net *net, const char *what)
 	uint32_t len;
 
 	while (!uvdk_virtq_take(vq, &len)) {
-		char why[160];
-
 		if (uvdk_virtq_broken(vq))
-			return uvdk_fail(-EPROTO, COMPONENT, "%s",
-					 uvdk_virtq_why(vq, net->name, why, sizeof(why)));
+			return refuse_trouble(net, what);
 		if (uvdk_device_check(net->nd->dev))
 			return uvdk_fail(-ENODEV, COMPONENT, "%s: vanished during %s", net->name,
 					 what);
@@ -124,12 +150,10 @@ static int command(struct virtio_net *net, const char *what, uint8_t class, uint
 		{iova + offsetof(struct command, data), len},
 		{iova + offsetof(struct command, ack), sizeof(command->ack)},
 	};
-	int ret;
+	int ret = refuse_trouble(net, what);
 
-	if (c->unanswered)
-		return uvdk_fail(-ETIMEDOUT, COMPONENT,
-				 "%s: %s: the device has not answered \"%s\" yet; reset the port",
-				 net->name, what, c->unanswered);
+	if (ret)
+		return ret;
 	if (!c->ready)
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT, "%s: %s: no control queue", net->name,
 				 what);

@@ -226,24 +226,8 @@ static bool explain(struct virtio_net *net, const struct uvdk_virtq *vq, const c
 
 	if (!uvdk_virtq_broken(vq))
 		return false;
-	if (vq == &net->ctrl.vq)
-		snprintf(who, sizeof(who), "%s: the control queue is broken", net->name);
-	else
-		snprintf(who, sizeof(who), "%s: %s queue %u is broken", net->name, what,
-			 vq->index / 2);
+	snprintf(who, sizeof(who), "%s: %s queue %u is broken", net->name, what, vq->index / 2);
 	uvdk_virtq_why(vq, who, net->why, sizeof(net->why));
-
-	return true;
-}
-
-static bool control_broken(struct virtio_net *net)
-{
-	if (explain(net, &net->ctrl.vq, NULL))
-		return true;
-	if (!net->ctrl.unanswered)
-		return false;
-	snprintf(net->why, sizeof(net->why), "%s: the control queue does not answer (%s)",
-		 net->name, net->ctrl.unanswered);
 
 	return true;
 }
@@ -272,7 +256,7 @@ bool net_broken(const struct uvdk_netdev *nd, const char **why)
 	for (unsigned int i = 0; i < UVDK_NETDEV_MAX_QUEUES && !broken; i++)
 		broken = (net->rxq[i] && explain(net, &net->rxq[i]->vq, "receive")) ||
 			 (net->txq[i] && explain(net, &net->txq[i]->vq, "transmit"));
-	broken = broken || control_broken(net) || needs_reset(net);
+	broken = broken || ctrl_trouble(net, net->why, sizeof(net->why)) || needs_reset(net);
 	if (broken && why)
 		*why = net->why;
 

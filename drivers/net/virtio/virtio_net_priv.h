@@ -292,6 +292,8 @@ void txq_drain(struct txq *q);
 /* ctrl.c */
 int ctrl_start(struct virtio_net *net);
 void ctrl_stop(struct virtio_net *net);
+/* -EPROTO (broken) or -ETIMEDOUT (no answer) and a sentence in @why; or 0. */
+int ctrl_trouble(const struct virtio_net *net, char *why, size_t len);
 int ctrl_set_pairs(struct virtio_net *net, unsigned int pairs);
 int ctrl_set_promisc(struct virtio_net *net, bool on);
 int ctrl_set_mac(struct virtio_net *net, const uint8_t mac[6]);

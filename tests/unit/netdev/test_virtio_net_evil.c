@@ -110,6 +110,17 @@ Test(virtio_net_evil, device_that_wants_a_reset)
 	breaks("needs-reset", "", 0, "needs a reset");
 }
 
+/* A port that forwards all the while. */
+static struct uvdk_netdev *stays_whole(const char *args, uint32_t offloads)
+{
+	struct uvdk_netdev *nd = net_one_port(&net, args, offloads);
+	const char *why;
+
+	cr_expect_not(forward_until_broken(nd, &why), "%s: %s", args, why);
+
+	return nd;
+}
+
 Test(virtio_net_evil, packets_shorter_than_a_header_are_dropped)
 {
 	static const char *const args[] = {"source,evil=used-short",
@@ -118,13 +129,8 @@ Test(virtio_net_evil, packets_shorter_than_a_header_are_dropped)
 
 	for (unsigned int i = 0; i < 3; i++) {
 		struct uvdk_netdev_stats s;
-		struct uvdk_netdev *nd;
-		const char *why;
 
-		net_create(&net, true, 1023, 2048);
-		nd = net_add(&net, &(struct conf){.args = args[i]});
-		cr_expect_not(forward_until_broken(nd, &why), "%s", why);
-		uvdk_netdev_get_stats(nd, &s);
+		uvdk_netdev_get_stats(stays_whole(args[i], 0), &s);
 		cr_expect_gt(s.rx_errors, 0);
 		net_destroy_after_evil(&net);
 	}
@@ -132,13 +138,7 @@ Test(virtio_net_evil, packets_shorter_than_a_header_are_dropped)
 
 Test(virtio_net_evil, header_with_an_absurd_checksum_does_no_harm)
 {
-	struct uvdk_netdev *nd;
-	const char *why;
-
-	net_create(&net, true, 1023, 2048);
-	nd = net_add(&net, &(struct conf){.args = "source,evil=hdr-csum",
-					  .offloads = UVDK_NETDEV_RX_CSUM});
-	cr_expect_not(forward_until_broken(nd, &why), "%s", why);
+	stays_whole("source,evil=hdr-csum", UVDK_NETDEV_RX_CSUM);
 	net_destroy_after_evil(&net);
 }
 
@@ -153,6 +153,47 @@ Test(virtio_net_evil, device_that_hangs_can_be_stopped)
 	cr_expect_eq(uvdk_netdev_stop(nd), 0);
 	cr_expect_eq(net_mbufs_out(&net), 0);
 	net_destroy_after_evil(&net);
+}
+
+/* A control queue fails one command, says so until a reset, and works after it. */
+static void control_fails(const char *evil, int err, const char *words)
+{
+	struct uvdk_netdev *nd;
+	const char *why = "";
+
+	net_create(&net, false, 1023, 2048);
+	nd = net_add(&net, &(struct conf){.args = ""});
+	cr_assert_eq(uvdk_netdev_set_promisc(nd, false), 0, "%s", uvdk_last_error());
+	cr_assert_not(uvdk_netdev_broken(nd, NULL));
+	cr_assert_eq(uvdk_emu_virtio_net_misbehave(net.emu, net.port[0].name, evil), 0);
+	cr_expect_eq(uvdk_netdev_set_promisc(nd, true), err, "%s: %s", evil, uvdk_last_error());
+	cr_assert_eq(uvdk_emu_virtio_net_misbehave(net.emu, net.port[0].name, ""), 0);
+
+	cr_assert(uvdk_netdev_broken(nd, &why), "%s: nobody says so", evil);
+	cr_expect(strstr(why, net.port[0].name) && strstr(why, words), "%s: %s", evil, why);
+	cr_expect_eq(uvdk_netdev_set_promisc(nd, true), err, "its buffer is still out");
+	cr_expect(strstr(uvdk_last_error(), words) && strstr(uvdk_last_error(), "reset the port"),
+		  "%s", uvdk_last_error());
+
+	cr_assert_eq(uvdk_netdev_reset(nd), 0, "%s", uvdk_last_error());
+	cr_expect_not(uvdk_netdev_broken(nd, &why), "%s", why);
+	cr_expect_not(uvdk_netdev_promisc(nd));
+	cr_expect_eq(uvdk_netdev_set_promisc(nd, true), 0, "%s", uvdk_last_error());
+	net_destroy_after_evil(&net);
+}
+
+Test(virtio_net_evil, a_broken_control_queue_is_reported_until_a_reset)
+{
+	control_fails("used-idx", -EPROTO, "control queue is broken: the device's used index");
+	control_fails("used-id", -EPROTO, "control queue is broken: the device used descriptor");
+}
+
+Test(virtio_net_evil, a_control_queue_that_never_answers_is_given_up)
+{
+	double began = now();
+
+	control_fails("hang", -ETIMEDOUT, "control queue does not answer (set promiscuous)");
+	cr_expect_lt(now() - began, 20);
 }
 
 /* Scribbles over the used rings, which only the device writes. */
@@ -301,12 +342,7 @@ Test(virtio_net_evil, a_device_that_would_bypass_the_iommu_is_refused)
 
 Test(virtio_net_evil, a_device_of_the_least_features_works)
 {
-	struct uvdk_netdev *nd;
-	const char *why;
-
-	net_create(&net, true, 511, 2048);
-	nd = net_add(&net, &(struct conf){.args = "source,features=0x300000000"});
-	cr_expect_not(forward_until_broken(nd, &why), "%s", why);
+	stays_whole("source,features=0x300000000", 0);
 	cr_expect_gt(net_seen(&net, 0).verified, 1000);
 	net_destroy(&net);
 }
