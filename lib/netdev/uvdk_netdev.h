@@ -83,7 +83,7 @@ struct uvdk_netdev_conf {
  * @tx_bytes: without FCS
  * @rx_missed: the device had no buffer (where it counts them)
  * @rx_errors: dropped by the driver: bad length or header
- * @tx_errors: refused by the driver: address not mapped, chain too long
+ * @tx_errors: refused by the driver: over the MTU, address not mapped, chain too long
  * @rx_nombuf: refill failed for want of mbufs
  */
 struct uvdk_netdev_stats {
@@ -184,7 +184,8 @@ int uvdk_netdev_tx_queue_setup(struct uvdk_netdev *nd, unsigned int queue, unsig
  * uvdk_netdev_start() - fill the rings and let packets flow
  * @nd: port with all queues set up
  *
- * Return: 0, -EINVAL (a queue is not set up: which), -EALREADY, -EPROTO,
+ * Return: 0, -EINVAL (a queue is not set up: which; its mbufs are too small for
+ * the MTU and the port does without UVDK_NETDEV_MULTI_SEG), -EALREADY, -EPROTO,
  * -ENODEV or -ENOMEM (pool too small).
  */
 int uvdk_netdev_start(struct uvdk_netdev *nd);
@@ -227,8 +228,8 @@ int uvdk_netdev_mac(const struct uvdk_netdev *nd, uint8_t mac[6]);
  *
  * On a stopped port it takes effect at the next start. Kept over reset.
  *
- * Return: 0, -EINVAL, -EOPNOTSUPP, -EIO (refused), -ETIMEDOUT (no answer) or
- * -ENODEV.
+ * Return: 0, -EINVAL, -EOPNOTSUPP, -EIO (refused), -ETIMEDOUT (no answer),
+ * -EPROTO (broken control queue; see uvdk_netdev_broken()) or -ENODEV.
  */
 int uvdk_netdev_set_mac(struct uvdk_netdev *nd, const uint8_t mac[6]);
 
@@ -240,7 +241,8 @@ int uvdk_netdev_set_mac(struct uvdk_netdev *nd, const uint8_t mac[6]);
  * The setting is kept over stop, start and reset.
  *
  * Return: 0, -EINVAL (not started), -EOPNOTSUPP (the device has no way to set
- * it), -EIO (refused), -ETIMEDOUT (no answer) or -ENODEV.
+ * it), -EIO (refused), -ETIMEDOUT (no answer), -EPROTO (broken control queue;
+ * see uvdk_netdev_broken()) or -ENODEV.
  */
 int uvdk_netdev_set_promisc(struct uvdk_netdev *nd, bool on);
 
@@ -303,13 +305,15 @@ unsigned int uvdk_netdev_xstats(struct uvdk_netdev *nd, struct uvdk_netdev_xstat
 void uvdk_netdev_clear_stats(struct uvdk_netdev *nd);
 
 /**
- * uvdk_netdev_broken() - did the device break the rules of a queue?
+ * uvdk_netdev_broken() - does the port need a reset to work again?
  * @nd: port
  * @why: out: a sentence; or NULL
  *
- * A broken queue moves no packets until uvdk_netdev_reset().
+ * So it does when the device broke the rules of a queue, left a command without
+ * an answer, or asks for it. Until uvdk_netdev_reset() a broken queue moves no
+ * packets, and a broken control queue takes no command.
  *
- * Return: true if a queue is broken.
+ * Return: true if so.
  */
 bool uvdk_netdev_broken(const struct uvdk_netdev *nd, const char **why);
 
@@ -361,8 +365,9 @@ static inline uint16_t uvdk_netdev_rx_burst(struct uvdk_netdev *nd, unsigned int
  * @pkts: chains; the first n returned now belong to the port
  * @count: packets in @pkts
  *
- * A packet that can never be sent (not mapped, chain too long) is freed,
- * counted in tx_errors, and counts as taken.
+ * A packet that can never be sent (longer than MTU, Ethernet header and VLAN tag,
+ * if it has one; not mapped; chain too long) is freed, counted in tx_errors, and
+ * counts as taken.
  *
  * Return: packets taken, from the front.
  */

@@ -142,8 +142,8 @@ static int enable_tx(struct virtio_net *net, unsigned int i)
 	q = q ? q : net->spare[i];
 	q->indirect = net->vio.features & UVDK_VIRTIO_F_INDIRECT_DESC;
 	q->csum = net->vio.features & F_CSUM;
-	/* The device's MTU binds (5.1.4.2); where it has none, the application's. */
-	q->longest = ETH_LEN + (net->mtu > net->own_mtu ? net->mtu : net->own_mtu);
+	/* Never more than the device's (5.1.4.2), which is where max_mtu comes from. */
+	q->longest = ETH_LEN + net->mtu;
 	txq_prepare(q);
 
 	return uvdk_virtio_queue_enable(&net->vio, &q->vq);

@@ -148,14 +148,16 @@ enum verdict send_slowly(struct txq *q, struct rte_mbuf *m)
 {
 	struct uvdk_virtq *vq = &q->vq;
 	uint16_t id = vq->free_ids[vq->free_head & vq->mask];
-	int count = for_each_piece(q, m, id, only_count, NULL);
-	bool indirect = q->indirect && count > 1 && count <= TX_SLOT_DESCS;
 	struct net_hdr *hdr = &q->slots[id].hdr;
+	bool indirect;
+	int count;
 
 	if (is_too_long(q, m)) {
 		stat_add(&q->stats->too_long, 1);
 		return HOPELESS;
 	}
+	count = for_each_piece(q, m, id, only_count, NULL);
+	indirect = q->indirect && count > 1 && count <= TX_SLOT_DESCS;
 	if (count <= 0 || (!indirect && count > vq->size))
 		return HOPELESS;
 	if (uvdk_virtq_free_count(vq) < (indirect ? 1 : count))
