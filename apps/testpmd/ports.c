@@ -74,7 +74,8 @@ static uint32_t offloads(const struct options *opts, const struct port *port)
 
 int port_fits(const struct port *port, const struct options *opts)
 {
-	unsigned int most = uvdk_netdev_mtu(port->nd) + L2_LEN;
+	/* What is generated has no tag. */
+	unsigned int most = uvdk_netdev_mtu(port->nd) + RTE_ETHER_HDR_LEN;
 	unsigned int total = 0;
 
 	for (unsigned int i = 0; i < opts->tx_segs; i++)
@@ -84,7 +85,7 @@ int port_fits(const struct port *port, const struct options *opts)
 
 	return refuse(-EINVAL,
 		      "--txpkts: packets of %u bytes are too long for MTU %u; allowed: up to %u",
-		      total, most - L2_LEN, most);
+		      total, most - RTE_ETHER_HDR_LEN, most);
 }
 
 static int configure(struct app *app, struct port *port)
