@@ -2,23 +2,25 @@
 #include <errno.h>
 #include <string.h>
 
-#include "emu_priv.h"
 #include "gate.h"
+#include "vtd_priv.h"
+
+/* One access of a device, which may cross pages. */
+struct access {
+	struct uvdk_emu_function *fn;
+	uint32_t pasid; /* UVDK_EMU_NO_PASID: none */
+	bool write;
+};
 
 /* Outcome of a translation: a fault reason, or one of these. */
 #define ACCESS_OK   (-1)
 #define ACCESS_GONE (-2)
 
-/* Inside the gate: where the device's page is in this process. */
-static int translate(const struct uvdk_emu_function *fn, uvdk_iova_t iova, unsigned int prot,
-		     uint8_t **va)
+static int through_domain(const struct uvdk_emu_function *fn, uvdk_iova_t iova, bool write,
+			  uint8_t **va)
 {
 	uint64_t pte;
 
-	if (atomic_load_explicit(&fn->gone, memory_order_relaxed))
-		return ACCESS_GONE;
-	if (!(atomic_load_explicit(&fn->command, memory_order_relaxed) & CMD_MASTER))
-		return UVDK_EMU_FAULT_BUS_MASTER;
 	if (!fn->domain)
 		return UVDK_EMU_FAULT_NO_DOMAIN;
 	if (iova >> fn->emu->iova_bits)
@@ -26,45 +28,92 @@ static int translate(const struct uvdk_emu_function *fn, uvdk_iova_t iova, unsig
 	pte = emu_domain_lookup(fn->domain, iova);
 	if (!pte)
 		return UVDK_EMU_FAULT_NOT_MAPPED;
-	if (!(pte & prot))
+	if (!(pte & (write ? UVDK_EMU_PROT_WRITE : UVDK_EMU_PROT_READ)))
 		return UVDK_EMU_FAULT_PERMISSION;
 	*va = (uint8_t *)(uintptr_t)((pte & ~(EMU_PAGE_SIZE - 1)) | (iova & (EMU_PAGE_SIZE - 1)));
 
 	return ACCESS_OK;
 }
 
-static int refuse(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint64_t len, unsigned int prot,
-		  int why)
+static int through_unit(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 {
+	struct vtd *vtd = a->fn->vtd;
+	const struct vtd_req req = {
+		.fn = a->fn,
+		.sid = vtd_sid(a->fn),
+		.pasid = a->pasid == UVDK_EMU_NO_PASID ? VTD_RID : a->pasid & 0xfffff,
+		.write = a->write,
+		.ats = atomic_load_explicit(&a->fn->ats, memory_order_relaxed),
+	};
+	uint8_t *page;
+	struct vtd_walk w;
+	int fault;
+
+	fault = req.ats ? vtd_ats_translate(vtd, &req, iova, &w)
+			: vtd_translate(vtd, &req, iova, &w);
+	if (fault) {
+		vtd_fault_record(vtd, &req, iova, &w);
+		return (int)w.why;
+	}
+	page = vtd_at(vtd, w.host);
+	if (!page)
+		return UVDK_EMU_FAULT_TABLES;
+	*va = page + (iova & (EMU_PAGE_SIZE - 1));
+
+	return ACCESS_OK;
+}
+
+/* Inside the gate: where the device's page is in this process. */
+static int translate(const struct access *a, uvdk_iova_t iova, uint8_t **va)
+{
+	struct uvdk_emu_function *fn = a->fn;
+
+	if (atomic_load_explicit(&fn->gone, memory_order_relaxed))
+		return ACCESS_GONE;
+	if (!(atomic_load_explicit(&fn->command, memory_order_relaxed) & CMD_MASTER))
+		return UVDK_EMU_FAULT_BUS_MASTER;
+	if (vtd_on(fn->vtd))
+		return through_unit(a, iova, va);
+
+	return through_domain(fn, iova, a->write, va);
+}
+
+static int refuse(const struct access *a, uvdk_iova_t iova, uint64_t len, int why)
+{
+	struct uvdk_emu_fault fault = {
+		.iova = iova,
+		.len = len,
+		.write = a->write,
+		.reason = (enum uvdk_emu_fault_reason)why,
+		.pasid = a->pasid,
+	};
+
 	if (why != ACCESS_GONE)
-		emu_fault_record(fn, iova, len, prot == UVDK_EMU_PROT_WRITE,
-				 (enum uvdk_emu_fault_reason)why);
+		emu_fault_record(a->fn, &fault);
 
 	return -EFAULT;
 }
 
 /* One page at most. */
-static int copy_page(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint8_t *buf, size_t len,
-		     unsigned int prot)
+static int copy_page(const struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t len)
 {
 	uint8_t *va;
 	int why;
 
-	emu_gate_enter(&fn->gate);
-	why = translate(fn, iova, prot, &va);
+	emu_gate_enter(&a->fn->gate);
+	why = translate(a, iova, &va);
 	if (why == ACCESS_OK) {
-		if (prot == UVDK_EMU_PROT_READ)
-			memcpy(buf, va, len);
-		else
+		if (a->write)
 			memcpy(va, buf, len);
+		else
+			memcpy(buf, va, len);
 	}
-	emu_gate_leave(&fn->gate);
+	emu_gate_leave(&a->fn->gate);
 
 	return why;
 }
 
-static int access_memory(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint8_t *buf, size_t len,
-			 unsigned int prot)
+static int access_memory(const struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t len)
 {
 	size_t done = 0;
 
@@ -75,30 +124,47 @@ static int access_memory(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint8_t
 
 		if (n > len - done)
 			n = len - done;
-		why = copy_page(fn, at, buf + done, n, prot);
+		why = copy_page(a, at, buf + done, n);
 		if (why != ACCESS_OK)
-			return refuse(fn, at, len, prot, why);
+			return refuse(a, at, len, why);
 		done += n;
 	}
 
 	return 0;
 }
 
+UVDK_EXPORT int uvdk_emu_dma_read_pasid(struct uvdk_emu_function *fn, uint32_t pasid,
+					uvdk_iova_t iova, void *buf, size_t len)
+{
+	const struct access a = {.fn = fn, .pasid = pasid};
+
+	return access_memory(&a, iova, buf, len);
+}
+
+UVDK_EXPORT int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t pasid,
+					 uvdk_iova_t iova, const void *buf, size_t len)
+{
+	const struct access a = {.fn = fn, .pasid = pasid, .write = true};
+
+	/* Never written through: the buffer of a write is its source. */
+	return access_memory(&a, iova, (uint8_t *)(uintptr_t)buf, len);
+}
+
 UVDK_EXPORT int uvdk_emu_dma_read(struct uvdk_emu_function *fn, uvdk_iova_t iova, void *buf,
 				  size_t len)
 {
-	return access_memory(fn, iova, buf, len, UVDK_EMU_PROT_READ);
+	return uvdk_emu_dma_read_pasid(fn, UVDK_EMU_NO_PASID, iova, buf, len);
 }
 
 UVDK_EXPORT int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iova, const void *buf,
 				   size_t len)
 {
-	/* Never written through: with PROT_WRITE the buffer is the source. */
-	return access_memory(fn, iova, (uint8_t *)(uintptr_t)buf, len, UVDK_EMU_PROT_WRITE);
+	return uvdk_emu_dma_write_pasid(fn, UVDK_EMU_NO_PASID, iova, buf, len);
 }
 
 UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t *value)
 {
+	const struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID};
 	struct uvdk_le16 le = {0};
 	uint8_t *va;
 	int why;
@@ -112,12 +178,12 @@ UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t io
 	}
 
 	emu_gate_enter(&fn->gate);
-	why = translate(fn, iova, UVDK_EMU_PROT_READ, &va);
+	why = translate(&a, iova, &va);
 	if (why == ACCESS_OK)
 		le.raw = __atomic_load_n((uint16_t *)(void *)va, __ATOMIC_ACQUIRE);
 	emu_gate_leave(&fn->gate);
 	if (why != ACCESS_OK)
-		return refuse(fn, iova, sizeof(le), UVDK_EMU_PROT_READ, why);
+		return refuse(&a, iova, sizeof(le), why);
 	*value = uvdk_get16(le);
 
 	return 0;
@@ -125,6 +191,7 @@ UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t io
 
 UVDK_EXPORT int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t value)
 {
+	const struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID, .write = true};
 	struct uvdk_le16 le = uvdk_to_le16(value);
 	uint8_t *va;
 	int why;
@@ -133,12 +200,12 @@ UVDK_EXPORT int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t i
 		return uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
 
 	emu_gate_enter(&fn->gate);
-	why = translate(fn, iova, UVDK_EMU_PROT_WRITE, &va);
+	why = translate(&a, iova, &va);
 	if (why == ACCESS_OK)
 		__atomic_store_n((uint16_t *)(void *)va, le.raw, __ATOMIC_RELEASE);
 	emu_gate_leave(&fn->gate);
 	if (why != ACCESS_OK)
-		return refuse(fn, iova, sizeof(le), UVDK_EMU_PROT_WRITE, why);
+		return refuse(&a, iova, sizeof(le), why);
 
 	return 0;
 }

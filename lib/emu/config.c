@@ -4,6 +4,7 @@
 
 #include "emu_priv.h"
 #include "gate.h"
+#include "vtd_priv.h"
 
 /* PCI Express capability, version 2 (PCI Express Base 5.0, 7.5.3). */
 #define PCIE_LEN	60
@@ -17,6 +18,17 @@
 #define DEVCAP_FLR	(1u << 28)
 #define DEVCTL_DEFAULT	0x2810 /* relaxed ordering, no snoop, 512-byte reads */
 #define DEVCTL_FLR	0x8000
+
+/* Extended capabilities (PCI Express Base 5.0, 7.6.3, 10.5.1). */
+#define EXT_ATS	    0x000f
+#define ATS_CTRL    0x06
+#define ATS_CTRL_RW 0x801f /* enable, smallest translation unit */
+#define ATS_CTRL_ON 0x8000
+#define EXT_PRI	    0x0013
+#define EXT_PASID   0x001b
+#define PRI_CTRL    0x04
+#define PRI_ALLOC   0x0c
+#define PASID_CTRL  0x06
 
 static void add_pcie(struct uvdk_emu_function *fn)
 {
@@ -71,10 +83,20 @@ void emu_config_finish(struct uvdk_emu_function *fn)
 	memcpy(fn->power_on, fn->config, sizeof(fn->power_on));
 }
 
+/* Switched off, it forgets what it was told. */
+static void follow_ats(struct uvdk_emu_function *fn)
+{
+	bool on = fn->ats_cap && (emu_get16(fn->config + fn->ats_cap + ATS_CTRL) & ATS_CTRL_ON);
+
+	if (atomic_exchange(&fn->ats, on) && !on)
+		vtd_forget_device(fn);
+}
+
 void emu_config_reset(struct uvdk_emu_function *fn)
 {
 	memcpy(fn->config, fn->power_on, sizeof(fn->config));
 	atomic_store(&fn->command, emu_get16(fn->config + CFG_COMMAND));
+	follow_ats(fn);
 	emu_gate_pass(&fn->gate);
 }
 
@@ -129,6 +151,48 @@ UVDK_EXPORT int uvdk_emu_fn_cap(struct uvdk_emu_function *fn, uint8_t id, const 
 	fn->cap_link = off + 1;
 	fn->cap_free = (off + 2 + (unsigned int)len + 3) & ~3u;
 	emu_set_status(fn, STATUS_CAPS, true);
+
+	return (int)off;
+}
+
+/* Control registers that whoever plays the kernel writes. */
+static void ext_cap_writable(struct uvdk_emu_function *fn, uint16_t id, unsigned int off)
+{
+	switch (id) {
+	case EXT_ATS:
+		fn->ats_cap = off;
+		emu_put16(fn->wmask + off + ATS_CTRL, ATS_CTRL_RW);
+		break;
+	case EXT_PRI:
+		emu_put16(fn->wmask + off + PRI_CTRL, 0x0003);
+		emu_put32(fn->wmask + off + PRI_ALLOC, UINT32_MAX);
+		break;
+	case EXT_PASID:
+		emu_put16(fn->wmask + off + PASID_CTRL, 0x0007);
+		break;
+	default:
+		break;
+	}
+}
+
+UVDK_EXPORT int uvdk_emu_fn_ext_cap(struct uvdk_emu_function *fn, uint16_t id, uint8_t version,
+				    const void *body, size_t len)
+{
+	unsigned int off = fn->ext_free ? fn->ext_free : CFG_EXT_CAPS;
+
+	if (len > EMU_CONFIG_SIZE - 4 || off + 4 + len > EMU_CONFIG_SIZE)
+		return uvdk_fail(-ENOSPC, "emu",
+				 "%s: an extended capability of %zu bytes does not fit behind 0x%x",
+				 fn->name, len + 4, off);
+
+	if (fn->ext_link) /* next pointer: the upper 12 bits of the header */
+		emu_put16(fn->config + fn->ext_link + 2,
+			  (uint16_t)((emu_get16(fn->config + fn->ext_link + 2) & 0xf) | off << 4));
+	emu_put32(fn->config + off, id | (uint32_t)(version & 0xf) << 16);
+	memcpy(fn->config + off + 4, body, len);
+	ext_cap_writable(fn, id, off);
+	fn->ext_link = off;
+	fn->ext_free = (off + 4 + (unsigned int)len + 3) & ~3u;
 
 	return (int)off;
 }
@@ -205,6 +269,7 @@ UVDK_EXPORT int uvdk_emu_config_write(struct uvdk_emu_function *fn, uint32_t off
 	command = emu_get16(fn->config + CFG_COMMAND);
 	lost_master = atomic_exchange(&fn->command, command) & ~command & CMD_MASTER;
 	emu_irq_config_changed(fn);
+	follow_ats(fn);
 	pthread_mutex_unlock(&fn->lock);
 
 	if (lost_master)

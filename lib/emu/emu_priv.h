@@ -17,6 +17,9 @@
 #define EMU_CONFIG_SIZE	  4096
 #define EMU_BARS	  6
 #define EMU_FAULTS	  256
+#define EMU_STALES	  64
+#define EMU_UNITS_MAX	  4
+#define CFG_EXT_CAPS	  0x100
 #define EMU_PAGE_SHIFT	  12
 #define EMU_PAGE_SIZE	  (UINT64_C(1) << EMU_PAGE_SHIFT)
 #define EMU_IOVA_BITS_MIN 16
@@ -79,8 +82,11 @@ struct emu_msix {
 	uint64_t *pending; /* one bit a vector */
 };
 
+struct vtd;
+
 struct uvdk_emu_function {
 	struct uvdk_emu *emu;
+	struct vtd *vtd; /* the remapping unit that it is behind */
 	const struct uvdk_emu_model *model;
 	void *priv;
 	char name[48];
@@ -92,6 +98,7 @@ struct uvdk_emu_function {
 	atomic_bool gone;
 	atomic_bool removal_asked;
 	atomic_uint command; /* what config[CFG_COMMAND] says, for hot paths */
+	atomic_bool ats;     /* its ATS capability is enabled */
 
 	struct emu_gate gate; /* guards domain; held during each page of DMA */
 	struct uvdk_emu_domain *domain;
@@ -103,7 +110,10 @@ struct uvdk_emu_function {
 	uint8_t wmask[EMU_CONFIG_SIZE];	   /* bits that writes change */
 	unsigned int cap_free;		   /* where the next capability goes */
 	unsigned int cap_link;		   /* next pointer to fill in */
-	unsigned int pcie_cap;		   /* offset of each capability, 0: none */
+	unsigned int ext_free;		   /* the same for extended capabilities */
+	unsigned int ext_link;
+	unsigned int pcie_cap; /* offset of each capability, 0: none */
+	unsigned int ats_cap;
 	unsigned int msi_cap;
 	unsigned int msi_vectors;
 	unsigned int msix_cap;
@@ -126,6 +136,13 @@ struct uvdk_emu {
 	atomic_uint refs;
 	unsigned int iova_bits;
 	bool manual;
+	bool forgetful;
+	unsigned int no_snoop;
+	uint64_t seed;
+	struct vtd *vtd[EMU_UNITS_MAX];
+	unsigned int nr_units;
+	void *(*memory)(void *arg, uint64_t pa); /* NULL: this process's own */
+	void *memory_arg;
 
 	pthread_mutex_t lock; /* guards fns, nr_fns, stop; held while models run */
 	pthread_cond_t plugged;
@@ -144,6 +161,8 @@ struct uvdk_emu {
 	unsigned int fault_first;
 	unsigned int fault_count;
 	uint64_t fault_lost;
+	struct uvdk_emu_stale stale[EMU_STALES]; /* oldest first */
+	unsigned int stale_count;
 };
 
 /* machine.c */
@@ -154,8 +173,8 @@ void emu_unlock(struct uvdk_emu *emu);
 void emu_fn_free(struct uvdk_emu_function *fn);
 
 /* fault.c */
-void emu_fault_record(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint64_t len, bool write,
-		      enum uvdk_emu_fault_reason reason);
+void emu_fault_record(struct uvdk_emu_function *fn, const struct uvdk_emu_fault *fault);
+void emu_stale_record(struct uvdk_emu *emu, const struct uvdk_emu_stale *stale);
 
 /* models.c */
 const struct uvdk_emu_model *emu_model_find(const char *name, size_t len);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdio.h>
+#include <string.h>
 
 #include "emu_priv.h"
 
@@ -16,6 +17,10 @@ static const char *reason_text(enum uvdk_emu_fault_reason reason)
 		return "its bus master enable is off";
 	case UVDK_EMU_FAULT_RANGE:
 		return "it is beyond the address width";
+	case UVDK_EMU_FAULT_TABLES:
+		return "the tables of the IOMMU are malformed";
+	case UVDK_EMU_FAULT_STALE:
+		return "what is cached for it should have been invalidated";
 	}
 
 	return "?";
@@ -26,8 +31,7 @@ static const char *reason_text(enum uvdk_emu_fault_reason reason)
  * that explains. What is dropped is not logged either, so a device that runs
  * wild floods nobody.
  */
-void emu_fault_record(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint64_t len, bool write,
-		      enum uvdk_emu_fault_reason reason)
+void emu_fault_record(struct uvdk_emu_function *fn, const struct uvdk_emu_fault *fault)
 {
 	struct uvdk_emu *emu = fn->emu;
 	struct uvdk_emu_fault *f = NULL;
@@ -35,12 +39,7 @@ void emu_fault_record(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint64_t l
 	pthread_mutex_lock(&emu->fault_lock);
 	if (emu->fault_count < EMU_FAULTS) {
 		f = &emu->fault[(emu->fault_first + emu->fault_count++) % EMU_FAULTS];
-		*f = (struct uvdk_emu_fault){
-			.iova = iova,
-			.len = len,
-			.write = write,
-			.reason = reason,
-		};
+		*f = *fault;
 		snprintf(f->function, sizeof(f->function), "%s", fn->name);
 	} else {
 		emu->fault_lost++;
@@ -49,8 +48,31 @@ void emu_fault_record(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint64_t l
 
 	if (f)
 		uvdk_log(UVDK_LOG_DEBUG, "emu.iommu", "%s of %s at IOVA 0x%llx refused: %s",
-			 write ? "write" : "read", fn->name, (unsigned long long)iova,
-			 reason_text(reason));
+			 fault->write ? "write" : "read", fn->name, (unsigned long long)fault->iova,
+			 reason_text(fault->reason));
+}
+
+void emu_stale_record(struct uvdk_emu *emu, const struct uvdk_emu_stale *stale)
+{
+	pthread_mutex_lock(&emu->fault_lock);
+	if (emu->stale_count < EMU_STALES)
+		emu->stale[emu->stale_count++] = *stale;
+	pthread_mutex_unlock(&emu->fault_lock);
+}
+
+UVDK_EXPORT unsigned int uvdk_emu_stales(struct uvdk_emu *emu, struct uvdk_emu_stale *out,
+					 unsigned int max)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&emu->fault_lock);
+	n = emu->stale_count < max ? emu->stale_count : max;
+	memcpy(out, emu->stale, n * sizeof(*out));
+	emu->stale_count -= n;
+	memmove(emu->stale, emu->stale + n, emu->stale_count * sizeof(*out));
+	pthread_mutex_unlock(&emu->fault_lock);
+
+	return n;
 }
 
 UVDK_EXPORT unsigned int uvdk_emu_faults(struct uvdk_emu *emu, struct uvdk_emu_fault *out,

@@ -6,6 +6,7 @@
 
 #include "emu_priv.h"
 #include "gate.h"
+#include "vtd_priv.h"
 
 #define SPEC_PREFIX "emu:"
 
@@ -129,6 +130,18 @@ static int fn_finish(struct uvdk_emu_function *fn, const struct uvdk_args *args)
 	return 0;
 }
 
+/* Behind which remapping unit: "iommu=N", whatever the model. */
+static int fn_place(struct uvdk_emu_function *fn, struct uvdk_args *args)
+{
+	uint64_t unit = 0;
+	int ret = uvdk_args_u64(args, "iommu", 0, fn->emu->nr_units - 1, &unit);
+
+	if (!ret)
+		fn->vtd = vtd_of(fn->emu, (unsigned int)unit);
+
+	return ret;
+}
+
 static int plug_locked(struct uvdk_emu *emu, const struct uvdk_emu_model *model,
 		       struct uvdk_args *args, struct uvdk_emu_function **out)
 {
@@ -145,6 +158,9 @@ static int plug_locked(struct uvdk_emu *emu, const struct uvdk_emu_model *model,
 	if (!fn)
 		return uvdk_fail(-ENOMEM, "emu", "no memory for a function");
 
+	ret = fn_place(fn, args);
+	if (ret)
+		goto err_free;
 	ret = model->create(fn, args);
 	if (ret)
 		goto err_free;
@@ -152,6 +168,7 @@ static int plug_locked(struct uvdk_emu *emu, const struct uvdk_emu_model *model,
 	if (ret)
 		goto err_destroy;
 
+	vtd_plug(fn);
 	emu->fns[slot] = fn;
 	emu->nr_fns++;
 	pthread_cond_broadcast(&emu->plugged);
@@ -197,6 +214,7 @@ UVDK_EXPORT void uvdk_emu_unplug_fn(struct uvdk_emu_function *fn)
 	emu->fns[fn->slot] = NULL;
 	emu->nr_fns--;
 	uvdk_emu_domain_detach(fn);
+	vtd_unplug(fn);
 	fn->model->destroy(fn);
 	emu_unlock(emu);
 	emu_fn_free(fn);

@@ -5,14 +5,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "emu_priv.h"
+#include "vtd_priv.h"
 
 /* An idle machine first spins, then naps longer and longer, up to NAP_MAX. */
-#define IDLE_SPINS	   256
-#define NAP_MIN_NS	   20000
-#define NAP_MAX_NS	   400000
-#define LOG_NAME	   "emu"
-#define OPTS_HAS(o, field) ((o)->size >= offsetof(struct uvdk_emu_opts, field) + sizeof((o)->field))
+#define IDLE_SPINS 256
+#define NAP_MIN_NS 20000
+#define NAP_MAX_NS 400000
+#define LOG_NAME   "emu"
 
 /*
  * The stepper takes the lock again as soon as it gave it back, and a mutex is
@@ -33,6 +32,9 @@ void emu_unlock(struct uvdk_emu *emu)
 static unsigned int step_locked(struct uvdk_emu *emu)
 {
 	unsigned int busy = 0;
+
+	for (unsigned int i = 0; i < emu->nr_units; i++)
+		vtd_queue_run(emu->vtd[i]);
 
 	for (unsigned int i = 0; i < EMU_SLOTS; i++) {
 		struct uvdk_emu_function *fn = emu->fns[i];
@@ -132,6 +134,8 @@ static void free_machine(struct uvdk_emu *emu)
 		free(s->key);
 		free(s);
 	}
+	for (unsigned int i = 0; i < emu->nr_units; i++)
+		vtd_destroy(emu->vtd[i]);
 	pthread_mutex_destroy(&emu->fault_lock);
 	pthread_mutex_destroy(&emu->shared_lock);
 	pthread_cond_destroy(&emu->plugged);
@@ -139,37 +143,61 @@ static void free_machine(struct uvdk_emu *emu)
 	free(emu);
 }
 
-static int check_opts(const struct uvdk_emu_opts *opts, bool *manual, unsigned int *bits)
+static int check_opts(const struct uvdk_emu_opts *o)
 {
-	*manual = false;
-	*bits = 48;
-	if (!opts)
-		return 0;
-	if (opts->size < sizeof(opts->size) || opts->size > 4096)
-		return uvdk_fail(-EINVAL, LOG_NAME,
-				 "machine options say they have %zu bytes: set size to "
-				 "sizeof(struct uvdk_emu_opts)",
-				 opts->size);
-	if (OPTS_HAS(opts, manual))
-		*manual = opts->manual;
-	if (OPTS_HAS(opts, iova_bits) && opts->iova_bits)
-		*bits = opts->iova_bits;
-	if (*bits < EMU_IOVA_BITS_MIN || *bits > EMU_IOVA_BITS_MAX)
+	if (o->iova_bits < EMU_IOVA_BITS_MIN || o->iova_bits > EMU_IOVA_BITS_MAX)
 		return uvdk_fail(-EINVAL, LOG_NAME,
 				 "an IOMMU of %u address bits was asked for: %u to %u are possible",
-				 *bits, EMU_IOVA_BITS_MIN, EMU_IOVA_BITS_MAX);
+				 o->iova_bits, EMU_IOVA_BITS_MIN, EMU_IOVA_BITS_MAX);
+	if (!o->iommus || o->iommus > EMU_UNITS_MAX)
+		return uvdk_fail(-EINVAL, LOG_NAME,
+				 "%u IOMMUs were asked for: 1 to %d are possible", o->iommus,
+				 EMU_UNITS_MAX);
+	if (o->no_snoop >> o->iommus || o->caching > UVDK_EMU_CACHE_FORGETS)
+		return uvdk_fail(-EINVAL, LOG_NAME,
+				 "no_snoop 0x%x names IOMMUs that are not there, or caching %u is "
+				 "unknown",
+				 o->no_snoop, (unsigned int)o->caching);
 
 	return 0;
 }
 
-UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_emu **out)
+static int read_opts(const struct uvdk_emu_opts *opts, struct uvdk_emu_opts *o)
 {
-	struct uvdk_emu *emu;
-	unsigned int bits;
-	bool manual;
 	int ret;
 
-	ret = check_opts(opts, &manual, &bits);
+	*o = (struct uvdk_emu_opts){.size = sizeof(*o)};
+	ret = uvdk_opts_copy(o, sizeof(*o), opts, "uvdk_emu_opts");
+	if (ret)
+		return ret;
+	if (!o->iova_bits)
+		o->iova_bits = 48;
+	if (!o->iommus)
+		o->iommus = 1;
+
+	return check_opts(o);
+}
+
+static int make_units(struct uvdk_emu *emu, unsigned int count)
+{
+	int ret = 0;
+
+	while (!ret && emu->nr_units < count) {
+		ret = vtd_create(emu, emu->nr_units, &emu->vtd[emu->nr_units]);
+		if (!ret)
+			emu->nr_units++;
+	}
+
+	return ret;
+}
+
+UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_emu **out)
+{
+	struct uvdk_emu_opts o;
+	struct uvdk_emu *emu;
+	int ret;
+
+	ret = read_opts(opts, &o);
 	if (ret)
 		return ret;
 
@@ -177,14 +205,19 @@ UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_em
 	if (!emu)
 		return uvdk_fail(-ENOMEM, LOG_NAME, "no memory for an emulated machine");
 	atomic_init(&emu->refs, 1);
-	emu->manual = manual;
-	emu->iova_bits = bits;
+	emu->manual = o.manual;
+	emu->iova_bits = o.iova_bits;
+	emu->forgetful = o.caching == UVDK_EMU_CACHE_FORGETS;
+	emu->no_snoop = o.no_snoop;
+	emu->seed = o.seed;
 	pthread_mutex_init(&emu->lock, NULL);
 	pthread_cond_init(&emu->plugged, NULL);
 	pthread_mutex_init(&emu->shared_lock, NULL);
 	pthread_mutex_init(&emu->fault_lock, NULL);
 
-	ret = manual ? 0 : start_thread(emu);
+	ret = make_units(emu, o.iommus);
+	if (!ret && !o.manual)
+		ret = start_thread(emu);
 	if (ret) {
 		free_machine(emu);
 		return ret;

@@ -20,15 +20,35 @@ extern "C" {
 struct uvdk_emu;
 
 /**
+ * enum uvdk_emu_caching - when the IOMMU's caches forget
+ * @UVDK_EMU_CACHE_KEEPS: by invalidation alone: what was not invalidated stays
+ * @UVDK_EMU_CACHE_FORGETS: at random as well: what is relied on to be cached is
+ *	not
+ */
+enum uvdk_emu_caching {
+	UVDK_EMU_CACHE_KEEPS,
+	UVDK_EMU_CACHE_FORGETS,
+};
+
+/**
  * struct uvdk_emu_opts - how to build the machine
  * @size: sizeof(struct uvdk_emu_opts)
  * @manual: no thread: models run in uvdk_emu_step()
- * @iova_bits: address width of the IOMMU, 0: 48
+ * @iova_bits: address width of the IOMMUs, 0: 48
+ * @iommus: how many there are, 1 to 4, 0: 1; "emu:MODEL,iommu=N" is behind the
+ *	N-th, from 0
+ * @no_snoop: bit n set: IOMMU n can't force accesses to be coherent
+ * @caching: when their caches forget
+ * @seed: of what is left to chance
  */
 struct uvdk_emu_opts {
 	size_t size;
 	bool manual;
 	unsigned int iova_bits;
+	unsigned int iommus;
+	unsigned int no_snoop;
+	enum uvdk_emu_caching caching;
+	uint64_t seed;
 };
 
 /**
@@ -65,6 +85,9 @@ unsigned int uvdk_emu_step(struct uvdk_emu *emu);
  * @UVDK_EMU_FAULT_PERMISSION: mapped, but not for this kind of access
  * @UVDK_EMU_FAULT_BUS_MASTER: the function's bus master enable is off
  * @UVDK_EMU_FAULT_RANGE: beyond the IOMMU's address width
+ * @UVDK_EMU_FAULT_TABLES: the IOMMU's tables are malformed
+ * @UVDK_EMU_FAULT_STALE: a translation that should have been invalidated, see
+ *	uvdk_emu_stales()
  */
 enum uvdk_emu_fault_reason {
 	UVDK_EMU_FAULT_NO_DOMAIN,
@@ -72,7 +95,12 @@ enum uvdk_emu_fault_reason {
 	UVDK_EMU_FAULT_PERMISSION,
 	UVDK_EMU_FAULT_BUS_MASTER,
 	UVDK_EMU_FAULT_RANGE,
+	UVDK_EMU_FAULT_TABLES,
+	UVDK_EMU_FAULT_STALE,
 };
+
+/* In place of a PASID: an access without one. */
+#define UVDK_EMU_NO_PASID UINT32_MAX
 
 /**
  * struct uvdk_emu_fault - one refused access
@@ -81,6 +109,7 @@ enum uvdk_emu_fault_reason {
  * @len: bytes of the access
  * @write: it was a write
  * @reason: why
+ * @pasid: PASID of the access, or UVDK_EMU_NO_PASID
  */
 struct uvdk_emu_fault {
 	char function[48];
@@ -88,7 +117,42 @@ struct uvdk_emu_fault {
 	uint64_t len;
 	bool write;
 	enum uvdk_emu_fault_reason reason;
+	uint32_t pasid;
 };
+
+/**
+ * struct uvdk_emu_stale - a stale translation used: somebody did not invalidate
+ * @function: name of the device whose access it was
+ * @iova: address of the access
+ * @pasid: its PASID, or UVDK_EMU_NO_PASID
+ * @write: it was a write
+ * @cache: which cache held the entry
+ * @entry: the entry
+ * @missing: the invalidation that should have removed it, and did not, or came
+ *	before the tables changed, or after the change was called done
+ */
+struct uvdk_emu_stale {
+	char function[48];
+	uvdk_iova_t iova;
+	uint32_t pasid;
+	bool write;
+	const char *cache;
+	char entry[96];
+	char missing[128];
+};
+
+/**
+ * uvdk_emu_stales() - take reports of stale translations, oldest first
+ * @emu: machine
+ * @out: filled with up to @max reports
+ * @max: room in @out
+ *
+ * Each is also logged as an error. The access was refused. 64 are kept.
+ * Thread-safe.
+ *
+ * Return: reports written.
+ */
+unsigned int uvdk_emu_stales(struct uvdk_emu *emu, struct uvdk_emu_stale *out, unsigned int max);
 
 /**
  * uvdk_emu_faults() - take recorded faults, oldest first

@@ -27,6 +27,18 @@ struct uvdk_emu_function;
 struct uvdk_emu_domain;
 
 /**
+ * enum uvdk_emu_page_code - answer to a page request (PCI Express 10.4.2.1)
+ * @UVDK_EMU_PAGE_SUCCESS: the pages are there: ask for the translations again
+ * @UVDK_EMU_PAGE_INVALID: one of them can't be had
+ * @UVDK_EMU_PAGE_FAILURE: there will be no more answers: stop asking
+ */
+enum uvdk_emu_page_code {
+	UVDK_EMU_PAGE_SUCCESS = 0,
+	UVDK_EMU_PAGE_INVALID = 1,
+	UVDK_EMU_PAGE_FAILURE = 15,
+};
+
+/**
  * struct uvdk_emu_model - a device model
  * @name: as in "emu:NAME"
  * @create: Parse @args, describe the function with the calls below, set
@@ -37,6 +49,8 @@ struct uvdk_emu_domain;
  * @bar_read: register read; @width 1, 2, 4, 8, aligned, inside the BAR
  * @bar_write: register write
  * @step: Do pending work; returns true if there was some. Must not block.
+ * @page_response: A group of page requests is answered; any thread, must not
+ *	block. NULL: it makes none.
  */
 struct uvdk_emu_model {
 	const char *name;
@@ -48,6 +62,8 @@ struct uvdk_emu_model {
 	void (*bar_write)(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
 			  unsigned int width, uint64_t value);
 	bool (*step)(struct uvdk_emu_function *fn);
+	void (*page_response)(struct uvdk_emu_function *fn, uint32_t pasid, unsigned int group,
+			      enum uvdk_emu_page_code code);
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */
@@ -128,6 +144,22 @@ void uvdk_emu_fn_bar(struct uvdk_emu_function *fn, unsigned int bar, uint64_t si
 int uvdk_emu_fn_cap(struct uvdk_emu_function *fn, uint8_t id, const void *body, size_t len);
 
 /**
+ * uvdk_emu_fn_ext_cap() - append an extended capability; from create()
+ * @fn: function
+ * @id: extended capability ID
+ * @version: its version
+ * @body: bytes behind the header of 4 bytes
+ * @len: bytes in @body
+ *
+ * ATS (0x000f): while its enable bit is set, the function's accesses go through
+ * translations that it asked for and keeps (PCI Express 10.1).
+ *
+ * Return: offset of the capability in configuration space, or -ENOSPC.
+ */
+int uvdk_emu_fn_ext_cap(struct uvdk_emu_function *fn, uint16_t id, uint8_t version,
+			const void *body, size_t len);
+
+/**
  * uvdk_emu_fn_config_mask() - bits of configuration space that writes change
  * @fn: function
  *
@@ -194,6 +226,48 @@ int uvdk_emu_dma_read(struct uvdk_emu_function *fn, uvdk_iova_t iova, void *buf,
  * Return: as uvdk_emu_dma_read(); pages before the refused one were written.
  */
 int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iova, const void *buf, size_t len);
+
+/**
+ * uvdk_emu_dma_read_pasid() - device reads memory, with a PASID
+ * @fn: function
+ * @pasid: PASID of 20 bits, or UVDK_EMU_NO_PASID
+ * @iova: address
+ * @buf: receives @len bytes
+ * @len: bytes
+ *
+ * Return: as uvdk_emu_dma_read().
+ */
+int uvdk_emu_dma_read_pasid(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_iova_t iova,
+			    void *buf, size_t len);
+
+/**
+ * uvdk_emu_dma_write_pasid() - device writes memory, with a PASID
+ * @fn: function
+ * @pasid: PASID of 20 bits, or UVDK_EMU_NO_PASID
+ * @iova: address
+ * @buf: @len bytes
+ * @len: bytes
+ *
+ * Return: as uvdk_emu_dma_write().
+ */
+int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_iova_t iova,
+			     const void *buf, size_t len);
+
+/**
+ * uvdk_emu_page_request() - ask for a page (PCI Express 10.4)
+ * @fn: function
+ * @pasid: PASID, or UVDK_EMU_NO_PASID
+ * @iova: any address in the page
+ * @write: the access would write
+ * @group: group of requests that are answered together, 0 to 511
+ * @last: the last of its group: the answer comes by page_response()
+ *
+ * Return: 0; -EPERM (nobody takes page requests of this function; the group, if
+ * complete, was answered with a failure); -EAGAIN (the queue is full: lost; the
+ * group, if complete, was answered); -EINVAL (@group).
+ */
+int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_iova_t iova,
+			  bool write, unsigned int group, bool last);
 
 /**
  * uvdk_emu_dma_load16() - 16-bit atomic acquire load by the device

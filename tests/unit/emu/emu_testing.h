@@ -28,10 +28,26 @@ struct probe {
 	unsigned int steps;
 	unsigned int worked;
 	unsigned int resets;
+	unsigned int answers; /* to page requests, and the last of them */
+	uint32_t answer_pasid;
+	unsigned int answer_group;
+	enum uvdk_emu_page_code answer;
 };
 
 static int probes_alive;
 static char probe_order[64]; /* slot digits in the order of their steps */
+
+/* PASID of 20 bits, ATS, page requests; all switched off. */
+static inline void probe_add_ats(struct uvdk_emu_function *fn)
+{
+	static const uint8_t pasid[4] = {0, 20};
+	static const uint8_t ats[4] = {0};
+	static const uint8_t pri[12] = {0};
+
+	cr_assert_eq(uvdk_emu_fn_ext_cap(fn, 0x001b, 1, pasid, sizeof(pasid)), 0x100);
+	cr_assert_eq(uvdk_emu_fn_ext_cap(fn, 0x000f, 1, ats, sizeof(ats)), 0x108);
+	cr_assert_eq(uvdk_emu_fn_ext_cap(fn, 0x0013, 1, pri, sizeof(pri)), 0x110);
+}
 
 static int probe_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 {
@@ -51,6 +67,8 @@ static int probe_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	else
 		uvdk_emu_fn_msix(fn, PROBE_VECTORS, 0, PROBE_TABLE, PROBE_PBA);
 	uvdk_emu_fn_msi(fn, 4);
+	if (uvdk_args_str(args, "ats", NULL))
+		probe_add_ats(fn);
 	probes_alive++;
 
 	return 0;
@@ -109,6 +127,17 @@ static bool probe_step(struct uvdk_emu_function *fn)
 	return n;
 }
 
+static void probe_answer(struct uvdk_emu_function *fn, uint32_t pasid, unsigned int group,
+			 enum uvdk_emu_page_code code)
+{
+	struct probe *p = uvdk_emu_fn_priv(fn);
+
+	p->answers++;
+	p->answer_pasid = pasid;
+	p->answer_group = group;
+	p->answer = code;
+}
+
 static const struct uvdk_emu_model probe_model = {
 	.name = "probe",
 	.create = probe_create,
@@ -117,6 +146,7 @@ static const struct uvdk_emu_model probe_model = {
 	.bar_read = probe_bar_read,
 	.bar_write = probe_bar_write,
 	.step = probe_step,
+	.page_response = probe_answer,
 };
 
 const struct uvdk_emu_model *const uvdk_builtin_models[] = {&probe_model, NULL};

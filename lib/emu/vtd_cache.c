@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <string.h>
+
+#include "vtd_priv.h"
+
+/*
+ * What the unit caches, of whatever kind, in one hash table under the gate.
+ * Nothing leaves it but by invalidation, or, in a forgetful unit, by chance.
+ */
+#define ENTRIES_MAX (1ul << 20)
+
+static unsigned int hash(const struct vtd_key *key)
+{
+	uint64_t h = key->addr * UINT64_C(0x9e3779b97f4a7c15);
+
+	h ^= ((uint64_t)key->pasid << 28 ^ (uint64_t)key->id << 12 ^ (uint64_t)key->kind << 8 ^
+	      key->level) *
+	     UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	return (unsigned int)(h >> 40) % VTD_BUCKETS;
+}
+
+static bool same(const struct vtd_key *a, const struct vtd_key *b)
+{
+	return a->addr == b->addr && a->pasid == b->pasid && a->id == b->id && a->kind == b->kind &&
+	       a->level == b->level;
+}
+
+/* xorshift64: the same seed, the same evictions */
+bool vtd_chance(struct vtd *vtd, unsigned int one_in)
+{
+	vtd->random ^= vtd->random << 13;
+	vtd->random ^= vtd->random >> 7;
+	vtd->random ^= vtd->random << 17;
+
+	return (vtd->random >> 20) % one_in == 0;
+}
+
+struct vtd_entry *vtd_lookup(struct vtd *vtd, const struct vtd_key *key)
+{
+	struct vtd_entry *e;
+
+	LIST_FOREACH(e, &vtd->bucket[hash(key)], hash)
+	if (same(&e->key, key))
+		return e;
+
+	return NULL;
+}
+
+struct vtd_entry *vtd_find(struct vtd *vtd, const struct vtd_key *key)
+{
+	struct vtd_entry *e = vtd_lookup(vtd, key);
+
+	if (e && vtd->forgetful && vtd_chance(vtd, 4)) {
+		vtd_drop(vtd, e);
+		return NULL;
+	}
+
+	return e;
+}
+
+static struct vtd_entry *entry_new(struct vtd *vtd)
+{
+	struct vtd_entry *e = LIST_FIRST(&vtd->unused);
+
+	if (e) {
+		LIST_REMOVE(e, hash);
+		return e;
+	}
+	if (vtd->entries == ENTRIES_MAX)
+		return NULL;
+	e = malloc(sizeof(*e));
+	if (e)
+		vtd->entries++;
+
+	return e;
+}
+
+/* Add, or find it; zeroed. NULL: it is not cached, which is always right. */
+struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key)
+{
+	struct vtd_entry *e = vtd_lookup(vtd, key);
+	unsigned long settled = atomic_load(&vtd->ended);
+
+	if (e)
+		vtd_drop(vtd, e);
+	e = entry_new(vtd);
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	e->key = *key;
+	/* What was read while tables change may be out of date already. */
+	e->settled = atomic_load(&vtd->begun) == settled ? settled : settled - 1;
+	LIST_INSERT_HEAD(&vtd->bucket[hash(key)], e, hash);
+	LIST_INSERT_HEAD(&vtd->group[key->kind][key->id % VTD_GROUPS], e, group);
+
+	return e;
+}
+
+void vtd_drop(struct vtd *vtd, struct vtd_entry *e)
+{
+	LIST_REMOVE(e, hash);
+	LIST_REMOVE(e, group);
+	LIST_INSERT_HEAD(&vtd->unused, e, hash);
+}
+
+static void list_free(struct vtd_list *list)
+{
+	struct vtd_entry *e;
+
+	while ((e = LIST_FIRST(list))) {
+		LIST_REMOVE(e, hash);
+		free(e);
+	}
+}
+
+void vtd_cache_free(struct vtd *vtd)
+{
+	for (unsigned int i = 0; i < VTD_BUCKETS; i++)
+		list_free(&vtd->bucket[i]);
+	list_free(&vtd->unused);
+}

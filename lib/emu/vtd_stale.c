@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stdio.h>
+#include <string.h>
+
+#include "vtd_priv.h"
+
+/*
+ * Is a cached entry still what memory says? While somebody changes tables it
+ * may differ, and be used: that is what invalidations are for. Once nobody
+ * does, a difference is an invalidation that was forgotten, or came too early
+ * or too late.
+ */
+
+static const char *cache_name(unsigned int kind)
+{
+	static const char *const name[] = {"context cache", "PASID cache", "paging-structure cache",
+					   "IOTLB", "device TLB"};
+
+	return name[kind];
+}
+
+/* The invalidation that the entry would have been gone by. */
+static void cure(const struct vtd_entry *e, uint64_t iova, char *text, size_t size)
+{
+	unsigned long long page = iova & ~(EMU_PAGE_SIZE - 1);
+	bool second = e->key.pasid == VTD_NO_PASID;
+
+	switch (e->key.kind) {
+	case VTD_CONTEXT:
+		snprintf(text, size, "context-cache invalidation of requester 0x%04x", e->key.id);
+		return;
+	case VTD_PASID:
+		snprintf(text, size, "PASID-cache invalidation of domain %u, PASID %u", e->did,
+			 e->pasid);
+		return;
+	case VTD_DEVTLB:
+		snprintf(text, size, "device-TLB invalidation of requester 0x%04x, %s%u, at 0x%llx",
+			 e->key.id, e->key.pasid == VTD_RID ? "no PASID, domain " : "PASID ",
+			 e->key.pasid == VTD_RID ? e->did : e->key.pasid, page);
+		return;
+	default:
+		snprintf(text, size, "%s invalidation of domain %u%s%.0u at 0x%llx%s",
+			 second ? "IOTLB" : "PASID-based IOTLB", e->did, second ? "" : ", PASID ",
+			 second ? 0 : e->key.pasid, page,
+			 e->key.kind == VTD_INNER ? ", inner entries too (IH clear)" : "");
+	}
+}
+
+static void record(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_req *req,
+		   uint64_t iova)
+{
+	struct uvdk_emu_stale s = {
+		.iova = iova,
+		.pasid = req->pasid == VTD_RID ? UVDK_EMU_NO_PASID : req->pasid,
+		.write = req->write,
+		.cache = cache_name(e->key.kind),
+	};
+
+	snprintf(s.function, sizeof(s.function), "%s", req->fn->name);
+	snprintf(s.entry, sizeof(s.entry), "level %u, domain %u, 0x%llx 0x%llx",
+		 e->key.level % VTD_SECOND, e->did, (unsigned long long)e->val[0],
+		 (unsigned long long)e->val[1]);
+	cure(e, iova, s.missing, sizeof(s.missing));
+	uvdk_log(
+		UVDK_LOG_ERR, "emu.iommu",
+		"stale translation used: %s of %s at 0x%llx%s%.0u met an entry of the %s (%s) that "
+		"the tables no longer bear out; missing, too early or too late: %s",
+		s.write ? "write" : "read", s.function, (unsigned long long)iova,
+		s.pasid == UVDK_EMU_NO_PASID ? "" : ", PASID ",
+		s.pasid == UVDK_EMU_NO_PASID ? 0 : s.pasid, s.cache, s.entry, s.missing);
+	emu_stale_record(vtd->emu, &s);
+}
+
+static bool inner_same(const struct vtd_entry *e, const struct vtd_walk *w)
+{
+	bool second = e->key.level >= VTD_SECOND;
+	uint64_t accessed = second ? SS_A : FS_A;
+	uint64_t now = w->inner[second][e->key.level % VTD_SECOND];
+
+	return ((e->val[0] ^ now) & ~accessed) == 0;
+}
+
+static bool page_same(const struct vtd_entry *e, const struct vtd_walk *w, uint64_t iova)
+{
+	uint64_t inside = iova & (BIT(vtd_shift(e->key.level)) - 1) & ~(EMU_PAGE_SIZE - 1);
+
+	if (w->fault || w->host != e->val[0] + inside)
+		return false;
+
+	return (e->val[1] & ~(uint64_t)w->right) == 0;
+}
+
+/* What a second-stage entry serves is an address of the second stage, nested or not. */
+static void walk_second(struct vtd *vtd, const struct vtd_req *look, uint64_t addr,
+			struct vtd_walk *w)
+{
+	memset(w, 0, sizeof(*w));
+	if (vtd_read_context(vtd, look->sid, w) || vtd_check_context(look, w) ||
+	    vtd_read_pasid(vtd, w))
+		return;
+	w->pte[0] = (w->pte[0] & ~SPAN(8, 6)) | FIELD(PGTT_SECOND, 6);
+	vtd_walk_pages(vtd, look, addr, false, w);
+}
+
+static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_req *req,
+		 uint64_t iova)
+{
+	struct vtd_req look = *req;
+	struct vtd_walk w;
+
+	look.purpose = VTD_CHECK;
+	look.write = false;
+	look.exec = false;
+	if (e->key.kind == VTD_CONTEXT) {
+		memset(&w, 0, sizeof(w));
+		return !vtd_read_context(vtd, e->key.id, &w) &&
+		       !memcmp(w.context, e->val, sizeof(w.context));
+	}
+	if (e->key.kind == VTD_INNER && e->key.level >= VTD_SECOND)
+		walk_second(vtd, &look, iova, &w);
+	else
+		vtd_walk_fresh(vtd, &look, iova, &w);
+	switch (e->key.kind) {
+	case VTD_PASID:
+		return w.pasid == e->pasid && !memcmp(w.pte, e->val, sizeof(w.pte));
+	case VTD_INNER:
+		return inner_same(e, &w);
+	default:
+		return page_same(e, &w, iova);
+	}
+}
+
+bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req, uint64_t iova)
+{
+	unsigned long ended = atomic_load_explicit(&vtd->ended, memory_order_acquire);
+	unsigned long begun;
+	bool ok;
+
+	if (e->settled == ended)
+		return true;
+	begun = atomic_load(&vtd->begun);
+	if (begun != ended)
+		return true;
+	ok = same(vtd, e, req, iova);
+	if (atomic_load(&vtd->begun) != begun)
+		return true; /* a change began meanwhile: nothing is proved */
+	if (ok) {
+		e->settled = ended;
+		return true;
+	}
+	if (req->purpose == VTD_ACCESS)
+		record(vtd, e, req, iova);
+	vtd_drop(vtd, e);
+
+	return false;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <string.h>
+
+#include "gate.h"
+#include "vtd_priv.h"
+
+/* Translation through the caches: 3.4.3, 6.2. */
+
+#define RETRIES 1000
+
+static int stale(struct vtd_walk *w)
+{
+	return vtd_fault(w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
+}
+
+static int get_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w)
+{
+	const struct vtd_key key = {.id = req->sid, .kind = VTD_CONTEXT};
+	struct vtd_entry *e = vtd_find(vtd, &key);
+	int fault;
+
+	if (e) {
+		if (!vtd_holds(vtd, e, req, 0))
+			return stale(w);
+		memcpy(w->context, e->val, sizeof(w->context));
+		w->quiet = w->context[0] & CTX_FPD;
+		return 0;
+	}
+	fault = vtd_read_context(vtd, req->sid, w);
+	if (fault)
+		return fault;
+	e = vtd_add(vtd, &key);
+	if (e) {
+		memcpy(e->val, w->context, sizeof(w->context));
+		e->sid = req->sid;
+	}
+
+	return 0;
+}
+
+/* The PASID table entry of a request, and with it the domain. */
+static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w)
+{
+	const struct vtd_key key = {.pasid = req->pasid, .id = req->sid, .kind = VTD_PASID};
+	struct vtd_entry *e = vtd_find(vtd, &key);
+	int fault;
+
+	if (e && !req->ats) { /* a translation request looks at the context entry's DTE */
+		if (!vtd_holds(vtd, e, req, 0))
+			return stale(w);
+		memcpy(w->pte, e->val, sizeof(w->pte));
+		w->pasid = e->pasid;
+		w->quiet = w->pte[0] & PTE_FPD;
+		return 0;
+	}
+	fault = get_context(vtd, req, w);
+	if (!fault)
+		fault = vtd_check_context(req, w);
+	if (!fault)
+		fault = vtd_read_pasid(vtd, w);
+	if (fault)
+		return fault;
+	e = vtd_add(vtd, &key);
+	if (e) {
+		memcpy(e->val, w->pte, sizeof(w->pte));
+		e->sid = req->sid;
+		e->pasid = w->pasid;
+		e->did = (uint16_t)PTE_DID(w->pte[1]);
+	}
+
+	return 0;
+}
+
+static struct vtd_key page_key(const struct vtd_walk *w, uint64_t iova, unsigned int level)
+{
+	return (struct vtd_key){
+		.addr = iova >> vtd_shift(level),
+		.pasid = vtd_tag(w),
+		.id = (uint16_t)PTE_DID(w->pte[1]),
+		.kind = VTD_IOTLB,
+		.level = (uint8_t)level,
+	};
+}
+
+static struct vtd_entry *find_page(struct vtd *vtd, const struct vtd_walk *w, uint64_t iova)
+{
+	for (unsigned int level = 1; level <= 3; level++) {
+		struct vtd_key key = page_key(w, iova, level);
+		struct vtd_entry *e = vtd_find(vtd, &key);
+
+		if (e)
+			return e;
+	}
+
+	return NULL;
+}
+
+static void take(struct vtd_walk *w, const struct vtd_entry *e, uint64_t iova)
+{
+	uint64_t inside = iova & (BIT(vtd_shift(e->key.level)) - 1) & ~(EMU_PAGE_SIZE - 1);
+
+	w->host = e->val[0] + inside;
+	w->right = (unsigned int)e->val[1];
+	w->level = e->key.level;
+}
+
+static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w, uint64_t iova)
+{
+	struct vtd_key key = page_key(w, iova, w->level);
+	struct vtd_entry *e = vtd_add(vtd, &key);
+
+	if (!e)
+		return;
+	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
+	e->val[1] = w->right;
+	e->sid = req->sid;
+	e->did = key.id;
+	e->pasid = req->pasid;
+	e->nested = PTE_PGTT(w->pte[0]) == PGTT_NESTED;
+	vtd->nests |= e->nested;
+}
+
+static bool enough(const struct vtd_req *req, unsigned int right)
+{
+	struct vtd_walk scratch = {.pte = {0, 0, PTE_SRE}};
+
+	if (vtd_permit(req, &scratch, right))
+		return false;
+
+	return !req->write || (right & VTD_DIRTY);
+}
+
+/* Under the gate. */
+int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
+			 struct vtd_walk *w)
+{
+	struct vtd_entry *e;
+	int fault = get_pasid(vtd, req, w);
+
+	if (fault)
+		return fault;
+	if (req->pasid == VTD_RID && iova >> 20 == 0xfee)
+		return vtd_fault(w, FR_INTERRUPT, UVDK_EMU_FAULT_NOT_MAPPED);
+	e = find_page(vtd, w, iova);
+	if (e && !vtd_holds(vtd, e, req, iova))
+		return stale(w);
+	if (e && enough(req, (unsigned int)e->val[1])) {
+		take(w, e, iova);
+		return 0;
+	}
+	if (e) /* as the specification has it: what does not permit is looked up again */
+		vtd_drop(vtd, e);
+	fault = vtd_walk_pages(vtd, req, iova, true, w);
+	if (!fault)
+		add_page(vtd, req, w, iova);
+
+	return fault;
+}
+
+int vtd_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, struct vtd_walk *w)
+{
+	int fault;
+
+	emu_gate_enter(&vtd->gate);
+	for (unsigned int turn = 0;; turn++) {
+		memset(w, 0, offsetof(struct vtd_walk, inner));
+		fault = vtd_translate_locked(vtd, req, iova, w);
+		if (!fault || w->why != VTD_AGAIN)
+			break;
+		if (turn == RETRIES) {
+			w->why = UVDK_EMU_FAULT_TABLES;
+			break;
+		}
+	}
+	emu_gate_leave(&vtd->gate);
+
+	return fault;
+}
