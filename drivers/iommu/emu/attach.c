@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <search.h>
+
+#include "domain.h"
+
+static int compare(const void *a, const void *b)
+{
+	const struct emu_attachment *x = a;
+	const struct emu_attachment *y = b;
+
+	return x->pasid < y->pasid ? -1 : x->pasid > y->pasid;
+}
+
+struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_t pasid)
+{
+	const struct emu_attachment key = {.pasid = pasid};
+	struct emu_attachment **node = tfind(&key, &dev->attached, compare);
+
+	return node ? *node : NULL;
+}
+
+/* By ascending PASID, for those who look at each PASID once. */
+static void enlist(struct emu_attachment *at, struct emu_domain *dom)
+{
+	struct emu_attachment *before = LIST_FIRST(&dom->attached);
+
+	at->dom = dom;
+	emu_domain_get(dom);
+	if (!before || before->pasid >= at->pasid) {
+		LIST_INSERT_HEAD(&dom->attached, at, entry);
+		return;
+	}
+	while (LIST_NEXT(before, entry) && LIST_NEXT(before, entry)->pasid < at->pasid)
+		before = LIST_NEXT(before, entry);
+	LIST_INSERT_AFTER(before, at, entry);
+}
+
+static void delist(struct emu_attachment *at)
+{
+	LIST_REMOVE(at, entry);
+	emu_domain_put(at->dom);
+}
+
+static struct emu_attachment *add(struct emu_device *dev, uint32_t pasid)
+{
+	struct emu_attachment *at = calloc(1, sizeof(*at));
+
+	if (!at)
+		return NULL;
+	*at = (struct emu_attachment){.dev = dev, .pasid = pasid};
+	if (!tsearch(at, &dev->attached, compare)) {
+		free(at);
+		return NULL;
+	}
+	dev->count++;
+
+	return at;
+}
+
+static void drop(struct emu_attachment *at)
+{
+	tdelete(at, &at->dev->attached, compare);
+	at->dev->count--;
+	free(at);
+}
+
+/* The entry of a function, and of a PASID in it. */
+static int write_entries(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
+{
+	int err = emu_context_set(dev);
+
+	if (!err && pasid)
+		err = emu_context_enable_pasid(dev);
+
+	return err ? err : emu_pasid_set(dev, pasid, dom);
+}
+
+static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+{
+	struct emu_attachment *at = add(dev, pasid);
+	int err;
+
+	if (!at)
+		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory to attach %s",
+				 uvdk_emu_fn_name(dev->fn));
+	err = write_entries(dev, pasid, dom);
+	if (!err) {
+		enlist(at, dom);
+		return 0;
+	}
+
+	drop(at);
+	if (!dev->count)
+		emu_context_clear(dev);
+	return err;
+}
+
+static void replace(struct emu_domain *dom, struct emu_attachment *at)
+{
+	if (at->dom == dom)
+		return;
+	emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
+	delist(at);
+	enlist(at, dom);
+}
+
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+{
+	struct emu_attachment *at = emu_attachment_find(dev, pasid);
+	int err = 0;
+
+	emu_device_begin(dev);
+	if (at)
+		replace(dom, at);
+	else
+		err = attach(dom, dev, pasid);
+	emu_device_end(dev);
+
+	return err;
+}
+
+void emu_domain_detach(struct emu_device *dev, uint32_t pasid)
+{
+	struct emu_attachment *at = emu_attachment_find(dev, pasid);
+
+	if (!at)
+		return;
+	emu_device_begin(dev);
+	emu_pasid_clear(dev, pasid, at->dom);
+	delist(at);
+	drop(at);
+	if (!dev->count)
+		emu_context_clear(dev);
+	emu_device_end(dev);
+}

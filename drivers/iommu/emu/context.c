@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <string.h>
+
+#include "domain.h"
+
+/* Context entries: which functions may do what, and where their PASIDs are (9.4). */
+
+static struct vtd_context *entry_of(const struct emu_device *dev)
+{
+	/* 8 functions a slot, 16 slots a table */
+	return &dev->unit->contexts[dev->slot / 16][dev->slot % 16 * 8];
+}
+
+/* log2 of directory entries that so many PASIDs need */
+static unsigned int dir_bits(unsigned int pasid_bits)
+{
+	return pasid_bits > VTD_DIR_MIN_BITS + VTD_LEAF_BITS ? pasid_bits - VTD_LEAF_BITS
+							     : VTD_DIR_MIN_BITS;
+}
+
+static unsigned int dir_pages(unsigned int bits)
+{
+	return bits > VTD_INDEX_BITS ? 1u << (bits - VTD_INDEX_BITS) : 1;
+}
+
+/* A wider function in a slot needs a wider directory: the tables move along. */
+static int ready_dir(struct emu_device *dev)
+{
+	struct emu_slot *slot = &dev->unit->slots[dev->slot];
+	struct emu_arena *arena = &dev->unit->machine->arena;
+	unsigned int bits = dir_bits(dev->pasid_bits);
+	struct uvdk_le64 *dir;
+
+	if (slot->dir && slot->dir_bits >= bits)
+		return 0;
+	dir = emu_arena_get_run(arena, dir_pages(bits));
+	if (!dir)
+		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for the PASIDs of %s",
+				 uvdk_emu_fn_name(dev->fn));
+	if (slot->dir) {
+		memcpy(dir, slot->dir, sizeof(*dir) << slot->dir_bits);
+		for (unsigned int i = 0; i < dir_pages(slot->dir_bits); i++) {
+			struct emu_page *page = emu_page_of(slot->dir + i * VTD_ENTRIES);
+
+			page->next = NULL;
+			emu_arena_put(arena, page);
+		}
+	}
+	slot->dir = dir;
+	slot->dir_bits = bits;
+
+	return 0;
+}
+
+/* All that may change while the entry is present is in one word. */
+static uint64_t word_of(const struct emu_device *dev)
+{
+	const struct emu_slot *slot = &dev->unit->slots[dev->slot];
+	unsigned int pdts = dev->pasid_on ? dir_bits(dev->pasid_bits) - VTD_DIR_MIN_BITS : 0;
+
+	return vtd_addr(slot->dir) | VTD_CONTEXT_PDTS(pdts) | VTD_P |
+	       (dev->pasid_on ? VTD_CONTEXT_PASIDE : 0) | (dev->ats_on ? VTD_CONTEXT_DTE : 0);
+}
+
+/* What has no PASID goes by entry 0: RID_PASID, in the second word, is 0. */
+int emu_context_set(struct emu_device *dev)
+{
+	struct emu_batch batch = {.unit = dev->unit};
+	int err = ready_dir(dev);
+
+	if (err || dev->present)
+		return err;
+	vtd_set(&entry_of(dev)->w[1], 0);
+	vtd_set(&entry_of(dev)->w[0], word_of(dev));
+	dev->present = true;
+	if (VTD_CAP_CM(dev->unit->cap))
+		emu_inval_context(&batch, EMU_SITE_CONTEXT_ATTACH, VTD_G_DEVICE, dev->sid);
+
+	return emu_inval_run(&batch);
+}
+
+/* 6.5.3.3: the entry, then what depends on it. What serves the RID stays the same. */
+static int changed(struct emu_device *dev)
+{
+	struct emu_batch batch = {.unit = dev->unit};
+	const struct emu_attachment *rid = emu_attachment_find(dev, 0);
+
+	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
+	if (rid) {
+		emu_inval_fence(&batch);
+		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
+				 rid->dom->did, 0);
+		emu_inval_fence(&batch);
+		emu_inval_iotlb(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, VTD_G_DOMAIN, rid->dom->did,
+				NULL);
+	}
+
+	return emu_inval_run(&batch);
+}
+
+/* The unit is ready for such requests before the function may send them. */
+int emu_context_enable_pasid(struct emu_device *dev)
+{
+	int err;
+
+	if (dev->pasid_on)
+		return 0;
+	if (!dev->pasid_cap || !dev->pasid_bits)
+		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT, "%s has no PASIDs",
+				 uvdk_emu_fn_name(dev->fn));
+	dev->pasid_on = true;
+	dev->ats_on = dev->ats_cap;
+	vtd_set(&entry_of(dev)->w[0], word_of(dev));
+	err = changed(dev);
+	if (!err)
+		err = emu_caps_enable(dev);
+	if (!err)
+		return 0;
+
+	dev->pasid_on = false;
+	dev->ats_on = false;
+	vtd_set(&entry_of(dev)->w[0], word_of(dev));
+	changed(dev);
+	return err;
+}
+
+void emu_context_clear(struct emu_device *dev)
+{
+	struct emu_batch batch = {.unit = dev->unit};
+
+	if (!dev->present)
+		return;
+	vtd_clear_bits(&entry_of(dev)->w[0], VTD_P);
+	emu_inval_context(&batch, EMU_SITE_CONTEXT_DETACH, VTD_G_DEVICE, dev->sid);
+	if (emu_device_caches(dev)) {
+		emu_inval_fence(&batch);
+		emu_inval_devtlb(&batch, EMU_SITE_CONTEXT_DETACH_DEVTLB, &dev->asker, 0, NULL);
+	}
+	emu_inval_run(&batch);
+	vtd_set(&entry_of(dev)->w[0], 0);
+	if (dev->pasid_on)
+		emu_caps_disable(dev);
+	dev->present = false;
+	dev->pasid_on = false;
+	dev->ats_on = false;
+}

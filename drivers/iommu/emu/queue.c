@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+
+#include "unit.h"
+
+/* Invalidation queue, 6.5.2 and 11.4.9. It is empty between two calls. */
+
+#define ATTEMPTS 3
+
+/* What went wrong in one attempt. */
+struct trouble {
+	bool refused; /* a descriptor */
+	bool late;    /* a function did not answer; which, if the unit tells */
+	uint16_t sid;
+};
+
+static struct vtd_desc wait_desc(uint64_t flags, uint32_t data, const uint32_t *status)
+{
+	struct vtd_desc desc = {0};
+
+	vtd_set(&desc.w[0], VTD_DESC_WAIT | flags | VTD_WAIT_DATA(data));
+	vtd_set(&desc.w[1], vtd_addr(status));
+
+	return desc;
+}
+
+static void put(struct emu_queue *queue, const struct vtd_desc *desc)
+{
+	struct vtd_desc *to = &queue->ring[queue->tail];
+
+	for (unsigned int i = 0; i < 4; i++)
+		vtd_set(&to->w[i], vtd_get(&desc->w[i]));
+	queue->tail = (queue->tail + 1) % EMU_QUEUE_ENTRIES;
+}
+
+/*
+ * The head stays at what the unit can't read until the error is cleared
+ * (6.5.2.10). A wait for nothing takes its place.
+ */
+static void on_refused(struct emu_unit *unit)
+{
+	unsigned int head =
+		(unsigned int)(emu_unit_read64(unit, VTD_IQH) >> VTD_IQ_SHIFT) % EMU_QUEUE_ENTRIES;
+	struct vtd_desc *bad = &unit->queue.ring[head];
+	struct vtd_desc nothing = wait_desc(0, 0, NULL);
+
+	uvdk_log(UVDK_LOG_ERR, EMU_COMPONENT,
+		 "I/O MMU %u refuses descriptor %u, 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64
+		 " 0x%" PRIx64 " (reason %u): something stays cached",
+		 unit->number, head, vtd_get(&bad->w[0]), vtd_get(&bad->w[1]), vtd_get(&bad->w[2]),
+		 vtd_get(&bad->w[3]), (unsigned int)VTD_IQER_IQEI(emu_unit_read64(unit, VTD_IQER)));
+	for (unsigned int i = 0; i < 4; i++)
+		vtd_set(&bad->w[i], vtd_get(&nothing.w[i]));
+	emu_unit_write32(unit, VTD_FSTS, VTD_FSTS_IQE);
+}
+
+/* Waits that were under way are dropped with it: they are submitted again. */
+static void on_late(struct emu_unit *unit, struct trouble *trouble)
+{
+	trouble->sid = (uint16_t)VTD_IQER_ITESID(emu_unit_read64(unit, VTD_IQER));
+	uvdk_log(UVDK_LOG_ERR, EMU_COMPONENT,
+		 "function %02x.%x behind I/O MMU %u does not answer invalidations: it may go on "
+		 "using what was unmapped",
+		 trouble->sid >> 3, trouble->sid & 7u, unit->number);
+	emu_unit_write32(unit, VTD_FSTS, VTD_FSTS_ITE);
+}
+
+static void on_stray(struct emu_unit *unit)
+{
+	unsigned int sid = (unsigned int)VTD_IQER_ICESID(emu_unit_read64(unit, VTD_IQER));
+
+	uvdk_log(UVDK_LOG_WARN, EMU_COMPONENT,
+		 "function %02x.%x behind I/O MMU %u answered an invalidation that nobody sent",
+		 sid >> 3, sid & 7u, unit->number);
+	emu_unit_write32(unit, VTD_FSTS, VTD_FSTS_ICE);
+}
+
+static void look(struct emu_unit *unit, struct trouble *trouble)
+{
+	uint32_t fsts = emu_unit_read32(unit, VTD_FSTS);
+
+	if (!(fsts & VTD_FSTS_QUEUE))
+		return;
+	if (fsts & VTD_FSTS_IQE) {
+		trouble->refused = true;
+		on_refused(unit);
+	}
+	if (fsts & VTD_FSTS_ITE) {
+		trouble->late = true;
+		on_late(unit, trouble);
+	}
+	if (fsts & VTD_FSTS_ICE)
+		on_stray(unit);
+}
+
+static bool is_done(const struct emu_queue *queue)
+{
+	return __atomic_load_n(queue->done, __ATOMIC_ACQUIRE) == uvdk_to_le32(queue->ticket).raw;
+}
+
+/* The queue has run dry, and the wait in it was dropped. */
+static bool is_dropped(const struct emu_unit *unit)
+{
+	unsigned int head = (unsigned int)(emu_unit_read64(unit, VTD_IQH) >> VTD_IQ_SHIFT);
+
+	return head == unit->queue.tail && !is_done(&unit->queue);
+}
+
+/* 0, -EAGAIN or -ETIMEDOUT. */
+static int await(struct emu_unit *unit, struct trouble *trouble)
+{
+	struct emu_deadline deadline = {0};
+
+	for (;;) {
+		look(unit, trouble);
+		if (is_done(&unit->queue))
+			return 0;
+		if ((trouble->late || trouble->refused) && is_dropped(unit))
+			return -EAGAIN;
+		if (!deadline.ns)
+			deadline = emu_deadline_start();
+		if (emu_deadline_over(&deadline))
+			return -ETIMEDOUT;
+		uvdk_cpu_relax();
+	}
+}
+
+/* Whom a descriptor asks; functions are on bus 0, so nobody is 0xffff. */
+static unsigned int asks(const struct vtd_desc *desc)
+{
+	uint64_t w = vtd_get(&desc->w[0]);
+
+	switch (VTD_DESC_TYPE(w)) {
+	case VTD_DESC_DEVTLB:
+		return (unsigned int)VTD_FIELD(w, 47, 32);
+	case VTD_DESC_PDEVTLB:
+		return (unsigned int)VTD_FIELD(w, 31, 16);
+	default:
+		return 0xffff;
+	}
+}
+
+static void submit(struct emu_unit *unit, const struct vtd_desc *desc, unsigned int count,
+		   const struct trouble *before)
+{
+	struct emu_queue *queue = &unit->queue;
+	struct vtd_desc wait = wait_desc(VTD_WAIT_SW, ++queue->ticket, queue->done);
+
+	for (unsigned int i = 0; i < count; i++)
+		if (!before->late || asks(&desc[i]) != before->sid)
+			put(queue, &desc[i]);
+	put(queue, &wait);
+	emu_unit_write64(unit, VTD_IQT, (uint64_t)queue->tail << VTD_IQ_SHIFT);
+}
+
+/* A unit that stopped answering is not waited for again. */
+static int give_up(struct emu_unit *unit)
+{
+	unit->broken = true;
+
+	return uvdk_fail(-ETIMEDOUT, EMU_COMPONENT,
+			 "I/O MMU %u does not work off its invalidation queue (head 0x%" PRIx64
+			 ", status 0x%x): what was unmapped may still be reached",
+			 unit->number, emu_unit_read64(unit, VTD_IQH),
+			 emu_unit_read32(unit, VTD_FSTS));
+}
+
+int emu_queue_run(struct emu_unit *unit, const struct vtd_desc *desc, unsigned int count)
+{
+	struct trouble trouble = {0};
+	bool refused = false;
+	int err = -EAGAIN;
+
+	if (unit->broken)
+		return -ETIMEDOUT;
+	for (unsigned int i = 0; err == -EAGAIN && i < ATTEMPTS; i++) {
+		struct trouble before = trouble;
+
+		trouble = (struct trouble){0};
+		submit(unit, desc, count, &before);
+		err = await(unit, &trouble);
+		refused |= trouble.refused;
+	}
+	if (err == -ETIMEDOUT)
+		return give_up(unit);
+
+	return err || refused ? -EIO : 0;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+
+#include "space.h"
+
+/* Address spaces: each map is in each page table that serves one. */
+
+int emu_ioas_create(void *priv, struct uvdk_ioas *ioas, void **ioas_priv)
+{
+	struct emu_machine *machine = emu_machine_get(priv);
+	struct emu_space *space;
+
+	if (!machine)
+		return -ENOMEM;
+	space = calloc(1, sizeof(*space));
+	if (!space)
+		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for an address space");
+	*space = (struct emu_space){.machine = machine, .ioas = ioas};
+	LIST_INIT(&space->domains);
+	*ioas_priv = space;
+
+	return 0;
+}
+
+void emu_ioas_destroy(void *ioas_priv)
+{
+	free(ioas_priv);
+}
+
+static unsigned int access_of(unsigned int flags)
+{
+	return (flags & UVDK_MAP_READ ? EMU_TABLE_READ : 0) |
+	       (flags & UVDK_MAP_WRITE ? EMU_TABLE_WRITE : 0);
+}
+
+static int replay(const struct uvdk_map_info *map, void *arg)
+{
+	return emu_domain_map(arg, map->iova, map->va, map->len, access_of(map->flags));
+}
+
+int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
+		  struct emu_domain **out)
+{
+	struct emu_domain *dom;
+	int err = emu_domain_create(unit, stage, &dom);
+
+	if (err)
+		return err;
+	err = uvdk_ioas_for_each(space->ioas, replay, dom);
+	if (err) {
+		emu_domain_put(dom);
+		return err;
+	}
+	LIST_INSERT_HEAD(&space->domains, dom, entry);
+	*out = dom;
+
+	return 0;
+}
+
+int emu_space_shared(struct emu_space *space, struct emu_unit *unit, struct emu_domain **out)
+{
+	enum emu_stage stage = VTD_ECAP_FSTS(unit->ecap) ? EMU_FIRST_STAGE : EMU_SECOND_STAGE;
+	struct emu_domain *dom;
+	int err;
+
+	LIST_FOREACH(dom, &space->domains, entry)
+	{
+		if (dom->shared && dom->unit == unit) {
+			emu_domain_get(dom);
+			*out = dom;
+			return 0;
+		}
+	}
+	err = emu_space_add(space, unit, stage, out);
+	if (!err)
+		(*out)->shared = true;
+
+	return err;
+}
+
+int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+{
+	struct emu_space *space = ioas_priv;
+	struct emu_domain *dom, *failed;
+	int err = emu_memory_check(va, len, flags & UVDK_MAP_WRITE);
+
+	if (err)
+		return err;
+	LIST_FOREACH(dom, &space->domains, entry)
+	{
+		err = emu_domain_map(dom, *iova, va, len, access_of(flags));
+		if (err)
+			break;
+	}
+	if (!err)
+		return 0;
+
+	failed = dom;
+	LIST_FOREACH(dom, &space->domains, entry)
+	{
+		if (dom == failed)
+			break;
+		emu_domain_unmap(dom, *iova, len);
+	}
+
+	return err;
+}
+
+int emu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
+{
+	struct emu_space *space = ioas_priv;
+	struct emu_domain *dom;
+
+	LIST_FOREACH(dom, &space->domains, entry)
+	emu_domain_unmap(dom, iova, len);
+
+	return 0;
+}
+
+int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	struct emu_device *dev = binding->priv;
+	struct emu_domain *dom;
+	int err = emu_space_shared(ioas_priv, dev->unit, &dom);
+
+	if (err)
+		return err;
+	err = emu_domain_attach(dom, dev, UVDK_PASID_RID);
+	emu_domain_put(dom);
+
+	return err;
+}
+
+void emu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	(void)ioas_priv;
+	emu_domain_detach(binding->priv, UVDK_PASID_RID);
+}

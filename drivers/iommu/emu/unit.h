@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_DRV_IOMMU_EMU_UNIT_H
+#define UVDK_DRV_IOMMU_EMU_UNIT_H
+
+#include <uvdk_emu_vtd_driver.h>
+
+#include "arena.h"
+#include "table.h"
+
+#define EMU_COMPONENT "iommu.emu"
+#define EMU_UNITS     4
+#define EMU_SLOTS     32
+#define EMU_DIDS      65536u
+
+/*
+ * Domain IDs: 0 tags what is cached of entries that are not present where
+ * CAP.CM is set (6.1); 1 is what an entry has while it is being replaced.
+ */
+#define EMU_DID_REPLACE 1u
+#define EMU_DID_FIRST	2u
+
+/**
+ * struct emu_queue - invalidation queue; guarded by its unit's lock
+ * @ring: descriptors, one page
+ * @tail: next free place
+ * @done: status of the last wait; written by the hardware
+ * @ticket: what @done will be after the last wait submitted
+ */
+struct emu_queue {
+	struct vtd_desc *ring;
+	unsigned int tail;
+	uint32_t *done;
+	uint32_t ticket;
+};
+
+/**
+ * struct emu_slot - tables of the function in a slot; they stay when it goes
+ * @dir: PASID directory, all of whose entries are not present at first
+ * @dir_bits: log2 of its entries
+ */
+struct emu_slot {
+	struct uvdk_le64 *dir;
+	unsigned int dir_bits;
+};
+
+/**
+ * struct emu_unit - one remapping unit
+ * @machine: whose
+ * @number: its number
+ * @cap: capability register
+ * @ecap: extended capability register
+ * @lock: guards what follows
+ * @up: it translates
+ * @broken: it stopped to answer
+ * @unsure: an invalidation failed: what it may still know is not used again
+ * @queue: invalidation queue
+ * @root: root table; its bus 0 has @contexts
+ * @contexts: of 16 slots each; 8 functions a slot
+ * @slots: tables of functions
+ * @dids: domain IDs in use, a bit each
+ * @replacing: held by whoever uses EMU_DID_REPLACE; taken before @lock
+ */
+struct emu_unit {
+	struct emu_machine *machine;
+	unsigned int number;
+	uint64_t cap;
+	uint64_t ecap;
+	struct uvdk_lock lock;
+	bool up;
+	bool broken;
+	bool unsure;
+	struct emu_queue queue;
+	struct vtd_root *root;
+	struct vtd_context *contexts[2];
+	struct emu_slot slots[EMU_SLOTS];
+	uint64_t dids[EMU_DIDS / 64];
+	struct uvdk_lock replacing;
+};
+
+/**
+ * struct emu_machine - what all iommus opened on one machine share
+ * @emu: the machine
+ * @lock: guards @known
+ * @known: the rest is filled in
+ * @arena: memory for tables
+ * @count: units
+ * @units: units
+ *
+ * Zeroes are its start; it lives in uvdk_emu_shared() and so does its memory:
+ * nothing here is freed before the machine goes.
+ */
+struct emu_machine {
+	struct uvdk_emu *emu;
+	struct uvdk_lock lock;
+	bool known;
+	struct emu_arena arena;
+	unsigned int count;
+	struct emu_unit units[EMU_UNITS];
+};
+
+/* The state of a machine, made at first; NULL: out of memory (logged). */
+struct emu_machine *emu_machine_get(struct uvdk_emu *emu);
+
+/* Switch a unit on if it is not; 0 or a negative errno with a sentence. */
+int emu_unit_start(struct emu_unit *unit);
+
+/* Give a list of pages back that have been invalidated. */
+void emu_unit_give_back(struct emu_unit *unit, struct emu_page *list);
+
+/* A domain ID of a unit. -ENOSPC with a sentence. */
+int emu_unit_did_get(struct emu_unit *unit, uint16_t *did);
+void emu_unit_did_put(struct emu_unit *unit, uint16_t did);
+
+/* Width of an address in a table of this stage; 0: the unit has none. */
+unsigned int emu_unit_bits(const struct emu_unit *unit, enum emu_stage stage);
+unsigned int emu_unit_levels(const struct emu_unit *unit, enum emu_stage stage);
+uint64_t emu_unit_leaf_sizes(const struct emu_unit *unit, enum emu_stage stage);
+
+/*
+ * Submit descriptors in order and wait until they are done. 0, -EIO (the unit
+ * refused one) or -ETIMEDOUT, logged. Under the unit's lock.
+ */
+int emu_queue_run(struct emu_unit *unit, const struct vtd_desc *desc, unsigned int count);
+
+/* Most descriptors of one call. */
+#define EMU_QUEUE_ENTRIES (VTD_PAGE >> VTD_IQ_SHIFT)
+#define EMU_QUEUE_MAX	  (EMU_QUEUE_ENTRIES - 2)
+
+static inline uint32_t emu_unit_read32(const struct emu_unit *unit, uint32_t off)
+{
+	return (uint32_t)uvdk_emu_iommu_read(unit->machine->emu, unit->number, off, 4);
+}
+
+static inline uint64_t emu_unit_read64(const struct emu_unit *unit, uint32_t off)
+{
+	return uvdk_emu_iommu_read(unit->machine->emu, unit->number, off, 8);
+}
+
+static inline void emu_unit_write32(const struct emu_unit *unit, uint32_t off, uint32_t value)
+{
+	uvdk_emu_iommu_write(unit->machine->emu, unit->number, off, 4, value);
+}
+
+static inline void emu_unit_write64(const struct emu_unit *unit, uint32_t off, uint64_t value)
+{
+	uvdk_emu_iommu_write(unit->machine->emu, unit->number, off, 8, value);
+}
+
+/* ---- a bound to every wait ---- */
+
+/**
+ * struct emu_deadline - when to stop waiting
+ * @ns: on CLOCK_MONOTONIC
+ */
+struct emu_deadline {
+	uint64_t ns;
+};
+
+struct emu_deadline emu_deadline_start(void);
+bool emu_deadline_over(const struct emu_deadline *deadline);
+
+#endif /* UVDK_DRV_IOMMU_EMU_UNIT_H */
