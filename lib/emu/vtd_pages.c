@@ -10,12 +10,12 @@ struct stage {
 	bool cached;
 };
 
-/* Who shares a translation: the PASID in the first stage, the domain alone in the second. */
+/* Who shares a translation: of a second stage the whole domain, else a PASID of it. */
 uint32_t vtd_tag(const struct vtd_walk *w)
 {
 	unsigned int kind = (unsigned int)PTE_PGTT(w->pte[0]);
 
-	return kind == PGTT_FIRST || kind == PGTT_NESTED ? w->pasid : VTD_NO_PASID;
+	return kind == PGTT_SECOND ? VTD_NO_PASID : w->pasid;
 }
 
 static struct vtd_key inner_key(const struct stage *s, uint64_t addr, unsigned int level,

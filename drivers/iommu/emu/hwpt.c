@@ -43,7 +43,9 @@ int emu_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigne
 	if (flags & SPECIAL)
 		err = emu_space_add(space, dev->unit, EMU_SECOND_STAGE, &hwpt->dom);
 	else
-		err = emu_space_shared(space, dev->unit, &hwpt->dom);
+		err = emu_space_shared(space, dev->unit,
+				       flags & UVDK_HWPT_PASID ? EMU_FIRST_STAGE : EMU_SECOND_STAGE,
+				       &hwpt->dom);
 	if (err) {
 		free(hwpt);
 		return err;

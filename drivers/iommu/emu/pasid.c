@@ -182,6 +182,7 @@ void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_
 	emu_inval_pasidc(&batch, site, VTD_G_PASIDC_PASID, EMU_DID_REPLACE, pasid);
 	emu_inval_fence(&batch);
 	emu_inval_iotlb(&batch, site + 1, VTD_G_DOMAIN, EMU_DID_REPLACE, NULL);
+	emu_inval_piotlb(&batch, site + 1, EMU_DID_REPLACE, pasid, NULL);
 	inval_device(&batch, site + 2, dev, pasid);
 	emu_inval_run(&batch);
 	uvdk_lock_release(&dev->unit->replacing);

@@ -57,15 +57,18 @@ int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage
 	return 0;
 }
 
-int emu_space_shared(struct emu_space *space, struct emu_unit *unit, struct emu_domain **out)
+int emu_space_shared(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
+		     struct emu_domain **out)
 {
-	enum emu_stage stage = VTD_ECAP_FSTS(unit->ecap) ? EMU_FIRST_STAGE : EMU_SECOND_STAGE;
 	struct emu_domain *dom;
 	int err;
 
+	if (!emu_unit_levels(unit, stage))
+		stage = stage == EMU_FIRST_STAGE ? EMU_SECOND_STAGE : EMU_FIRST_STAGE;
+
 	LIST_FOREACH(dom, &space->domains, entry)
 	{
-		if (dom->shared && dom->unit == unit) {
+		if (dom->shared && dom->unit == unit && dom->table.stage == stage) {
 			emu_domain_get(dom);
 			*out = dom;
 			return 0;
@@ -121,7 +124,8 @@ int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
 	struct emu_device *dev = binding->priv;
 	struct emu_domain *dom;
-	int err = emu_space_shared(ioas_priv, dev->unit, &dom);
+	/* The second stage has maps that may be written and not read; the first has not. */
+	int err = emu_space_shared(ioas_priv, dev->unit, EMU_SECOND_STAGE, &dom);
 
 	if (err)
 		return err;

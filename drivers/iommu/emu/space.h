@@ -46,8 +46,9 @@ int emu_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_
 		    void *from);
 void emu_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 
-/* A table of the address space in front of a unit that asks for nothing special. */
-int emu_space_shared(struct emu_space *space, struct emu_unit *unit, struct emu_domain **out);
+/* The table of a stage (or of the only one) for all in front of a unit who ask for no more. */
+int emu_space_shared(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
+		     struct emu_domain **out);
 
 /* One more table of the address space, with all its maps. */
 int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
