@@ -16,25 +16,6 @@ struct access {
 #define ACCESS_OK   (-1)
 #define ACCESS_GONE (-2)
 
-static int through_domain(const struct uvdk_emu_function *fn, uvdk_iova_t iova, bool write,
-			  uint8_t **va)
-{
-	uint64_t pte;
-
-	if (!fn->domain)
-		return UVDK_EMU_FAULT_NO_DOMAIN;
-	if (iova >> fn->emu->iova_bits)
-		return UVDK_EMU_FAULT_RANGE;
-	pte = emu_domain_lookup(fn->domain, iova);
-	if (!pte)
-		return UVDK_EMU_FAULT_NOT_MAPPED;
-	if (!(pte & (write ? UVDK_EMU_PROT_WRITE : UVDK_EMU_PROT_READ)))
-		return UVDK_EMU_FAULT_PERMISSION;
-	*va = (uint8_t *)(uintptr_t)((pte & ~(EMU_PAGE_SIZE - 1)) | (iova & (EMU_PAGE_SIZE - 1)));
-
-	return ACCESS_OK;
-}
-
 static int through_unit(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 {
 	struct vtd *vtd = a->fn->vtd;
@@ -72,10 +53,11 @@ static int translate(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 		return ACCESS_GONE;
 	if (!(atomic_load_explicit(&fn->command, memory_order_relaxed) & CMD_MASTER))
 		return UVDK_EMU_FAULT_BUS_MASTER;
-	if (vtd_on(fn->vtd))
-		return through_unit(a, iova, va);
+	/* As firmware leaves it: protected memory regions cover everything (11.4.8). */
+	if (!vtd_on(fn->vtd))
+		return UVDK_EMU_FAULT_NO_DOMAIN;
 
-	return through_domain(fn, iova, a->write, va);
+	return through_unit(a, iova, va);
 }
 
 static int refuse(const struct access *a, uvdk_iova_t iova, uint64_t len, int why)

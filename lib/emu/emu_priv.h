@@ -8,7 +8,7 @@
 #include <uvdk_emu_driver.h>
 
 /*
- * Lock order: machine lock, domain lock, function lock, gate. Model callbacks
+ * Lock order: machine lock, function lock, gate; vtd_priv.h has those of a unit. Model callbacks
  * create, destroy, reset and step run under the machine lock; bar_read and
  * bar_write run under none.
  */
@@ -100,8 +100,7 @@ struct uvdk_emu_function {
 	atomic_uint command; /* what config[CFG_COMMAND] says, for hot paths */
 	atomic_bool ats;     /* its ATS capability is enabled */
 
-	struct emu_gate gate; /* guards domain; held during each page of DMA */
-	struct uvdk_emu_domain *domain;
+	struct emu_gate gate; /* held during each page of DMA */
 
 	pthread_mutex_t lock; /* guards the rest */
 	int event_fd;
@@ -137,6 +136,7 @@ struct uvdk_emu {
 	unsigned int iova_bits;
 	bool manual;
 	bool forgetful;
+	bool absence;
 	unsigned int no_snoop;
 	uint64_t seed;
 	struct vtd *vtd[EMU_UNITS_MAX];
@@ -200,9 +200,6 @@ bool emu_msix_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off
 		    unsigned int width, uint64_t value);
 bool emu_msix_masked(const struct uvdk_emu_function *fn, unsigned int vector);
 void emu_msix_set_masked(struct uvdk_emu_function *fn, unsigned int vector, bool masked);
-
-/* domain.c */
-uint64_t emu_domain_lookup(const struct uvdk_emu_domain *dom, uvdk_iova_t iova);
 
 static inline uint16_t emu_get16(const uint8_t *p)
 {

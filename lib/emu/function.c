@@ -213,7 +213,6 @@ UVDK_EXPORT void uvdk_emu_unplug_fn(struct uvdk_emu_function *fn)
 	emu_lock(emu);
 	emu->fns[fn->slot] = NULL;
 	emu->nr_fns--;
-	uvdk_emu_domain_detach(fn);
 	vtd_unplug(fn);
 	fn->model->destroy(fn);
 	emu_unlock(emu);

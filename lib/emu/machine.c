@@ -208,6 +208,7 @@ UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_em
 	emu->manual = o.manual;
 	emu->iova_bits = o.iova_bits;
 	emu->forgetful = o.caching == UVDK_EMU_CACHE_FORGETS;
+	emu->absence = o.absence;
 	emu->no_snoop = o.no_snoop;
 	emu->seed = o.seed;
 	pthread_mutex_init(&emu->lock, NULL);

@@ -39,6 +39,8 @@ enum uvdk_emu_caching {
  *	N-th, from 0
  * @no_snoop: bit n set: IOMMU n can't force accesses to be coherent
  * @caching: when their caches forget
+ * @absence: they also cache that nothing is there (VT-d: caching mode), so that
+ *	what is mapped or attached must be invalidated, too
  * @seed: of what is left to chance
  */
 struct uvdk_emu_opts {
@@ -48,6 +50,7 @@ struct uvdk_emu_opts {
 	unsigned int iommus;
 	unsigned int no_snoop;
 	enum uvdk_emu_caching caching;
+	bool absence;
 	uint64_t seed;
 };
 

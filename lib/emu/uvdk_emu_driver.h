@@ -24,7 +24,6 @@ extern "C" {
  */
 
 struct uvdk_emu_function;
-struct uvdk_emu_domain;
 
 /**
  * enum uvdk_emu_page_code - answer to a page request (PCI Express 10.4.2.1)
@@ -512,69 +511,6 @@ void uvdk_emu_get(struct uvdk_emu *emu);
  * Return: bits.
  */
 unsigned int uvdk_emu_iova_bits(const struct uvdk_emu *emu);
-
-/* Permissions of a map: bits of uvdk_emu_domain_map()'s prot. */
-#define UVDK_EMU_PROT_READ  1u
-#define UVDK_EMU_PROT_WRITE 2u
-
-/**
- * uvdk_emu_domain_create() - new, empty page table
- * @emu: machine; must outlive it
- * @out: new domain, owned by the caller
- *
- * Return: 0 or -ENOMEM.
- */
-int uvdk_emu_domain_create(struct uvdk_emu *emu, struct uvdk_emu_domain **out);
-
-/**
- * uvdk_emu_domain_destroy() - detach every function and free
- * @dom: domain, or NULL
- */
-void uvdk_emu_domain_destroy(struct uvdk_emu_domain *dom);
-
-/**
- * uvdk_emu_domain_map() - let attached functions reach memory
- * @dom: domain
- * @iova: address, a multiple of 4096
- * @va: memory, page aligned
- * @len: bytes, a multiple of 4096
- * @prot: UVDK_EMU_PROT_READ, UVDK_EMU_PROT_WRITE or both
- *
- * Return: 0, -EINVAL, -ERANGE (address width), -EEXIST (a page of it is
- * mapped) or -ENOMEM.
- */
-int uvdk_emu_domain_map(struct uvdk_emu_domain *dom, uvdk_iova_t iova, void *va, size_t len,
-			unsigned int prot);
-
-/**
- * uvdk_emu_domain_unmap() - end access
- * @dom: domain
- * @iova: address
- * @len: bytes
- *
- * After return no access through the old translation is in flight.
- *
- * Return: 0, -EINVAL, -ERANGE, or -ENOENT (a page of it is not mapped; nothing
- * was unmapped).
- */
-int uvdk_emu_domain_unmap(struct uvdk_emu_domain *dom, uvdk_iova_t iova, size_t len);
-
-/**
- * uvdk_emu_domain_attach() - translate a function's DMA through a domain
- * @dom: domain
- * @fn: function; attach and detach of one function are the caller's to serialise
- *
- * Return: 0 or -EBUSY (attached already).
- */
-int uvdk_emu_domain_attach(struct uvdk_emu_domain *dom, struct uvdk_emu_function *fn);
-
-/**
- * uvdk_emu_domain_detach() - end a function's access to memory
- * @fn: function; nothing happens if it is not attached
- *
- * After return no access through the domain is in flight.
- */
-void uvdk_emu_domain_detach(struct uvdk_emu_function *fn);
 
 #ifdef __cplusplus
 }

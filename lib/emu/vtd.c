@@ -36,9 +36,10 @@ int vtd_create(struct uvdk_emu *emu, unsigned int unit, struct vtd **out)
 	vtd->emu = emu;
 	vtd->unit = unit;
 	vtd->mgaw = emu->iova_bits;
-	vtd->cap = capabilities(vtd->mgaw);
+	vtd->cap = capabilities(vtd->mgaw) | (emu->absence ? CAP_CM : 0);
 	vtd->ecap = extended(!(emu->no_snoop >> unit & 1));
 	vtd->forgetful = emu->forgetful;
+	vtd_cache_leftovers(vtd);
 	vtd->random = (emu->seed + unit) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	pthread_mutex_init(&vtd->reg_lock, NULL);
 	pthread_mutex_init(&vtd->queue_lock, NULL);

@@ -104,6 +104,46 @@ void vtd_drop(struct vtd *vtd, struct vtd_entry *e)
 	LIST_INSERT_HEAD(&vtd->unused, e, hash);
 }
 
+static void leave(struct vtd_entry *e, uint64_t word)
+{
+	if (!e)
+		return;
+	e->val[0] = word;
+	e->settled = UINT64_MAX;
+}
+
+/*
+ * What whoever ran before left behind. Setting a root table does not clear the
+ * caches (CAP.ESRTPS is clear): they must be invalidated, all three (6.6).
+ */
+void vtd_cache_leftovers(struct vtd *vtd)
+{
+	for (uint16_t slot = 0; slot < EMU_SLOTS; slot++) {
+		const struct vtd_key context = {.id = (uint16_t)(slot << 3), .kind = VTD_CONTEXT};
+		struct vtd_key pasid = context;
+		struct vtd_entry *e = vtd_add(vtd, &context);
+
+		leave(e, CTX_PRESENT);
+		pasid.kind = VTD_PASID;
+		pasid.pasid = slot & 1 ? VTD_RID : slot;
+		e = vtd_add(vtd, &pasid);
+		leave(e, PTE_PRESENT);
+	}
+	for (uint16_t did = 0; did < 16; did++) {
+		struct vtd_key inner = {.id = did, .kind = VTD_INNER, .level = 4};
+		struct vtd_entry *e;
+
+		for (inner.pasid = 0; inner.pasid < 4; inner.pasid++) {
+			e = vtd_add(vtd, &inner);
+			leave(e, FS_P);
+		}
+		inner.pasid = VTD_NO_PASID;
+		inner.level = 4 + VTD_SECOND;
+		e = vtd_add(vtd, &inner);
+		leave(e, SS_R);
+	}
+}
+
 static void list_free(struct vtd_list *list)
 {
 	struct vtd_entry *e;

@@ -48,6 +48,7 @@ enum {
 
 /* CAP, 11.4.2 */
 #define CAP_ND_64K   FIELD(6, 0)
+#define CAP_CM	     BIT(7)
 #define CAP_SAGAW_39 BIT(9)
 #define CAP_SAGAW_48 BIT(10)
 #define CAP_SAGAW_57 BIT(11)

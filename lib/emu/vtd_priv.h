@@ -161,6 +161,7 @@ struct vtd_entry *vtd_lookup(struct vtd *vtd, const struct vtd_key *key);
 struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key);
 void vtd_drop(struct vtd *vtd, struct vtd_entry *e);
 void vtd_cache_free(struct vtd *vtd);
+void vtd_cache_leftovers(struct vtd *vtd);
 bool vtd_chance(struct vtd *vtd, unsigned int one_in);
 
 /* vtd_translate.c */

@@ -84,6 +84,8 @@ static bool page_same(const struct vtd_entry *e, const struct vtd_walk *w, uint6
 {
 	uint64_t inside = iova & (BIT(vtd_shift(e->key.level)) - 1) & ~(EMU_PAGE_SIZE - 1);
 
+	if (!e->val[1]) /* that nothing is there */
+		return w->why == UVDK_EMU_FAULT_NOT_MAPPED && w->fault;
 	if (w->fault || w->host != e->val[0] + inside)
 		return false;
 
@@ -113,8 +115,8 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 	look.exec = false;
 	if (e->key.kind == VTD_CONTEXT) {
 		memset(&w, 0, sizeof(w));
-		return !vtd_read_context(vtd, e->key.id, &w) &&
-		       !memcmp(w.context, e->val, sizeof(w.context));
+		vtd_read_context(vtd, e->key.id, &w);
+		return !memcmp(w.context, e->val, sizeof(w.context));
 	}
 	if (e->key.kind == VTD_INNER && e->key.level >= VTD_SECOND)
 		walk_second(vtd, &look, iova, &w);

@@ -13,6 +13,12 @@ static int stale(struct vtd_walk *w)
 	return vtd_fault(w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
 }
 
+/* With CAP.CM, that an entry is not present may be cached, too (6.1). */
+static bool absent(const struct vtd *vtd, int fault, int reason)
+{
+	return (vtd->cap & CAP_CM) && fault == reason;
+}
+
 static int get_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w)
 {
 	const struct vtd_key key = {.id = req->sid, .kind = VTD_CONTEXT};
@@ -24,10 +30,12 @@ static int get_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_wa
 			return stale(w);
 		memcpy(w->context, e->val, sizeof(w->context));
 		w->quiet = w->context[0] & CTX_FPD;
-		return 0;
+		return w->context[0] & CTX_PRESENT
+			       ? 0
+			       : vtd_fault(w, FR_CTX_P, UVDK_EMU_FAULT_NO_DOMAIN);
 	}
 	fault = vtd_read_context(vtd, req->sid, w);
-	if (fault)
+	if (fault && !absent(vtd, fault, FR_CTX_P))
 		return fault;
 	e = vtd_add(vtd, &key);
 	if (e) {
@@ -35,7 +43,7 @@ static int get_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_wa
 		e->sid = req->sid;
 	}
 
-	return 0;
+	return fault;
 }
 
 /* The PASID table entry of a request, and with it the domain. */
@@ -51,24 +59,25 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		memcpy(w->pte, e->val, sizeof(w->pte));
 		w->pasid = e->pasid;
 		w->quiet = w->pte[0] & PTE_FPD;
-		return 0;
+		return w->pte[0] & PTE_PRESENT ? 0
+					       : vtd_fault(w, FR_PTE_P, UVDK_EMU_FAULT_NO_DOMAIN);
 	}
 	fault = get_context(vtd, req, w);
 	if (!fault)
 		fault = vtd_check_context(req, w);
 	if (!fault)
 		fault = vtd_read_pasid(vtd, w);
-	if (fault)
+	if (fault && !absent(vtd, fault, FR_PTE_P))
 		return fault;
 	e = vtd_add(vtd, &key);
 	if (e) {
 		memcpy(e->val, w->pte, sizeof(w->pte));
 		e->sid = req->sid;
 		e->pasid = w->pasid;
-		e->did = (uint16_t)PTE_DID(w->pte[1]);
+		e->did = fault ? 0 : (uint16_t)PTE_DID(w->pte[1]);
 	}
 
-	return 0;
+	return fault;
 }
 
 static struct vtd_key page_key(const struct vtd_walk *w, uint64_t iova, unsigned int level)
@@ -104,13 +113,19 @@ static void take(struct vtd_walk *w, const struct vtd_entry *e, uint64_t iova)
 	w->level = e->key.level;
 }
 
+/* What is not there is remembered as a page without rights. */
 static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w, uint64_t iova)
 {
-	struct vtd_key key = page_key(w, iova, w->level);
+	struct vtd_key key = page_key(w, iova, w->fault ? 1 : w->level);
 	struct vtd_entry *e = vtd_add(vtd, &key);
 
 	if (!e)
 		return;
+	if (w->fault) {
+		w->level = 1;
+		w->right = 0;
+		w->host = 0;
+	}
 	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 	e->val[1] = w->right;
 	e->sid = req->sid;
@@ -148,10 +163,13 @@ int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t io
 		take(w, e, iova);
 		return 0;
 	}
+	if (e && !e->val[1])
+		return vtd_fault(w, vtd_tag(w) == VTD_NO_PASID ? FR_SS_PERMISSION : FR_FS_P,
+				 UVDK_EMU_FAULT_NOT_MAPPED);
 	if (e) /* as the specification has it: what does not permit is looked up again */
 		vtd_drop(vtd, e);
 	fault = vtd_walk_pages(vtd, req, iova, true, w);
-	if (!fault)
+	if (!fault || ((vtd->cap & CAP_CM) && w->why == UVDK_EMU_FAULT_NOT_MAPPED))
 		add_page(vtd, req, w, iova);
 
 	return fault;

@@ -519,3 +519,93 @@ Test(vtd_inval, each_unit_has_its_own_class_and_tables)
 	opts.iommus = 5;
 	cr_expect_eq(uvdk_emu_create(&opts, &emu), -EINVAL);
 }
+
+/* ---- what else may be cached ---- */
+
+Test(vtd_inval, what_ran_before_left_its_entries_behind)
+{
+	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true};
+	static const uint64_t all[] = {0x1 | 1 << 4, 0x7 | 3 << 4, 0x2 | 1 << 4};
+	static const char *const cache[] = {"context cache", "PASID cache",
+					    "paging-structure cache"};
+
+	for (unsigned int left_out = 0; left_out < 3; left_out++) {
+		struct kern m = {0};
+		uint64_t *top;
+		uint8_t *page;
+
+		cr_assert_eq(uvdk_emu_create(&opts, &m.emu), 0);
+		cr_assert_eq(uvdk_emu_plug(m.emu, "emu:probe", &m.fn), 0);
+		enable(m.fn);
+		begin(&m);
+		kern_tables(&m);
+		for (unsigned int i = 0; i < 3; i++)
+			if (i != left_out)
+				post(&m, all[i], 0);
+		cr_assert(wait_queue(&m));
+		top = new_page(&m);
+		page = new_page(&m);
+		fs_map(&m, top, 0x7000, page);
+		set_context(&m, m.fn, CTX_PASIDE);
+		set_pasid(&m, 0, FIRST, 1, top, NULL);
+		set_pasid(&m, 1, FIRST, 1, top, NULL);
+		end(&m);
+		/* The slot's own leftovers are of PASID 0; others find those of a domain. */
+		peek(&m, left_out == 1 ? 0 : 1, 0x7000);
+		EXPECT_STALE(&m, cache[left_out], "");
+		kern_stop(&m);
+	}
+}
+
+Test(vtd_inval, in_caching_mode_absence_is_cached)
+{
+	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true, .absence = true};
+	struct kern m;
+	uint64_t *top;
+	uint8_t *page;
+
+	kern_start(&m, &opts, "emu:probe");
+	cr_assert(reg(&m, CAP, 8) & 1 << 7);
+	top = new_page(&m);
+	page = new_page(&m);
+	page[0] = 4;
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x41);
+	begin(&m);
+	set_context(&m, m.fn, CTX_PASIDE);
+	pasid_of(&m, 5);
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x41, "that there was no context entry is remembered");
+	inval_context(&m, sid_of(m.fn));
+	cr_assert(wait_queue(&m));
+	end(&m);
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x59);
+	begin(&m);
+	set_pasid(&m, 5, FIRST, 1, top, NULL);
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x59);
+	inval_pasid(&m, 0, 5);
+	cr_assert(wait_queue(&m));
+	end(&m);
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x71);
+	begin(&m);
+	fs_map(&m, top, 0x7000, page);
+	cr_expect_eq(peek(&m, 5, 0x7000), -1);
+	cr_expect_eq(fault_reason(&m), 0x71);
+	inval_pages(&m, 1, 5, 0x7000, 0, false);
+	cr_assert(wait_queue(&m));
+	end(&m);
+	cr_expect_eq(peek(&m, 5, 0x7000), 4);
+	expect_no_stale(&m);
+
+	peek(&m, 5, 0x9000);
+	fault_reason(&m);
+	begin(&m);
+	fs_map(&m, top, 0x9000, page);
+	end(&m);
+	cr_expect_eq(peek(&m, 5, 0x9000), -1);
+	EXPECT_STALE(&m, "IOTLB", "PASID-based IOTLB invalidation of domain 1, PASID 5 at 0x9000");
+	kern_stop(&m);
+}

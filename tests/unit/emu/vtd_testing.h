@@ -238,7 +238,8 @@ static inline void set_pasid(struct kern *k, uint32_t pasid, enum pgtt kind, uin
 #define CTX_PASIDE (1u << 3)
 #define CTX_PRE	   (1u << 4)
 
-static inline void kern_boot(struct kern *k)
+/* Root table and queue, switched on; the caches hold what was before. */
+static inline void kern_tables(struct kern *k)
 {
 	k->arena = pages(ARENA_PAGES);
 	k->root = new_page(k);
@@ -255,6 +256,15 @@ static inline void kern_boot(struct kern *k)
 	cr_assert(reg(k, GSTS, 4) & 1u << 26);
 	set_reg(k, GCMD, 4, 1u << 26 | 1u << 31);
 	cr_assert(reg(k, GSTS, 4) & 1u << 31);
+}
+
+static inline void kern_boot(struct kern *k)
+{
+	kern_tables(k);
+	post(k, 0x1 | 1 << 4, 0);
+	post(k, 0x7 | 3 << 4, 0);
+	post(k, 0x2 | 1 << 4, 0);
+	cr_assert(wait_queue(k));
 }
 
 static inline void kern_start(struct kern *k, const struct uvdk_emu_opts *opts, const char *spec)
