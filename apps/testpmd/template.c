@@ -6,10 +6,13 @@
 
 #include "fwd.h"
 
-/* RFC 2544, C.2.6.2: addresses for benchmarks; port 9 discards (RFC 863). */
-#define SRC_IP	RTE_IPV4(198, 18, 0, 1)
-#define DST_IP	RTE_IPV4(198, 18, 0, 2)
-#define FLOW_IP RTE_IPV4(198, 19, 0, 0)
+/*
+ * RFC 2544, C.2.6.2: addresses for benchmarks; port 9 discards (RFC 863).
+ * RTE_IPV4() shifts: an int has no room for 198 << 24.
+ */
+#define SRC_IP	RTE_IPV4(198u, 18, 0, 1)
+#define DST_IP	RTE_IPV4(198u, 18, 0, 2)
+#define FLOW_IP RTE_IPV4(198u, 19, 0, 0)
 #define PORT	9
 
 struct headers {

@@ -59,7 +59,10 @@ static int check_vectors(struct uvdk_device *dev, enum uvdk_irq_type type, unsig
 
 	if (have < 0)
 		return have;
-	if (!count || first >= (unsigned int)have || count > (unsigned int)have - first)
+	if (!count)
+		return uvdk_fail(-EINVAL, "device", "%s: no %s vector was asked for",
+				 dev->info.name, type_names[type]);
+	if (first >= (unsigned int)have || count > (unsigned int)have - first)
 		return uvdk_fail(-EINVAL, "device",
 				 "%s: %s vectors %u to %llu were asked for, it has %d, from 0",
 				 dev->info.name, type_names[type], first,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "dma_priv.h"
@@ -128,6 +130,27 @@ static int map_memory(struct dma_memory *memory, enum uvdk_dma_source source, si
 			 strerror(errno));
 }
 
+/*
+ * More than the machine has: of a memfd, and where the kernel overcommits, of
+ * any memory, it takes note only when it runs out, and then ends processes.
+ */
+static int check_machine(size_t len)
+{
+	struct sysinfo info;
+	uint64_t all;
+
+	if (sysinfo(&info))
+		return 0;
+	all = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+	if (len <= all)
+		return 0;
+
+	return uvdk_fail(-ENOMEM, DMA_COMPONENT,
+			 "%zu bytes were asked for, and this machine has %" PRIu64
+			 " of memory and swap",
+			 len, all);
+}
+
 static int get_from(size_t len, size_t align, enum uvdk_dma_source source, int node,
 		    struct dma_memory *out)
 {
@@ -138,7 +161,9 @@ static int get_from(size_t len, size_t align, enum uvdk_dma_source source, int n
 	if (len > SIZE_MAX / 2)
 		return uvdk_fail(-EINVAL, DMA_COMPONENT, "%zu bytes are too many", len);
 	memory.len = (len + align - 1) & ~(align - 1);
-	err = map_memory(&memory, source, align, node);
+	err = huge_flags(memory.page_size) ? 0 : check_machine(memory.len);
+	if (!err)
+		err = map_memory(&memory, source, align, node);
 	if (!err)
 		err = dma_node_bind(memory.va, memory.len, node);
 	if (!err)

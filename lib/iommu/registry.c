@@ -129,6 +129,10 @@ UVDK_EXPORT const char *uvdk_iommu_choose(const char *spec, const struct uvdk_io
 	struct uvdk_iommu_opts o;
 	int best_score = 0;
 
+	if (!spec) {
+		uvdk_fail(-EINVAL, IOAS_COMPONENT, "choosing an iommu needs the device's spec");
+		return NULL;
+	}
 	if (ioas_iommu_opts(&o, opts))
 		return NULL;
 

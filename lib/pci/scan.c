@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,7 +110,8 @@ static int check_devices(const char *sysfs_root)
 		return uvdk_fail(-EIO, "pci", "cannot open %s: %s", path, strerror(errno));
 
 	while (!ret && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && uvdk_pci_addr_parse(entry->d_name, &addr))
+		if (entry->d_name[0] != '.' &&
+		    (uvdk_pci_addr_parse(entry->d_name, &addr) || addr.domain > INT_MAX))
 			ret = uvdk_fail(-EIO, "pci", "%s/%s does not look like a PCI function",
 					path, entry->d_name);
 	closedir(dir);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -35,8 +36,11 @@ static void parse_route4(struct routed *routed, const char *line)
 {
 	char name[64];
 	unsigned int dest;
+	int end;
 
-	if (sscanf(line, "%63s %x", name, &dest) == 2 &&
+	/* Nothing may follow the number: the "De" of the heading is one, too. */
+	if (sscanf(line, "%63s %x%n", name, &dest, &end) == 2 &&
+	    isspace((unsigned char)line[end]) &&
 	    (dest & 0xffff) != 0xfea9) /* 169.254/16: the kernel made it up */
 		add_routed(routed, name);
 }

@@ -153,6 +153,7 @@ Test(device, interrupt_arguments_are_checked)
 	cr_expect_eq(uvdk_device_irq_set(dev, UVDK_IRQ_MSIX, 1, 8, fds), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "8"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_device_irq_set(dev, UVDK_IRQ_MSIX, 0, 0, fds), -EINVAL);
+	cr_expect_not_null(strstr(uvdk_last_error(), "no MSI-X vector"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_device_irq_set(dev, UVDK_IRQ_MSIX, UINT32_MAX, 2, fds), -EINVAL);
 	cr_expect_eq(uvdk_device_irq_trigger(dev, UVDK_IRQ_MSIX, 0), -EINVAL);
 

@@ -156,6 +156,25 @@ Test(dma, bad_requests_are_refused)
 	fake_teardown();
 }
 
+/* Were it touched first, the kernel would end this process or others. */
+Test(dma, more_than_the_machine_has_is_refused_untouched)
+{
+	static const enum uvdk_dma_source sources[] = {UVDK_DMA_ANY, UVDK_DMA_NORMAL,
+						       UVDK_DMA_MEMFD};
+	struct uvdk_dma_buf buf;
+
+	for (unsigned int i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct uvdk_dma_opts opts = opts_of(sources[i]);
+		unsigned int before = fds();
+
+		cr_expect_eq(uvdk_dma_alloc(ioas, 1ul << 46, &opts, &buf), -ENOMEM);
+		cr_expect_not_null(strstr(uvdk_last_error(), "this machine has"), "%s",
+				   uvdk_last_error());
+		cr_expect_eq(fds(), before);
+	}
+	fake_teardown();
+}
+
 Test(dma, a_node_that_is_not_there_is_refused_and_others_named)
 {
 	struct uvdk_dma_opts opts = opts_of(UVDK_DMA_NORMAL);

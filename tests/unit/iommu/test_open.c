@@ -118,6 +118,8 @@ Test(iommu_open, the_best_that_suits_is_chosen)
 	cr_expect_str_eq(uvdk_iommu_choose("fake:0", NULL), "fake");
 	cr_expect_null(uvdk_iommu_choose("other:0", NULL));
 	cr_expect(said("neither a PCI address"), "%s", uvdk_last_error());
+	cr_expect_null(uvdk_iommu_choose(NULL, NULL)); /* a program started without its argument */
+	cr_expect(said("needs the device's spec"), "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_iommu_register(&ops), 0);
 	cr_expect_str_eq(uvdk_iommu_choose("fake:0", NULL), "fake");
 	cr_expect_str_eq(uvdk_iommu_choose("fake:eager", NULL), "eager");

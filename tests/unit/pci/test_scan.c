@@ -108,6 +108,12 @@ Test(scan, nonsense_in_sysfs_is_refused_and_leaks_nothing)
 	cr_expect_not_null(strstr(uvdk_last_error(), "what"));
 	fake_remove(&fake, "sys/bus/pci/devices/what");
 
+	/* libpci, like the kernel, has an int for it. */
+	fake_dir(&fake, "sys/bus/pci/devices/80000000:00:00.0");
+	cr_expect_eq(uvdk_pci_scan_create(fake.sys, &scan), -EIO);
+	cr_expect_not_null(strstr(uvdk_last_error(), "80000000:00:00.0"));
+	fake_remove(&fake, "sys/bus/pci/devices/80000000:00:00.0");
+
 	fake_function(&fake, "0000:00:03.0", 0x1af4, 0x1041, 0x020000, NULL, -1);
 	fake_attr(&fake, "0000:00:03.0", "vendor", "zzz\n");
 	cr_expect_eq(uvdk_pci_scan_create(fake.sys, &scan), -EIO);

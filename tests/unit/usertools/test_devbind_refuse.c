@@ -35,6 +35,16 @@ Test(in_use, nic_with_a_route_unless_forced)
 	expect_driver(NIC, "vfio-pci");
 }
 
+/* "Destination" begins like a hexadecimal number. */
+Test(in_use, the_heading_of_the_routes_is_none)
+{
+	fake_link(&fake, "sys/class/net/Iface",
+		  "../../devices/pci0000:00/" NIC "/virtio0/net/Iface");
+	route_through("eth1");
+	devbind_gives(0, "-b vfio-pci Iface");
+	expect_driver(NIC, "vfio-pci");
+}
+
 Test(in_use, nic_below_a_bridge_with_a_route)
 {
 	fake_link(&fake, "sys/devices/pci0000:00/" NIC "/virtio0/net/eth0/upper_bond0",
