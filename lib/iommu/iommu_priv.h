@@ -49,6 +49,7 @@ struct uvdk_hwpt {
 	struct uvdk_ioas *ioas;
 	void *priv;
 	unsigned int flags;
+	bool tracks; /* which pages are written; guarded by ioas->lock */
 	struct ioas_binding *maker; /* made for this device's PASIDs; NULL: the application's */
 	LIST_HEAD(, ioas_tag) tags;
 	LIST_ENTRY(uvdk_hwpt) entry;

@@ -118,8 +118,13 @@ struct uvdk_iommu_limits {
  *	address space that is attached there now and is replaced, without a
  *	moment in which neither translates; NULL: none.
  * @pasid_detach: Detach a PASID from an address space; never fails.
+ * @dirty_set: Begin (forgetting what was) or end to mark written pages of a
+ *	table made with UVDK_HWPT_DIRTY. Under the ioas lock.
+ * @dirty_read: Set the bits of written pages, others stay; clear the marks
+ *	unless @keep. The range is checked and mapped. Under the ioas lock.
  *
- * The last four are NULL where the driver has no such objects; no other is.
+ * Those from @hwpt_create on are NULL where the driver has no such objects, and
+ * both of dirty_* where it can't tell; no other is.
  */
 struct uvdk_iommu_ops {
 	const char *name;
@@ -147,6 +152,9 @@ struct uvdk_iommu_ops {
 	int (*hwpt_attach)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
 			   void *from);
 	void (*pasid_detach)(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
+	int (*dirty_set)(void *hwpt_priv, bool on);
+	int (*dirty_read)(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+			  uint64_t *bitmap, bool keep);
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */

@@ -75,4 +75,9 @@ int iofd_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32
 		     void *from);
 void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 
+/* dirty.c */
+int iofd_dirty_set(void *hwpt_priv, bool on);
+int iofd_dirty_read(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+		    uint64_t *bitmap, bool keep);
+
 #endif /* IOMMUFD_PRIV_H */

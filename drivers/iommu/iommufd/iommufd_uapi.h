@@ -18,6 +18,8 @@
 #define IOFD_IOAS_UNMAP	 _IO(';', 0x86)
 #define IOFD_HWPT_ALLOC	 _IO(';', 0x89)
 #define IOFD_GET_HW_INFO _IO(';', 0x8a)
+#define IOFD_SET_DIRTY	 _IO(';', 0x8b)
+#define IOFD_GET_DIRTY	 _IO(';', 0x8c)
 
 struct iofd_destroy {
 	uint32_t size;
@@ -77,6 +79,29 @@ struct iofd_hwpt_alloc {
 	uint64_t data_uptr;
 	uint32_t fault_id;
 	uint32_t reserved2;
+};
+
+#define IOFD_SET_DIRTY_ENABLE (1u << 0)
+
+struct iofd_set_dirty {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t hwpt_id;
+	uint32_t reserved;
+};
+
+#define IOFD_GET_DIRTY_NO_CLEAR (1u << 0)
+
+/* The kernel sets bits in what @data points to; it clears none. */
+struct iofd_get_dirty {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t iova;
+	uint64_t length;
+	uint64_t page_size;
+	uint64_t data;
 };
 
 #define IOFD_HW_INFO_VTD      1

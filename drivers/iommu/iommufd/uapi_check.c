@@ -18,6 +18,8 @@ _Static_assert(sizeof(struct iofd_vfio_bind) == 24, "iofd_vfio_bind");
 _Static_assert(sizeof(struct iofd_vfio_attach) == 16, "iofd_vfio_attach");
 _Static_assert(sizeof(struct iofd_vfio_detach) == 12, "iofd_vfio_detach");
 _Static_assert(sizeof(struct iofd_hwpt_alloc) == 48, "iofd_hwpt_alloc");
+_Static_assert(sizeof(struct iofd_set_dirty) == 16, "iofd_set_dirty");
+_Static_assert(sizeof(struct iofd_get_dirty) == 48, "iofd_get_dirty");
 
 #if __has_include(<linux/iommufd.h>)
 #include <linux/iommufd.h>
@@ -46,6 +48,14 @@ SAME_OFFSET(iofd_hw_info, iommu_hw_info, data_uptr);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_data_type);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_capabilities);
 SAME_OFFSET(iofd_hw_info_vtd, iommu_hw_info_vtd, cap_reg);
+#endif
+#ifdef IOMMU_HWPT_SET_DIRTY_TRACKING
+SAME_NUMBER(IOFD_SET_DIRTY, IOMMU_HWPT_SET_DIRTY_TRACKING);
+SAME_NUMBER(IOFD_GET_DIRTY, IOMMU_HWPT_GET_DIRTY_BITMAP);
+SAME_OFFSET(iofd_set_dirty, iommu_hwpt_set_dirty_tracking, hwpt_id);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, hwpt_id);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, page_size);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, data);
 #endif
 #ifdef IOMMU_HWPT_ALLOC
 SAME_NUMBER(IOFD_HWPT_ALLOC, IOMMU_HWPT_ALLOC);
