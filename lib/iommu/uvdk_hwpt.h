@@ -25,6 +25,7 @@ extern "C" {
  */
 
 struct uvdk_hwpt;
+struct uvdk_faultq;
 
 /* In place of a PASID: accesses without one. */
 #define UVDK_PASID_RID 0
@@ -46,10 +47,13 @@ enum uvdk_hwpt_flags {
  * struct uvdk_hwpt_opts - how to make a page table
  * @size: sizeof(struct uvdk_hwpt_opts)
  * @flags: enum uvdk_hwpt_flags
+ * @faultq: where devices' requests for missing pages go (uvdk_fault.h), of the
+ *	same iommu; NULL: nowhere, such accesses fail
  */
 struct uvdk_hwpt_opts {
 	size_t size;
 	unsigned int flags;
+	struct uvdk_faultq *faultq;
 };
 
 /**

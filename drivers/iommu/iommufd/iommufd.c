@@ -126,4 +126,6 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.pasid_detach = iofd_pasid_detach,
 	.dirty_set = iofd_dirty_set,
 	.dirty_read = iofd_dirty_read,
+	.faults = &iofd_fault_ops,
+	.hwpt_create_faulting = iofd_hwpt_create_faulting,
 };
