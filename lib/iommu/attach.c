@@ -227,12 +227,15 @@ static int move_callback(struct ioas_binding *binding, struct uvdk_ioas *from, s
 static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struct uvdk_ioas *from)
 {
 	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
+	struct uvdk_hwpt *before = tag ? tag->hwpt : NULL;
 	bool is_new = !tag;
 	int err = is_new ? ioas_tag_add(to, binding, UVDK_PASID_RID, &tag) : 0;
 
 	if (err)
 		return err;
+	ioas_faultq_freeze(before);
 	err = to->ioas->ops->hwpt_attach(to->priv, &binding->pub, UVDK_PASID_RID, from->priv);
+	ioas_faultq_thaw(before, err ? NULL : tag);
 	if (err) {
 		if (is_new)
 			ioas_tag_drop(tag);

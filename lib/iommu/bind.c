@@ -26,6 +26,7 @@ UVDK_EXPORT int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iomm
 
 	pthread_mutex_lock(&iommu->lock);
 	iommu->users++;
+	ioas_binding_add(binding);
 	pthread_mutex_unlock(&iommu->lock);
 	*out = &binding->pub;
 
@@ -44,6 +45,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 	pthread_mutex_lock(&iommu->lock);
 	ioas_pasid_detach_all(binding);
 	ioas_detach_binding(binding);
+	ioas_binding_remove(binding);
 	iommu->users--;
 	pthread_mutex_unlock(&iommu->lock);
 	iommu->ops->unbind(iommu->priv, pub);

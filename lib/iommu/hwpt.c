@@ -7,9 +7,10 @@
 #define HWPT_FLAGS (UVDK_HWPT_PASID | UVDK_HWPT_NEST_PARENT | UVDK_HWPT_DIRTY)
 
 /* Under iommu->lock and that of the ioas. */
-static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding, unsigned int flags,
-		    struct uvdk_hwpt **out)
+static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
+		    const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out)
 {
+	struct uvdk_faultq *q = opts->faultq;
 	struct uvdk_hwpt *hwpt;
 	int err;
 
@@ -20,14 +21,21 @@ static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding, unsign
 	hwpt = calloc(1, sizeof(*hwpt));
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a page table");
-	err = ioas->ops->hwpt_create(ioas->priv, &binding->pub, flags, &hwpt->priv);
+	if (q)
+		err = ioas->ops->hwpt_create_faulting(ioas->priv, &binding->pub, opts->flags,
+						      q->priv, &hwpt->priv);
+	else
+		err = ioas->ops->hwpt_create(ioas->priv, &binding->pub, opts->flags, &hwpt->priv);
 	if (err) {
 		free(hwpt);
 		return err;
 	}
 
 	hwpt->ioas = ioas;
-	hwpt->flags = flags;
+	hwpt->flags = opts->flags;
+	hwpt->faultq = q;
+	if (q)
+		q->tables++;
 	LIST_INIT(&hwpt->tags);
 	LIST_INSERT_HEAD(&ioas->hwpts, hwpt, entry);
 	*out = hwpt;
@@ -37,6 +45,8 @@ static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding, unsign
 static void hwpt_free(struct uvdk_hwpt *hwpt)
 {
 	hwpt->ioas->ops->hwpt_destroy(hwpt->priv);
+	if (hwpt->faultq)
+		hwpt->faultq->tables--;
 	LIST_REMOVE(hwpt, entry);
 	free(hwpt);
 }
@@ -44,6 +54,7 @@ static void hwpt_free(struct uvdk_hwpt *hwpt)
 /* The one that a device's PASIDs share in an ioas: it depends on nobody else. */
 int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt **out)
 {
+	const struct uvdk_hwpt_opts opts = {.flags = UVDK_HWPT_PASID};
 	struct uvdk_hwpt *hwpt;
 	int err;
 
@@ -54,7 +65,7 @@ int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct u
 			return 0;
 		}
 	}
-	err = hwpt_new(ioas, binding, UVDK_HWPT_PASID, out);
+	err = hwpt_new(ioas, binding, &opts, out);
 	if (!err)
 		(*out)->maker = binding;
 
@@ -93,12 +104,15 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	if (o.flags & ~HWPT_FLAGS)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown page table flags 0x%x",
 				 o.flags & ~HWPT_FLAGS);
+	if (o.faultq && o.faultq->iommu != ioas->iommu)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
+				 "the fault queue belongs to another iommu than the address space");
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err) {
 		uvdk_lock_acquire(&ioas->lock);
-		err = hwpt_new(ioas, ioas_binding_of(dev), o.flags, out);
+		err = hwpt_new(ioas, ioas_binding_of(dev), &o, out);
 		uvdk_lock_release(&ioas->lock);
 	}
 	pthread_mutex_unlock(&ioas->iommu->lock);

@@ -91,10 +91,13 @@ static int replace_pasid(struct uvdk_hwpt *hwpt, struct ioas_tag *tag)
 {
 	struct uvdk_ioas *from = tag->hwpt->ioas;
 	struct uvdk_ioas *to = hwpt->ioas;
+	struct uvdk_hwpt *before = tag->hwpt;
 	int err;
 
 	ioas_lock_both(from, to);
+	ioas_faultq_freeze(before);
 	err = to->ops->hwpt_attach(hwpt->priv, &tag->binding->pub, tag->pasid, from->priv);
+	ioas_faultq_thaw(before, err ? NULL : tag);
 	if (err)
 		ioas_hwpt_put(hwpt);
 	else

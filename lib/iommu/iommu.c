@@ -23,9 +23,12 @@ UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an iommu");
 
 	pthread_mutex_init(&iommu->lock, NULL);
+	pthread_mutex_init(&iommu->ids_lock, NULL);
+	LIST_INIT(&iommu->bindings);
 	iommu->ops = ops;
 	err = ops->open(&o, &iommu->priv);
 	if (err) {
+		pthread_mutex_destroy(&iommu->ids_lock);
 		pthread_mutex_destroy(&iommu->lock);
 		free(iommu);
 		return err;
@@ -48,12 +51,14 @@ UVDK_EXPORT void uvdk_iommu_close(struct uvdk_iommu *iommu)
 	if (users) {
 		/* Freeing what they stand on would be worse than keeping it. */
 		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
-			 "%s stays open: %u devices or address spaces are still on it; close them "
+			 "%s stays open: %u devices, address spaces or fault queues are still on "
+			 "it; close them "
 			 "first",
 			 iommu->ops->name, users);
 		return;
 	}
 	iommu->ops->close(iommu->priv);
+	pthread_mutex_destroy(&iommu->ids_lock);
 	pthread_mutex_destroy(&iommu->lock);
 	free(iommu);
 }

@@ -24,16 +24,21 @@ struct uvdk_iommu {
 	void *priv;
 	/* Taken before an ioas's; guards users, and what is attached where. */
 	pthread_mutex_t lock;
-	unsigned int users; /* bindings and address spaces that still stand on it */
+	unsigned int users; /* what still stands on it: bindings, address spaces, fault queues */
+	struct uvdk_faultq *faultqs;
+
+	pthread_mutex_t ids_lock; /* taken last */
+	LIST_HEAD(, ioas_binding) bindings;
 };
 
 /* What uvdk_iommu_bind() allocates: the binding and its place in an ioas. */
 struct ioas_binding {
 	struct uvdk_iommu_binding pub;
-	struct ioas_binding *next;    /* in ioas->devices, guarded by ioas->lock */
-	void *tags;		      /* tsearch(3): what is attached through a page table */
-	LIST_HEAD(, ioas_tag) pasids; /* the same, but for the RID's */
-	int pasid_bits;		      /* -1: not asked for yet */
+	struct ioas_binding *next;	/* in ioas->devices, guarded by ioas->lock */
+	void *tags;			/* tsearch(3): what is attached through a page table */
+	LIST_HEAD(, ioas_tag) pasids;	/* the same, but for the RID's */
+	int pasid_bits;			/* -1: not asked for yet */
+	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
 };
 
 /* A device attached to a page table, by PASID or RID. */
@@ -49,6 +54,8 @@ struct uvdk_hwpt {
 	struct uvdk_ioas *ioas;
 	void *priv;
 	unsigned int flags;
+	struct uvdk_faultq *faultq; /* or NULL */
+	bool tracks;		    /* which pages are written; guarded by ioas->lock */
 	struct ioas_binding *maker; /* made for this device's PASIDs; NULL: the application's */
 	LIST_HEAD(, ioas_tag) tags;
 	LIST_ENTRY(uvdk_hwpt) entry;
@@ -167,6 +174,17 @@ const char *ioas_name_of(struct uvdk_device *dev);
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev);
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt);
 int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding);
+
+/*
+ * faultq.c: under iommu->lock. What stands between freeze() and thaw() replaces
+ * a table, and no request is read meanwhile: those of the old one are forgotten,
+ * those of the new one are not.
+ */
+void ioas_faultq_freeze(struct uvdk_hwpt *hwpt);
+void ioas_faultq_thaw(struct uvdk_hwpt *hwpt, const struct ioas_tag *replaced);
+void ioas_faultq_abandon(struct uvdk_hwpt *hwpt, const struct ioas_tag *tag);
+void ioas_binding_add(struct ioas_binding *binding);
+void ioas_binding_remove(struct ioas_binding *binding);
 
 /* tag.c: under iommu->lock */
 struct ioas_tag *ioas_tag_find(const struct ioas_binding *binding, uint32_t pasid);

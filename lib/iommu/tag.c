@@ -58,6 +58,7 @@ void ioas_tag_drop(struct ioas_tag *tag)
 {
 	struct uvdk_hwpt *hwpt = tag->hwpt;
 
+	ioas_faultq_abandon(hwpt, tag);
 	tdelete(tag, &tag->binding->tags, compare);
 	if (tag->pasid != UVDK_PASID_RID)
 		LIST_REMOVE(tag, sibling);

@@ -25,6 +25,7 @@ extern "C" {
  */
 
 struct uvdk_hwpt;
+struct uvdk_faultq;
 
 /* In place of a PASID: accesses without one. */
 #define UVDK_PASID_RID 0
@@ -46,10 +47,13 @@ enum uvdk_hwpt_flags {
  * struct uvdk_hwpt_opts - how to make a page table
  * @size: sizeof(struct uvdk_hwpt_opts)
  * @flags: enum uvdk_hwpt_flags
+ * @faultq: where devices' requests for missing pages go (uvdk_fault.h), of the
+ *	same iommu; NULL: nowhere, such accesses fail
  */
 struct uvdk_hwpt_opts {
 	size_t size;
 	unsigned int flags;
+	struct uvdk_faultq *faultq;
 };
 
 /**
@@ -109,6 +113,57 @@ int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t 
  *	@hwpt
  */
 void uvdk_hwpt_detach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid);
+
+/**
+ * enum uvdk_dirty_flags - how to read which pages were written
+ * @UVDK_DIRTY_KEEP: they stay marked, and are there again in the next read
+ */
+enum uvdk_dirty_flags {
+	UVDK_DIRTY_KEEP = 1 << 0,
+};
+
+/**
+ * uvdk_hwpt_dirty_start() - watch from now on which pages devices write
+ * @hwpt: table, made with UVDK_HWPT_DIRTY
+ *
+ * What was written before is forgotten. Starting it twice forgets once more.
+ *
+ * Return: 0; -EINVAL (made without UVDK_HWPT_DIRTY); -EOPNOTSUPP (the iommu
+ * can't); the kernel's error.
+ */
+int uvdk_hwpt_dirty_start(struct uvdk_hwpt *hwpt);
+
+/**
+ * uvdk_hwpt_dirty_stop() - watch no longer
+ * @hwpt: table
+ *
+ * Return: 0, also if it was not watched; or as uvdk_hwpt_dirty_start().
+ */
+int uvdk_hwpt_dirty_stop(struct uvdk_hwpt *hwpt);
+
+/**
+ * uvdk_hwpt_dirty_read() - which pages were written since the last read
+ * @hwpt: table, being watched
+ * @iova: first byte; a multiple of @page_size
+ * @len: bytes; a multiple of @page_size; all of them mapped
+ * @page_size: what one bit stands for: a power of two, at least as large as
+ *	what uvdk_ioas_page_size() returns
+ * @bitmap: bit n of word n / 64 stands for @page_size bytes from @iova +
+ *	n * @page_size on; bits of written pages are set, others stay as they
+ *	are, so that reads can be gathered; @len / @page_size bits rounded up
+ *	to whole words
+ * @flags: enum uvdk_dirty_flags
+ *
+ * A page whose bit is set is clean again, unless UVDK_DIRTY_KEEP says
+ * otherwise; whatever is written to it from then on marks it again. Read
+ * before unmapping: an unmap forgets.
+ *
+ * Return: 0; -EINVAL (not watched, made without UVDK_HWPT_DIRTY, no whole
+ * pages, unknown flag); -ENOENT (not all of it is mapped); -EOPNOTSUPP;
+ * -EFAULT (no @bitmap there); -ENOMEM.
+ */
+int uvdk_hwpt_dirty_read(struct uvdk_hwpt *hwpt, uvdk_iova_t iova, size_t len, size_t page_size,
+			 uint64_t *bitmap, unsigned int flags);
 
 /**
  * uvdk_ioas_attach_pasid() - let accesses with a PASID see an address space

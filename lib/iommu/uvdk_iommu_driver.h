@@ -2,6 +2,8 @@
 #ifndef UVDK_IOMMU_DRIVER_H
 #define UVDK_IOMMU_DRIVER_H
 
+#include <pthread.h>
+
 #include <uvdk_device_driver.h>
 #include <uvdk_hwpt.h>
 #include <uvdk_iommu.h>
@@ -70,6 +72,31 @@ struct uvdk_iommu_binding {
 	struct uvdk_ioas *ioas;
 };
 
+/* In place of a PASID: all of them, and accesses without one. */
+#define UVDK_PASID_ALL UINT32_MAX
+
+struct uvdk_fault_ops;
+
+/**
+ * struct uvdk_faultq - what lib/iommu knows of a fault queue; lib/fault has the rest
+ * @iommu: whose
+ * @priv: the iommu driver's own
+ * @lock: guards what has been read and is not answered; taken after those of
+ *	iommu and address space
+ * @abandon: forget what concerns a PASID of a device, or UVDK_PASID_ALL: it was
+ *	detached. Called under @lock.
+ * @tables: page tables made with it; guarded by the iommu's lock
+ * @next: of the same iommu; guarded by the iommu's lock
+ */
+struct uvdk_faultq {
+	struct uvdk_iommu *iommu;
+	void *priv;
+	pthread_mutex_t lock;
+	void (*abandon)(struct uvdk_faultq *q, const struct uvdk_device *dev, uint32_t pasid);
+	unsigned int tables;
+	struct uvdk_faultq *next;
+};
+
 /**
  * struct uvdk_iommu_limits - limits of an address space
  * @entries_max: most maps, 0: none known
@@ -118,8 +145,17 @@ struct uvdk_iommu_limits {
  *	address space that is attached there now and is replaced, without a
  *	moment in which neither translates; NULL: none.
  * @pasid_detach: Detach a PASID from an address space; never fails.
+ * @dirty_set: Begin (forgetting what was) or end to mark written pages of a
+ *	table made with UVDK_HWPT_DIRTY. Under the ioas lock.
+ * @dirty_read: Set the bits of written pages, others stay; clear the marks
+ *	unless @keep. The range is checked and mapped. Under the ioas lock.
+ * @faults: its fault queues (uvdk_fault_driver.h)
+ * @hwpt_create_faulting: As @hwpt_create, for a table whose page requests go to
+ *	a fault queue of @faults.
  *
- * The last four are NULL where the driver has no such objects; no other is.
+ * Those from @hwpt_create on are NULL where the driver has no such objects, both
+ * of dirty_* where it can't tell, the last two where it has no fault queues; no
+ * other is.
  */
 struct uvdk_iommu_ops {
 	const char *name;
@@ -147,6 +183,12 @@ struct uvdk_iommu_ops {
 	int (*hwpt_attach)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
 			   void *from);
 	void (*pasid_detach)(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
+	int (*dirty_set)(void *hwpt_priv, bool on);
+	int (*dirty_read)(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+			  uint64_t *bitmap, bool keep);
+	const struct uvdk_fault_ops *faults;
+	int (*hwpt_create_faulting)(void *ioas_priv, struct uvdk_iommu_binding *binding,
+				    unsigned int flags, void *faultq_priv, void **hwpt_priv);
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */
@@ -192,6 +234,38 @@ int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iommu_bind_args 
  * @binding: binding, or NULL
  */
 void uvdk_iommu_unbind(struct uvdk_iommu_binding *binding);
+
+/**
+ * uvdk_iommu_fault_ops() - an iommu's fault queues
+ * @iommu: iommu
+ *
+ * Return: &struct uvdk_iommu_ops.faults, or NULL.
+ */
+const struct uvdk_fault_ops *uvdk_iommu_fault_ops(const struct uvdk_iommu *iommu);
+
+/**
+ * uvdk_iommu_add_faultq() - make a fault queue known; for lib/fault
+ * @q: with all of its fields set but @next and @tables
+ */
+void uvdk_iommu_add_faultq(struct uvdk_faultq *q);
+
+/**
+ * uvdk_iommu_remove_faultq() - undo uvdk_iommu_add_faultq(); for lib/fault
+ * @q: queue
+ *
+ * Return: 0, or -EBUSY (page tables use it).
+ */
+int uvdk_iommu_remove_faultq(struct uvdk_faultq *q);
+
+/**
+ * uvdk_iommu_find_device() - the device that a driver calls by a number
+ * @iommu: iommu
+ * @id: &struct uvdk_iommu_binding.id
+ *
+ * Return: device, or NULL. It can't be closed to the end while the lock of a
+ * fault queue of @iommu is held.
+ */
+struct uvdk_device *uvdk_iommu_find_device(struct uvdk_iommu *iommu, uint32_t id);
 
 /**
  * uvdk_ioas_for_each() - visit every map by ascending IOVA, under the lock

@@ -22,14 +22,14 @@ static int explain_create(struct iofd_ioas *own, const char *name, unsigned int 
 	if (err == -ENOTTY || err == -EINVAL)
 		return uvdk_fail(-EOPNOTSUPP, IOFD,
 				 "the kernel makes no page table with these flags (0x%x) for %s; "
-				 "PASIDs need Linux 6.15",
+				 "PASIDs need Linux 6.15, fault queues 6.11",
 				 flags, name);
 
 	return iofd_explain_attach(own, name, err);
 }
 
-int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
-		     void **hwpt_priv)
+int iofd_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *binding,
+			      unsigned int flags, void *faultq_priv, void **hwpt_priv)
 {
 	struct iofd_ioas *own = ioas_priv;
 	struct iofd_hwpt_alloc alloc = {.size = sizeof(alloc),
@@ -41,6 +41,10 @@ int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsign
 
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, IOFD, "no memory for a page table");
+	if (faultq_priv) {
+		alloc.flags |= IOFD_HWPT_FAULT_ID;
+		alloc.fault_id = iofd_faultq_id(faultq_priv);
+	}
 	ret = iofd_ioctl(own->iofd->fd, IOFD_HWPT_ALLOC, &alloc);
 	if (ret) {
 		free(hwpt);
@@ -51,6 +55,12 @@ int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsign
 	own->attached++;
 	*hwpt_priv = hwpt;
 	return 0;
+}
+
+int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
+		     void **hwpt_priv)
+{
+	return iofd_hwpt_create_faulting(ioas_priv, binding, flags, NULL, hwpt_priv);
 }
 
 void iofd_hwpt_destroy(void *hwpt_priv)
@@ -73,7 +83,8 @@ static int explain_attach(struct iofd_hwpt *hwpt, const char *name, uint32_t pas
 		return uvdk_fail(
 			err, IOFD,
 			"page table %u does not fit %s (PASID %u): it was made for a device "
-			"of another I/O MMU, or the kernel is older than 6.15",
+			"of another I/O MMU, it has a fault queue and the device is a virtual "
+			"function with page requests, or the kernel is older than 6.15",
 			hwpt->id, name, pasid);
 
 	return iofd_explain_attach(hwpt->own, name, err);

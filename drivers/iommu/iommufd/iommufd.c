@@ -124,4 +124,8 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.hwpt_destroy = iofd_hwpt_destroy,
 	.hwpt_attach = iofd_hwpt_attach,
 	.pasid_detach = iofd_pasid_detach,
+	.dirty_set = iofd_dirty_set,
+	.dirty_read = iofd_dirty_read,
+	.faults = &iofd_fault_ops,
+	.hwpt_create_faulting = iofd_hwpt_create_faulting,
 };

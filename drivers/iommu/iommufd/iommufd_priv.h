@@ -75,4 +75,16 @@ int iofd_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32
 		     void *from);
 void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 
+int iofd_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *binding,
+			      unsigned int flags, void *faultq_priv, void **hwpt_priv);
+
+/* fault.c */
+extern const struct uvdk_fault_ops iofd_fault_ops;
+uint32_t iofd_faultq_id(const void *faultq_priv);
+
+/* dirty.c */
+int iofd_dirty_set(void *hwpt_priv, bool on);
+int iofd_dirty_read(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+		    uint64_t *bitmap, bool keep);
+
 #endif /* IOMMUFD_PRIV_H */

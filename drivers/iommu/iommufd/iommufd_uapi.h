@@ -18,6 +18,9 @@
 #define IOFD_IOAS_UNMAP	 _IO(';', 0x86)
 #define IOFD_HWPT_ALLOC	 _IO(';', 0x89)
 #define IOFD_GET_HW_INFO _IO(';', 0x8a)
+#define IOFD_SET_DIRTY	 _IO(';', 0x8b)
+#define IOFD_GET_DIRTY	 _IO(';', 0x8c)
+#define IOFD_FAULT_ALLOC _IO(';', 0x8e)
 
 struct iofd_destroy {
 	uint32_t size;
@@ -63,6 +66,7 @@ struct iofd_ioas_unmap {
 
 #define IOFD_HWPT_NEST_PARENT	 (1u << 0)
 #define IOFD_HWPT_DIRTY_TRACKING (1u << 1)
+#define IOFD_HWPT_FAULT_ID	 (1u << 2) /* @fault_id is valid */
 #define IOFD_HWPT_PASID		 (1u << 3)
 
 struct iofd_hwpt_alloc {
@@ -77,6 +81,66 @@ struct iofd_hwpt_alloc {
 	uint64_t data_uptr;
 	uint32_t fault_id;
 	uint32_t reserved2;
+};
+
+#define IOFD_SET_DIRTY_ENABLE (1u << 0)
+
+struct iofd_set_dirty {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t hwpt_id;
+	uint32_t reserved;
+};
+
+#define IOFD_GET_DIRTY_NO_CLEAR (1u << 0)
+
+/* The kernel sets bits in what @data points to; it clears none. */
+struct iofd_get_dirty {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t iova;
+	uint64_t length;
+	uint64_t page_size;
+	uint64_t data;
+};
+
+struct iofd_fault_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t out_fault_id;
+	uint32_t out_fault_fd;
+};
+
+#define IOFD_PGFAULT_PASID (1u << 0)
+#define IOFD_PGFAULT_LAST  (1u << 1)
+
+#define IOFD_PGFAULT_READ  (1u << 0)
+#define IOFD_PGFAULT_WRITE (1u << 1)
+#define IOFD_PGFAULT_EXEC  (1u << 2)
+#define IOFD_PGFAULT_PRIV  (1u << 3)
+
+/* What is read from a fault queue, flags and perm from the numbers above. */
+struct iofd_pgfault {
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t pasid;
+	uint32_t grpid;
+	uint32_t perm;
+	uint32_t reserved;
+	uint64_t addr;
+	uint32_t length;
+	uint32_t cookie;
+};
+
+#define IOFD_RESPONSE_SUCCESS 0
+#define IOFD_RESPONSE_INVALID 1
+
+/* What is written to it. */
+struct iofd_page_response {
+	uint32_t cookie;
+	uint32_t code;
 };
 
 #define IOFD_HW_INFO_VTD      1

@@ -18,6 +18,11 @@ _Static_assert(sizeof(struct iofd_vfio_bind) == 24, "iofd_vfio_bind");
 _Static_assert(sizeof(struct iofd_vfio_attach) == 16, "iofd_vfio_attach");
 _Static_assert(sizeof(struct iofd_vfio_detach) == 12, "iofd_vfio_detach");
 _Static_assert(sizeof(struct iofd_hwpt_alloc) == 48, "iofd_hwpt_alloc");
+_Static_assert(sizeof(struct iofd_fault_alloc) == 16, "iofd_fault_alloc");
+_Static_assert(sizeof(struct iofd_pgfault) == 40, "iofd_pgfault");
+_Static_assert(sizeof(struct iofd_page_response) == 8, "iofd_page_response");
+_Static_assert(sizeof(struct iofd_set_dirty) == 16, "iofd_set_dirty");
+_Static_assert(sizeof(struct iofd_get_dirty) == 48, "iofd_get_dirty");
 
 #if __has_include(<linux/iommufd.h>)
 #include <linux/iommufd.h>
@@ -46,6 +51,29 @@ SAME_OFFSET(iofd_hw_info, iommu_hw_info, data_uptr);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_data_type);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_capabilities);
 SAME_OFFSET(iofd_hw_info_vtd, iommu_hw_info_vtd, cap_reg);
+#endif
+#ifdef IOMMU_HWPT_SET_DIRTY_TRACKING
+SAME_NUMBER(IOFD_SET_DIRTY, IOMMU_HWPT_SET_DIRTY_TRACKING);
+SAME_NUMBER(IOFD_GET_DIRTY, IOMMU_HWPT_GET_DIRTY_BITMAP);
+SAME_OFFSET(iofd_set_dirty, iommu_hwpt_set_dirty_tracking, hwpt_id);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, hwpt_id);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, page_size);
+SAME_OFFSET(iofd_get_dirty, iommu_hwpt_get_dirty_bitmap, data);
+#endif
+#ifdef IOMMU_FAULT_QUEUE_ALLOC
+SAME_NUMBER(IOFD_FAULT_ALLOC, IOMMU_FAULT_QUEUE_ALLOC);
+SAME_NUMBER(IOFD_HWPT_FAULT_ID, IOMMU_HWPT_FAULT_ID_VALID);
+SAME_NUMBER(IOFD_PGFAULT_PASID, IOMMU_PGFAULT_FLAGS_PASID_VALID);
+SAME_NUMBER(IOFD_PGFAULT_LAST, IOMMU_PGFAULT_FLAGS_LAST_PAGE);
+SAME_NUMBER(IOFD_PGFAULT_READ, IOMMU_PGFAULT_PERM_READ);
+SAME_NUMBER(IOFD_PGFAULT_PRIV, IOMMU_PGFAULT_PERM_PRIV);
+SAME_NUMBER(IOFD_RESPONSE_SUCCESS, IOMMUFD_PAGE_RESP_SUCCESS);
+SAME_NUMBER(IOFD_RESPONSE_INVALID, IOMMUFD_PAGE_RESP_INVALID);
+SAME_OFFSET(iofd_fault_alloc, iommu_fault_alloc, out_fault_fd);
+SAME_OFFSET(iofd_hwpt_alloc, iommu_hwpt_alloc, fault_id);
+SAME_OFFSET(iofd_pgfault, iommu_hwpt_pgfault, addr);
+SAME_OFFSET(iofd_pgfault, iommu_hwpt_pgfault, cookie);
+SAME_OFFSET(iofd_page_response, iommu_hwpt_page_response, code);
 #endif
 #ifdef IOMMU_HWPT_ALLOC
 SAME_NUMBER(IOFD_HWPT_ALLOC, IOMMU_HWPT_ALLOC);

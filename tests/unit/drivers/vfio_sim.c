@@ -22,6 +22,8 @@
 #define IOMMU_IOAS_UNMAP  _IO(';', 0x86)
 #define IOMMU_HWPT_ALLOC  _IO(';', 0x89)
 #define IOMMU_GET_HW_INFO _IO(';', 0x8a)
+#define IOMMU_SET_DIRTY	  _IO(';', 0x8b)
+#define IOMMU_GET_DIRTY	  _IO(';', 0x8c)
 #define DEVICE_BIND	  _IO(';', 118)
 #define DEVICE_ATTACH	  _IO(';', 119)
 #define DEVICE_DETACH	  _IO(';', 120)
@@ -187,7 +189,36 @@ static int iommufd_ranges(uint32_t *args)
 static int hwpt_alloc(uint32_t *args)
 {
 	sim.objects++;
-	args[4] = 60 + sim.objects;
+	sim.hwpt_flags = args[1];
+	args[4] = 60 + ++sim.objects_made;
+	return 0;
+}
+
+static int set_dirty(const uint32_t *args)
+{
+	sim.dirty_on = args[1] & 1;
+	sim.dirty = 0;
+	return 0;
+}
+
+/* As the kernel: bits are added to what the caller has. */
+static int get_dirty(const uint32_t *args)
+{
+	uint64_t iova, length, page_size, *data;
+
+	memcpy(&iova, args + 4, 8);
+	memcpy(&length, args + 6, 8);
+	memcpy(&page_size, args + 8, 8);
+	memcpy(&data, args + 10, 8);
+	for (uint64_t at = 0; at < length; at += 4096) {
+		uint64_t bit = UINT64_C(1) << ((iova + at - SIM_DIRTY_IOVA) / 4096);
+		uint64_t n = at / page_size;
+
+		if (sim.dirty & bit)
+			data[n / 64] |= UINT64_C(1) << n % 64;
+		if (!(args[2] & 1))
+			sim.dirty &= ~bit;
+	}
 	return 0;
 }
 
@@ -382,6 +413,10 @@ static int answer(int fd, unsigned long request, void *arg)
 		return bind_cdev(fd, arg);
 	case IOMMU_HWPT_ALLOC:
 		return hwpt_alloc(arg);
+	case IOMMU_SET_DIRTY:
+		return set_dirty(arg);
+	case IOMMU_GET_DIRTY:
+		return get_dirty(arg);
 	case IOMMU_GET_HW_INFO:
 		return hw_info(arg);
 	case DEVICE_ATTACH:

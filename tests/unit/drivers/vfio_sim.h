@@ -15,11 +15,12 @@
  * hardware does; the VM tests are for that. It is for answers that a real
  * kernel gives rarely.
  */
-#define SIM_A	    "0000:00:03.0"
-#define SIM_B	    "0000:00:04.0"
-#define SIM_BAR	    0x4000 /* BAR 0: four pages, MSI-X table at 0x2010 */
-#define SIM_CONFIG  0x100000
-#define SIM_VECTORS 8
+#define SIM_A	       "0000:00:03.0"
+#define SIM_B	       "0000:00:04.0"
+#define SIM_BAR	       0x4000 /* BAR 0: four pages, MSI-X table at 0x2010 */
+#define SIM_CONFIG     0x100000
+#define SIM_VECTORS    8
+#define SIM_DIRTY_IOVA 0x100000
 
 struct sim {
 	unsigned int calls;
@@ -34,8 +35,12 @@ struct sim {
 	bool unmap_lies;	 /* unmap succeeds with nothing unmapped */
 	unsigned int objects;	 /* iommufd objects */
 	unsigned int attached;
-	uint32_t pasids[4];	 /* attached, 0: none */
-	unsigned int last_table; /* what was attached last: ioas or hwpt */
+	uint32_t pasids[4];	   /* attached, 0: none */
+	unsigned int last_table;   /* what was attached last: ioas or hwpt */
+	unsigned int objects_made; /* an id is one of these, from 60 on */
+	uint64_t dirty;		   /* pages from SIM_DIRTY_IOVA on that were written */
+	bool dirty_on;
+	unsigned int hwpt_flags; /* of the latest */
 	unsigned int hw_type;	 /* as the kernel tells what I/O MMU there is */
 	unsigned int pasid_bits;
 	uint64_t hw_caps;

@@ -175,6 +175,18 @@ Test(hwpt, a_device_that_is_closed_leaves_every_space)
 	teardown();
 }
 
+Test(hwpt, a_driver_that_cannot_tell_what_was_written_says_so)
+{
+	struct uvdk_hwpt *hwpt = table(ioas, UVDK_HWPT_DIRTY);
+	uint64_t bits = 0;
+
+	REFUSED(uvdk_hwpt_dirty_start(hwpt), -EOPNOTSUPP, "iommufd can");
+	REFUSED(uvdk_hwpt_dirty_stop(hwpt), -EOPNOTSUPP, "iommufd can");
+	REFUSED(uvdk_hwpt_dirty_read(hwpt, 0, 4096, 4096, &bits, 0), -EOPNOTSUPP, "iommufd can");
+	uvdk_hwpt_destroy(hwpt);
+	teardown();
+}
+
 /* Two tables are made and attached: the RID's and the PASID's. Each call fails in turn. */
 static void fails_cleanly(struct fake_failure *failure, unsigned int at, int err)
 {
