@@ -12,6 +12,7 @@
 
 #define GIVE_UP_NS UINT64_C(20000000000)
 #define AGAIN_US   50
+#define PACE_MAX   900000
 
 enum reg {
 	REG_MAGIC = 0x00,
@@ -57,6 +58,7 @@ static uint64_t now_ns(void)
 void engine_reset(struct engine *engine)
 {
 	engine->pace = 0;
+	engine->next = 0;
 	engine->master = false;
 	engine->pasids = false;
 	memset(engine->queues, 0, sizeof(engine->queues));
@@ -101,7 +103,7 @@ static void write_register(struct engine *engine, uint64_t off, uint32_t value)
 	struct engine_queue *queue;
 
 	if (off == REG_PACE)
-		engine->pace = value;
+		engine->pace = value < PACE_MAX ? value : PACE_MAX;
 	if (off < REG_QUEUES || off >= REG_QUEUES + ENGINE_QUEUES * 16 || off % 16)
 		return;
 	queue = &engine->queues[(off - REG_QUEUES) / 16];
@@ -276,12 +278,11 @@ static bool step_queue(const struct engine *engine, struct engine_queue *queue, 
 	return true;
 }
 
-int engine_step(struct engine *engine)
+/* One page of each busy queue. Returns how many us that takes; -1: nothing to do. */
+static int turn(struct engine *engine)
 {
 	unsigned int busy = 0, moved = 0;
 
-	if (!engine->master)
-		return -1;
 	for (unsigned int i = 0; i < ENGINE_QUEUES; i++) {
 		struct engine_queue *queue = &engine->queues[i];
 
@@ -294,4 +295,20 @@ int engine_step(struct engine *engine)
 		return -1;
 
 	return moved ? (int)engine->pace : AGAIN_US;
+}
+
+int engine_step(struct engine *engine)
+{
+	uint64_t now = now_ns();
+	int us;
+
+	if (!engine->master)
+		return -1;
+	if (now < engine->next)
+		return (int)((engine->next - now) / 1000 + 1);
+	us = turn(engine);
+	if (us > 0)
+		engine->next = now + (uint64_t)us * 1000;
+
+	return us;
 }

@@ -25,6 +25,7 @@ struct engine {
 	bool master;   /* may access memory (bus master enable) */
 	bool pasids;   /* may tag accesses (PASID enable) */
 	uint32_t pace; /* us that a page takes */
+	uint64_t next; /* ns: not before */
 	struct engine_queue queues[ENGINE_QUEUES];
 	uint8_t slots[ENGINE_QUEUES][ENGINE_SLOTS][64];
 };
@@ -37,8 +38,8 @@ bool engine_read(const struct engine *engine, uint64_t off, uint32_t len, void *
 bool engine_write(struct engine *engine, uint64_t off, uint32_t len, const void *data);
 
 /*
- * One page of each queue that has something to do. Returns how many us to wait
- * before the next call; -1: nothing to do.
+ * One page of each queue that has something to do, if it is time for one.
+ * Returns how many us there are until the next; -1: nothing to do.
  */
 int engine_step(struct engine *engine);
 
