@@ -42,14 +42,15 @@
 #define ATS_ALIGNED 0x0020
 #define ATS_BITS    0x801f
 
-/* Page requests, 10.5.2: stopped, and responses carry the PASID. */
+/* Page requests, 10.5.2: off is stopped; responses carry the PASID, or Linux leaves it off. */
 #define PRI	   0x120
 #define PRI_ID	   0x0013
 #define PRI_CTRL   0x04
 #define PRI_STATUS 0x06
 #define PRI_MAX	   0x08
 #define PRI_ALLOC  0x0c
-#define PRI_IDLE   0x8100
+#define PRI_PASID  0x8000
+#define PRI_STOP   0x0100
 #define PRI_ENABLE 0x0001
 
 /* PASID, 7.8.9: 20 bits. */
@@ -111,7 +112,7 @@ static void init_extended(struct config_space *config)
 	put16(w + ATS + ATS_CTRL, ATS_BITS);
 
 	put_extended(c + PRI, PRI_ID, PASID);
-	put16(c + PRI + PRI_STATUS, PRI_IDLE);
+	put16(c + PRI + PRI_STATUS, PRI_PASID | PRI_STOP);
 	put32(c + PRI + PRI_MAX, 64);
 	put16(w + PRI + PRI_CTRL, PRI_ENABLE);
 	put32(w + PRI + PRI_ALLOC, UINT32_MAX);
@@ -152,6 +153,9 @@ bool config_write(struct config_space *config, uint64_t off, uint32_t len, const
 		if (off + i == EXP + EXP_DEVCTL + 1 && in[i] & EXP_DEVCTL_FLR)
 			*reset = true;
 	}
+
+	put16(config->bytes + PRI + PRI_STATUS,
+	      config->bytes[PRI + PRI_CTRL] & PRI_ENABLE ? PRI_PASID : PRI_PASID | PRI_STOP);
 
 	return true;
 }
