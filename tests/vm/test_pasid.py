@@ -34,6 +34,12 @@ def test_pasid_replace_in_flight(case):
     run(guest, f"pasid_replace {BDF} 10", timeout=300)
 
 
+def test_pasid_first_in_flight(case):
+    """A device gets its first PASID under copies without one: they all arrive."""
+    guest = boot(case, "pasid_first")
+    run(guest, f"pasid_first {BDF} 10", timeout=200)
+
+
 def state(guest):
     """Pages pinned for devices, and IOMMU groups, in the whole system."""
     # Each CPU counts for itself for a while, unless it is told to hand it in.
