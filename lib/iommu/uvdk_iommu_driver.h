@@ -116,7 +116,7 @@ struct uvdk_iommu_limits {
  * @hwpt_destroy: Free it; nothing is attached to it; never fails.
  * @hwpt_attach: Attach a binding by @pasid, or by its RID (0). @from: the
  *	address space that is attached there now and is replaced, without a
- *	moment in which neither translates; NULL: none.
+ *	detach in between; NULL: none.
  * @pasid_detach: Detach a PASID from an address space; never fails.
  *
  * The last four are NULL where the driver has no such objects; no other is.
