@@ -83,7 +83,8 @@ void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt);
  * @pasid: those with this PASID; UVDK_PASID_RID: those without one
  *
  * If this is the first PASID of a device whose RID is attached, what serves
- * the RID is replaced by a table that goes together with PASIDs, without a gap.
+ * the RID is replaced, as by uvdk_hwpt_replace(), by a table that goes together
+ * with PASIDs.
  *
  * Return: 0; -EBUSY (attached already); -EOPNOTSUPP (device or iommu has no
  * PASIDs); -ERANGE (PASID too wide for them); -EINVAL (other iommu; a table, or
@@ -98,8 +99,11 @@ int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t p
  * @dev: device
  * @pasid: PASID, or UVDK_PASID_RID
  *
- * Accesses in flight are translated by the one or the other; at no moment is
- * there none. On failure the present one stays.
+ * Accesses in flight are translated by the one or the other; there is no
+ * detach in between. Yet for a moment neither may translate: Linux 7.3 takes an
+ * entry of VT-d down before it writes the new one. Devices that ask for pages
+ * (PRI) or try again don't notice; others may see a fault. On failure the
+ * present one stays.
  *
  * Return: 0, -ENOENT (nothing is attached), or as uvdk_hwpt_attach().
  */

@@ -143,7 +143,7 @@ struct uvdk_iommu_limits {
  * @hwpt_destroy: Free it; nothing is attached to it; never fails.
  * @hwpt_attach: Attach a binding by @pasid, or by its RID (0). @from: the
  *	address space that is attached there now and is replaced, without a
- *	moment in which neither translates; NULL: none.
+ *	detach in between; NULL: none.
  * @pasid_detach: Detach a PASID from an address space; never fails.
  * @dirty_set: Begin (forgetting what was) or end to mark written pages of a
  *	table made with UVDK_HWPT_DIRTY. Under the ioas lock.

@@ -58,7 +58,7 @@ int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid, struct uvd
  * @at: attachment
  * @ioas: the new address space
  *
- * Without a moment in which neither translates, see uvdk_hwpt_replace().
+ * Without a detach in between, see uvdk_hwpt_replace().
  *
  * Return: 0; -ENOENT (the PASID has been freed meanwhile); or as
  * uvdk_ioas_replace_pasid().

@@ -168,7 +168,7 @@ class Machine:
         with open(log, "wb") as out:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=tree.qemu_env(), preexec_fn=_die_with_parent)
+                env=tree.qemu_env(), preexec_fn=die_with_parent)
 
     def _listen(self, name):
         """QEMU connects to us, so nothing is lost between start and connection."""
@@ -192,5 +192,5 @@ class Machine:
                     raise TimeoutError("QEMU did not connect to the harness") from None
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
