@@ -145,8 +145,11 @@ int emu_unit_start(struct emu_unit *unit)
 	int err = 0;
 
 	uvdk_lock_acquire(&unit->lock);
-	if (!unit->up)
+	if (!unit->up) {
+		uvdk_emu_iommu_begin(unit->machine->emu, unit->number);
 		err = start(unit);
+		uvdk_emu_iommu_end(unit->machine->emu, unit->number);
+	}
 	uvdk_lock_release(&unit->lock);
 
 	return err;
