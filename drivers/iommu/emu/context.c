@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /* Context entries: which functions may do what, and where their PASIDs are (9.4). */
 

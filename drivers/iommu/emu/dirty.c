@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /* Dirty pages of a second stage: 3.7.2, bits of an entry in 9.8. */
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 static void begin(const struct emu_domain *dom)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /*
  * PASID table entries, 9.6. What a word holds:

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <time.h>
 
-#include "inval.h"
+#include "iommu_emu_inval.h"
 
 /* What hardware does at once takes this long only if it never will. */
-#define PATIENCE_NS UINT64_C(5000000000)
+#ifndef EMU_PATIENCE_NS /* tests have less */
+#define EMU_PATIENCE_NS UINT64_C(5000000000)
+#endif
 
 static uint64_t now_ns(void)
 {
@@ -18,7 +20,7 @@ static uint64_t now_ns(void)
 
 struct emu_deadline emu_deadline_start(void)
 {
-	return (struct emu_deadline){now_ns() + PATIENCE_NS};
+	return (struct emu_deadline){now_ns() + EMU_PATIENCE_NS};
 }
 
 bool emu_deadline_over(const struct emu_deadline *deadline)

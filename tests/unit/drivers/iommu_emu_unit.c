@@ -8,9 +8,9 @@
 #include <uvdk_emu_driver.h>
 #include <uvdk_iommu_driver.h>
 
-#include "domain.h"
-#include "fault.h"
-#include "space.h"
+#include "iommu_emu_domain.h"
+#include "iommu_emu_fault.h"
+#include "iommu_emu_space.h"
 #include "vtd_fake.h"
 
 /* What the emu iommu driver does to its hardware, under the library's calls. */
@@ -518,5 +518,95 @@ Test(emu_unit, faults_are_taken_oldest_first)
 	cr_expect_eq(fault[2].pasid, 77);
 	for (unsigned int i = 0; i < 4; i++)
 		cr_expect_eq(fake.unit[0].frcd[i][1] >> 63, 0);
+	finish();
+}
+
+Test(emu_unit, a_unit_that_does_nothing_is_not_waited_for_for_ever)
+{
+	uvdk_ioas_attach(a, dev);
+	fake.deaf = true;
+	cr_expect_eq(uvdk_ioas_unmap(a, IOVA, EAGER * 4096), 0);
+	cr_expect(strstr(uvdk_last_error(), "does not work off"), "%s", uvdk_last_error());
+	cr_expect_eq(leads(0, -1, IOVA), 0);
+	finish();
+
+	fake_init();
+	fake.deaf = true;
+	open_machine();
+	cr_expect_eq(uvdk_device_open(iommu, "emu:thing", NULL, &dev), -ETIMEDOUT);
+	uvdk_iommu_close(iommu);
+	uvdk_emu_destroy(emu);
+	munmap(memory, 2 * SIZE);
+}
+
+Test(emu_unit, what_can_not_go_by_page_goes_by_pasid)
+{
+	finish();
+	for (unsigned int i = 0; i < 2; i++) {
+		fake_init();
+		if (i)
+			fake.unit[0].cap &= ~(1ull << 39);
+		else
+			fake.unit[0].cap &= ~(63ull << 48);
+		open_machine();
+		dev = open_thing("emu:thing");
+		uvdk_ioas_create(iommu, NULL, &a);
+		map_at(a, memory, EAGER * 4096, IOVA);
+		uvdk_ioas_attach(a, dev);
+		fake_forget();
+		uvdk_ioas_unmap(a, IOVA, EAGER * 4096);
+		cr_expect_eq(fake_seen(6, 0x30, 0x20), 1);
+		cr_expect_eq(fake.desc[0][1], 0);
+		uvdk_ioas_destroy(a);
+		uvdk_device_close(dev);
+		uvdk_iommu_close(iommu);
+		uvdk_emu_destroy(emu);
+		munmap(memory, 2 * SIZE);
+	}
+}
+
+Test(emu_unit, where_absence_is_cached_maps_and_attaches_invalidate)
+{
+	finish();
+	fake_init();
+	fake.unit[0].cap |= 1 << 7;
+	open_machine();
+	dev = open_thing("emu:thing");
+	two = open_thing("emu:thing");
+	uvdk_ioas_create(iommu, NULL, &a);
+	uvdk_ioas_create(iommu, NULL, &b);
+	fake_forget();
+	uvdk_ioas_attach(a, dev);
+	cr_expect_eq(fake_seen(1, 0x30, 0x30), 1);
+	cr_expect_eq(fake_seen(7, 0xffff0030, 0x10), 1, "ID 0");
+	cr_expect_eq(fake_seen(7, 0xffff0030, (uint64_t)did_of(0, -1) << 16 | 0x10), 1);
+	fake_forget();
+	map_at(a, memory, 4096, IOVA);
+	cr_expect_eq(fake_seen(6, 0x30, 0x30), 1);
+	cr_expect_eq(fake.outside, 0);
+	finish();
+}
+
+Test(emu_unit, a_function_that_vanished_is_not_asked)
+{
+	uvdk_ioas_attach_pasid(a, dev, 7);
+	uvdk_ioas_attach_pasid(a, two, 7);
+	fake_forget();
+	cr_assert_eq(uvdk_emu_unplug(emu, "emu:thing#0", true), 0);
+	uvdk_ioas_unmap(a, IOVA, EAGER * 4096);
+	cr_expect_eq(fake_seen(8, 0xffff0000, 0), 0);
+	cr_expect_eq(fake_seen(8, 0xffff0000, 8 << 16), 1);
+	finish();
+}
+
+Test(emu_unit, many_pasids_are_more_than_the_queue_holds)
+{
+	for (uint32_t pasid = 1; pasid <= 400; pasid++)
+		cr_assert_eq(uvdk_ioas_attach_pasid(a, dev, 40 * pasid), 0, "%s",
+			     uvdk_last_error());
+	fake_forget();
+	cr_assert_eq(uvdk_ioas_unmap(a, IOVA, EAGER * 4096), 0);
+	cr_expect_eq(fake_seen(6, 0, 0), 400);
+	cr_expect_eq(fake_seen(8, 0, 0), 400);
 	finish();
 }

@@ -2,7 +2,7 @@
 #ifndef UVDK_DRV_IOMMU_EMU_INVAL_H
 #define UVDK_DRV_IOMMU_EMU_INVAL_H
 
-#include "unit.h"
+#include "iommu_emu_unit.h"
 
 /* The places that invalidate. Tests build the driver without one of them. */
 enum emu_site {
