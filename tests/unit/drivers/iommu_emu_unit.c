@@ -280,20 +280,40 @@ Test(emu_unit, an_unmap_reaches_each_pasid_and_each_device_tlb)
 	finish();
 }
 
-/* At each step of a replacement: one table or the other, and never under a strange tag. */
+/*
+ * At each step of a replacement: one table or the other, and never under a
+ * strange tag; also for hardware that reads some words before the step and
+ * some after it.
+ */
 static uint16_t did_a, did_b;
 static unsigned int looks;
+static uint64_t before[8];
+
+static void look_at(const uint64_t *entry)
+{
+	struct walked w = fake_access_by(entry, IOVA);
+	uint16_t did = (uint16_t)entry[1];
+
+	cr_assert_null(w.odd, "%s", w.odd);
+	cr_assert(w.size && (w.addr == addr(memory) || w.addr == addr(memory + SIZE)), "a gap");
+	cr_assert(did != did_a || w.addr == addr(memory), "the old tag, the new table");
+	cr_assert(did != did_b || w.addr == addr(memory + SIZE), "the new tag, the old table");
+}
 
 static void look(const uint64_t *desc)
 {
-	uint64_t at = leads(0, -1, IOVA);
-	uint16_t did = did_of(0, -1);
+	const uint64_t *now = fake_pasid_entry(0, 0, -1);
+	uint64_t mixture[8];
 
 	(void)desc;
 	looks++;
-	cr_assert(at == addr(memory) || at == addr(memory + SIZE), "a gap");
-	cr_assert(did != did_a || at == addr(memory));
-	cr_assert(did != did_b || at == addr(memory + SIZE));
+	for (unsigned int mask = 0; mask < 8; mask++) {
+		memcpy(mixture, now, sizeof(mixture));
+		for (unsigned int i = 0; i < 3; i++)
+			mixture[i] = mask & 1u << i ? before[i] : now[i];
+		look_at(mixture);
+	}
+	memcpy(before, now, sizeof(before));
 }
 
 static void replace_between(struct uvdk_hwpt *from, struct uvdk_hwpt *to)
@@ -304,6 +324,7 @@ static void replace_between(struct uvdk_hwpt *from, struct uvdk_hwpt *to)
 	did_b = did_of(1, -1);
 	fake_forget();
 	looks = 0;
+	memcpy(before, fake_pasid_entry(0, 0, -1), sizeof(before));
 	fake.on_desc = look;
 	cr_assert_eq(uvdk_hwpt_replace(to, dev, 0), 0, "%s", uvdk_last_error());
 	fake.on_desc = NULL;
@@ -608,5 +629,68 @@ Test(emu_unit, many_pasids_are_more_than_the_queue_holds)
 	cr_assert_eq(uvdk_ioas_unmap(a, IOVA, EAGER * 4096), 0);
 	cr_expect_eq(fake_seen(6, 0, 0), 400);
 	cr_expect_eq(fake_seen(8, 0, 0), 400);
+	finish();
+}
+
+static void expect_no_access(const uint64_t *desc)
+{
+	(void)desc;
+	cr_expect_eq(leads(0, -1, IOVA), 0);
+}
+
+Test(emu_unit, an_entry_is_gone_before_it_is_invalidated)
+{
+	uvdk_ioas_attach(a, dev);
+	fake.on_desc = expect_no_access;
+	uvdk_ioas_detach(a, dev);
+	fake.on_desc = NULL;
+	uvdk_ioas_attach(a, dev);
+	fake.on_desc = expect_no_access;
+	uvdk_ioas_unmap(a, IOVA, EAGER * 4096);
+	fake.on_desc = NULL;
+	finish();
+}
+
+Test(emu_unit, pages_are_not_used_again_where_an_invalidation_failed)
+{
+	struct emu_machine *machine = emu_machine_get(emu);
+
+	uvdk_ioas_attach(a, dev);
+	cr_assert_null(machine->arena.free);
+	fake.refuse_type = 6;
+	fake.refuse_left = 1;
+	uvdk_ioas_unmap(a, IOVA, EAGER * 4096);
+	cr_expect_null(machine->arena.free);
+	finish();
+}
+
+Test(emu_unit, domain_ids_come_back)
+{
+	finish();
+	fake_init();
+	fake.unit[0].cap &= ~7ull; /* 16, two of them not for tables */
+	open_machine();
+	dev = open_thing("emu:thing");
+	two = open_thing("emu:thing");
+	for (unsigned int i = 0; i < 40; i++) {
+		struct uvdk_hwpt *hwpt;
+
+		uvdk_ioas_create(iommu, NULL, &a);
+		cr_assert_eq(uvdk_hwpt_create(a, dev, NULL, &hwpt), 0, "%s", uvdk_last_error());
+		cr_assert_eq(uvdk_hwpt_attach(hwpt, dev, 0), 0);
+		cr_expect_geq(did_of(0, -1), 2);
+		uvdk_hwpt_destroy(hwpt);
+		uvdk_ioas_destroy(a);
+	}
+	uvdk_ioas_create(iommu, NULL, &a);
+	uvdk_ioas_create(iommu, NULL, &b);
+	for (unsigned int i = 0; i <= 14; i++) {
+		struct uvdk_hwpt_opts opts = {sizeof(opts), UVDK_HWPT_DIRTY};
+		static struct uvdk_hwpt *hwpt[15];
+
+		cr_expect_eq(uvdk_hwpt_create(a, dev, &opts, &hwpt[i]), i < 14 ? 0 : -ENOSPC);
+		for (unsigned int n = 0; i == 14 && n < 14; n++)
+			uvdk_hwpt_destroy(hwpt[n]);
+	}
 	finish();
 }

@@ -226,19 +226,27 @@ uint64_t *fake_pasid_entry(unsigned int unit, unsigned int slot, int pasid)
 	return dir & 1 ? page_of(dir) + number % 64 * 8 : NULL;
 }
 
+struct walked fake_access_by(const uint64_t *e, uint64_t iova)
+{
+	if (!(e[0] & 1))
+		return (struct walked){0};
+	if ((e[0] >> 6 & 7) == 1 && e[2] >> 12)
+		return vtd_walk((uint64_t)page_of(e[2]), 4 + (e[2] >> 2 & 3), false, iova);
+	if ((e[0] >> 6 & 7) == 2 && e[0] >> 12)
+		return vtd_walk((uint64_t)page_of(e[0]), 2 + (e[0] >> 2 & 7), true, iova);
+
+	return (struct walked){.odd = "a type that is none of ours, or without a table"};
+}
+
 struct walked fake_access(unsigned int unit, unsigned int slot, int pasid, uint64_t iova,
 			  uint16_t *did)
 {
 	uint64_t *e = fake_pasid_entry(unit, slot, pasid);
 
-	if (!e || !(e[0] & 1))
+	if (!e)
 		return (struct walked){0};
 	if (did)
 		*did = (uint16_t)e[1];
-	if ((e[0] >> 6 & 7) == 1)
-		return vtd_walk((uint64_t)page_of(e[2]), 4 + (e[2] >> 2 & 3), false, iova);
-	if ((e[0] >> 6 & 7) == 2)
-		return vtd_walk((uint64_t)page_of(e[0]), 2 + (e[0] >> 2 & 7), true, iova);
 
-	return (struct walked){.odd = "a translation type that is none of ours"};
+	return fake_access_by(e, iova);
 }

@@ -49,6 +49,9 @@ void fake_forget(void);
 struct walked fake_access(unsigned int unit, unsigned int slot, int pasid, uint64_t iova,
 			  uint16_t *did);
 
+/* The same from a PASID table entry on, eight words. */
+struct walked fake_access_by(const uint64_t *entry, uint64_t iova);
+
 /* The PASID table entry, or NULL. */
 uint64_t *fake_pasid_entry(unsigned int unit, unsigned int slot, int pasid);
 uint64_t *fake_context(unsigned int unit, unsigned int slot);
