@@ -38,6 +38,15 @@ struct emu_batch {
 	struct vtd_desc desc[EMU_QUEUE_MAX];
 };
 
+/* An empty batch. Its descriptors are not written in advance: they are many. */
+static inline void emu_inval_start(struct emu_batch *batch, struct emu_unit *unit)
+{
+	batch->unit = unit;
+	batch->locked = false;
+	batch->err = 0;
+	batch->count = 0;
+}
+
 /**
  * struct emu_reach - which addresses are invalidated
  * @iova: first

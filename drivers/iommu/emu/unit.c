@@ -109,9 +109,11 @@ static int start_queue(struct emu_unit *unit)
 /* 6.6: nothing of an older root table may be left. */
 static int start_root(struct emu_unit *unit)
 {
-	struct emu_batch batch = {.unit = unit, .locked = true};
+	struct emu_batch batch;
 	int err;
 
+	emu_inval_start(&batch, unit);
+	batch.locked = true;
 	emu_unit_write64(unit, VTD_RTADDR, vtd_addr(unit->root) | VTD_RTADDR_SCALABLE);
 	err = command(unit, VTD_GCMD_SRTP, "take its root table");
 	if (err)
