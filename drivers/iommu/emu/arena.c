@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <string.h>
 
-#include "arena.h"
+#include "iommu_emu_arena.h"
 
 static_assert(sizeof(struct emu_page) == 16, "descriptions fill whole pages");
 

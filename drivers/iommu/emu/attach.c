@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <search.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 static int compare(const void *a, const void *b)
 {

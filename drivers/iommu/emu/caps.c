@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "device.h"
+#include "iommu_emu_device.h"
 
 /* Extended capabilities of a function: PCI Express Base 6.0, 7.6.3, 7.8.9, 10.5.1. */
 

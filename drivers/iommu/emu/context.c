@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /* Context entries: which functions may do what, and where their PASIDs are (9.4). */
 
@@ -66,9 +66,10 @@ static uint64_t word_of(const struct emu_device *dev)
 /* What has no PASID goes by entry 0: RID_PASID, in the second word, is 0. */
 int emu_context_set(struct emu_device *dev)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 	int err = ready_dir(dev);
 
+	emu_inval_start(&batch, dev->unit);
 	if (err || dev->present)
 		return err;
 	vtd_set(&entry_of(dev)->w[1], 0);
@@ -83,9 +84,10 @@ int emu_context_set(struct emu_device *dev)
 /* 6.5.3.3: the entry, then what depends on it. What serves the RID stays the same. */
 static int changed(struct emu_device *dev)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 	const struct emu_attachment *rid = emu_attachment_find(dev, 0);
 
+	emu_inval_start(&batch, dev->unit);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
 	if (rid) {
 		emu_inval_fence(&batch);
@@ -127,8 +129,9 @@ int emu_context_enable_pasid(struct emu_device *dev)
 
 void emu_context_clear(struct emu_device *dev)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dev->unit);
 	if (!dev->present)
 		return;
 	vtd_clear_bits(&entry_of(dev)->w[0], VTD_P);

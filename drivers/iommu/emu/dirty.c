@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /* Dirty pages of a second stage: 3.7.2, bits of an entry in 9.8. */
 
@@ -28,8 +28,9 @@ static void track(struct emu_domain *dom, bool on)
 static void forget(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 {
 	struct emu_reach reach = {.iova = iova, .len = len};
-	struct emu_batch batch = {.unit = dom->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dom->unit);
 	emu_domain_inval(&batch, dom, EMU_SITE_DIRTY_READ_IOTLB, EMU_SITE_DIRTY_READ_DEVTLB,
 			 &reach);
 	emu_inval_run(&batch);

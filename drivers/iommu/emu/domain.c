@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 static void begin(const struct emu_domain *dom)
 {
@@ -113,9 +113,10 @@ void emu_domain_inval(struct emu_batch *batch, const struct emu_domain *dom, enu
 static void unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 {
 	struct emu_reach reach = {.iova = iova, .len = len};
-	struct emu_batch batch = {.unit = dom->unit};
+	struct emu_batch batch;
 	struct emu_page *freed = NULL;
 
+	emu_inval_start(&batch, dom->unit);
 	emu_table_unmap(&dom->table, iova, len, &freed);
 	reach.paging = freed;
 	emu_domain_inval(&batch, dom, EMU_SITE_UNMAP_IOTLB, EMU_SITE_UNMAP_DEVTLB, &reach);
@@ -127,8 +128,9 @@ static void unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 static void inval_absence(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 {
 	struct emu_reach reach = {.iova = iova, .len = len, .paging = true};
-	struct emu_batch batch = {.unit = dom->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dom->unit);
 	if (!VTD_CAP_CM(dom->unit->cap))
 		return;
 	inval_tags(&batch, dom, EMU_SITE_MAP_IOTLB, &reach);

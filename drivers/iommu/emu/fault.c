@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "fault.h"
+#include "iommu_emu_fault.h"
 
 static void decode(const struct emu_unit *unit, uint64_t low, uint64_t high, struct emu_fault *out)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "space.h"
+#include "iommu_emu_space.h"
 
 /* Page tables that the library chooses, and PASIDs. */
 

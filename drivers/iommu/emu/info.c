@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "space.h"
+#include "iommu_emu_space.h"
 
 /* What registers say, in the library's words. */
 

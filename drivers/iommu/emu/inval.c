@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "inval.h"
+#include "iommu_emu_inval.h"
 
 static void submit(struct emu_batch *batch)
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "space.h"
+#include "iommu_emu_space.h"
 
 /*
  * The I/O MMUs of an emulated machine, driven as a kernel drives real ones: by

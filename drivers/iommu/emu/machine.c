@@ -4,7 +4,7 @@
 
 #include <uvdk_emu_driver.h>
 
-#include "unit.h"
+#include "iommu_emu_unit.h"
 
 /* The machine frees it when it goes: so tables outlive whoever caches them. */
 static void *chunk(void *arg, unsigned int number, size_t size)

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "space.h"
+#include "iommu_emu_space.h"
 
 /* Whether memory can be mapped: what a kernel finds out by pinning it. */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /*
  * PASID table entries, 9.6. What a word holds:
@@ -89,8 +89,9 @@ static void inval_device(struct emu_batch *batch, enum emu_site site, const stru
 static void inval_absence(const struct emu_device *dev, uint32_t pasid,
 			  const struct emu_domain *dom)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dev->unit);
 	if (!VTD_CAP_CM(dev->unit->cap))
 		return;
 	emu_inval_pasidc(&batch, EMU_SITE_ATTACH_PASIDC, VTD_G_PASIDC_PASID, 0, pasid);
@@ -117,9 +118,10 @@ int emu_pasid_set(struct emu_device *dev, uint32_t pasid, const struct emu_domai
 void emu_pasid_clear(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
 {
 	enum emu_site site = pasid ? EMU_SITE_PASID_DETACH_PASIDC : EMU_SITE_RID_DETACH_PASIDC;
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 	struct vtd_pasid *entry = entry_of(dev, pasid);
 
+	emu_inval_start(&batch, dev->unit);
 	vtd_clear_bits(&entry->w[0], VTD_P);
 	inval_entry(&batch, site, pasid, dom);
 	inval_device(&batch, site + 2, dev, pasid);
@@ -136,8 +138,9 @@ static void set_did(struct vtd_pasid *entry, uint16_t did)
 /* No reading that began before this is still going on, or kept. */
 static void settle(struct emu_device *dev, enum emu_site site, uint16_t did, uint32_t pasid)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dev->unit);
 	emu_inval_pasidc(&batch, site, VTD_G_PASIDC_PASID, did, pasid);
 	emu_inval_run(&batch);
 }
@@ -160,10 +163,11 @@ void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_
 		       const struct emu_domain *to)
 {
 	enum emu_site site = pasid ? EMU_SITE_PASID_REPLACE_PASIDC : EMU_SITE_RID_REPLACE_PASIDC;
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 	struct vtd_pasid *entry = entry_of(dev, pasid);
 	struct image image = image_of(to);
 
+	emu_inval_start(&batch, dev->unit);
 	uvdk_lock_acquire(&dev->unit->replacing);
 	if (emu_domain_is_second(from))
 		vtd_set(&entry->w[2], image.w[2]);
@@ -191,8 +195,9 @@ void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_
 /* 6.5.3.3: SSADE alone changes. */
 void emu_pasid_track(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
 {
-	struct emu_batch batch = {.unit = dev->unit};
+	struct emu_batch batch;
 
+	emu_inval_start(&batch, dev->unit);
 	vtd_set(&entry_of(dev, pasid)->w[0], image_of(dom).w[0]);
 	inval_entry(&batch, EMU_SITE_DIRTY_SET_PASIDC, pasid, dom);
 	inval_device(&batch, EMU_SITE_DIRTY_SET_DEVTLB, dev, pasid);

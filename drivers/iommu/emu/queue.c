@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "unit.h"
+#include "iommu_emu_unit.h"
 
 /* Invalidation queue, 6.5.2 and 11.4.9. It is empty between two calls. */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "space.h"
+#include "iommu_emu_space.h"
 
 /* Address spaces: each map is in each page table that serves one. */
 

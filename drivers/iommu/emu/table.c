@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "table.h"
+#include "iommu_emu_table.h"
 
 /* A part of a walk: level 0 is the last. */
 struct span {

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <time.h>
 
-#include "inval.h"
+#include "iommu_emu_inval.h"
 
 /* What hardware does at once takes this long only if it never will. */
-#define PATIENCE_NS UINT64_C(5000000000)
+#ifndef EMU_PATIENCE_NS /* tests have less */
+#define EMU_PATIENCE_NS UINT64_C(5000000000)
+#endif
 
 static uint64_t now_ns(void)
 {
@@ -18,7 +20,7 @@ static uint64_t now_ns(void)
 
 struct emu_deadline emu_deadline_start(void)
 {
-	return (struct emu_deadline){now_ns() + PATIENCE_NS};
+	return (struct emu_deadline){now_ns() + EMU_PATIENCE_NS};
 }
 
 bool emu_deadline_over(const struct emu_deadline *deadline)
@@ -107,9 +109,11 @@ static int start_queue(struct emu_unit *unit)
 /* 6.6: nothing of an older root table may be left. */
 static int start_root(struct emu_unit *unit)
 {
-	struct emu_batch batch = {.unit = unit, .locked = true};
+	struct emu_batch batch;
 	int err;
 
+	emu_inval_start(&batch, unit);
+	batch.locked = true;
 	emu_unit_write64(unit, VTD_RTADDR, vtd_addr(unit->root) | VTD_RTADDR_SCALABLE);
 	err = command(unit, VTD_GCMD_SRTP, "take its root table");
 	if (err)
@@ -145,8 +149,11 @@ int emu_unit_start(struct emu_unit *unit)
 	int err = 0;
 
 	uvdk_lock_acquire(&unit->lock);
-	if (!unit->up)
+	if (!unit->up) {
+		uvdk_emu_iommu_begin(unit->machine->emu, unit->number);
 		err = start(unit);
+		uvdk_emu_iommu_end(unit->machine->emu, unit->number);
+	}
 	uvdk_lock_release(&unit->lock);
 
 	return err;

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "table.h"
+#include "iommu_emu_table.h"
 #include "vtd_walk.h"
 
 /* The page tables of the emu iommu driver, read by a walker that knows only the format. */

@@ -4,7 +4,7 @@
 
 #include <uvdk_base.h>
 
-#include "arena.h"
+#include "iommu_emu_arena.h"
 
 /**
  * DOC: Page tables, first stage and second stage

@@ -4,8 +4,8 @@
 
 #include <uvdk_emu_vtd_driver.h>
 
-#include "arena.h"
-#include "table.h"
+#include "iommu_emu_arena.h"
+#include "iommu_emu_table.h"
 
 #define EMU_COMPONENT "iommu.emu"
 #define EMU_UNITS     4

@@ -4,7 +4,7 @@
 
 #include <uvdk_iommu_driver.h>
 
-#include "domain.h"
+#include "iommu_emu_domain.h"
 
 /**
  * struct emu_space - an address space; guarded by the library's lock of it

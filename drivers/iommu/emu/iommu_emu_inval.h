@@ -2,7 +2,7 @@
 #ifndef UVDK_DRV_IOMMU_EMU_INVAL_H
 #define UVDK_DRV_IOMMU_EMU_INVAL_H
 
-#include "unit.h"
+#include "iommu_emu_unit.h"
 
 /* The places that invalidate. Tests build the driver without one of them. */
 enum emu_site {
@@ -37,6 +37,15 @@ struct emu_batch {
 	unsigned int count;
 	struct vtd_desc desc[EMU_QUEUE_MAX];
 };
+
+/* An empty batch. Its descriptors are not written in advance: they are many. */
+static inline void emu_inval_start(struct emu_batch *batch, struct emu_unit *unit)
+{
+	batch->unit = unit;
+	batch->locked = false;
+	batch->err = 0;
+	batch->count = 0;
+}
 
 /**
  * struct emu_reach - which addresses are invalidated

@@ -4,7 +4,7 @@
 
 #include <uvdk_emu_driver.h>
 
-#include "inval.h"
+#include "iommu_emu_inval.h"
 
 /**
  * struct emu_device - a function under an iommu; private data of a binding

@@ -2,7 +2,7 @@
 #ifndef UVDK_DRV_IOMMU_EMU_FAULT_H
 #define UVDK_DRV_IOMMU_EMU_FAULT_H
 
-#include "unit.h"
+#include "iommu_emu_unit.h"
 
 /**
  * struct emu_fault - an access that a unit refused (7.2, 11.4.7)

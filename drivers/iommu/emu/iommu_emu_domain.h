@@ -4,8 +4,8 @@
 
 #include <sys/queue.h>
 
-#include "device.h"
-#include "table.h"
+#include "iommu_emu_device.h"
+#include "iommu_emu_table.h"
 
 struct emu_domain;
 
