@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include <rte_eal.h>
@@ -21,7 +22,46 @@ struct uvdk_eal_map {
 	bool external;
 	int error;     /* of a walk */
 	char name[40]; /* of the callback: EAL wants it unique */
+	struct uvdk_eal_map *next;
 };
+
+/*
+ * All maps there are: two in one address space would each take the other's
+ * pages for mapped, until one of them goes and takes them along.
+ */
+static pthread_mutex_t maps_lock = PTHREAD_MUTEX_INITIALIZER; /* innermost */
+static struct uvdk_eal_map *maps;
+
+static int join_maps(struct uvdk_eal_map *map)
+{
+	const struct uvdk_eal_map *other;
+
+	pthread_mutex_lock(&maps_lock);
+	for (other = maps; other && other->ioas != map->ioas; other = other->next)
+		;
+	if (!other) {
+		map->next = maps;
+		maps = map;
+	}
+	pthread_mutex_unlock(&maps_lock);
+	if (!other)
+		return 0;
+
+	return uvdk_fail(-EEXIST, COMPONENT,
+			 "DPDK memory is mapped into this address space already: one map serves "
+			 "all its devices");
+}
+
+static void leave_maps(struct uvdk_eal_map *map)
+{
+	struct uvdk_eal_map **link = &maps;
+
+	pthread_mutex_lock(&maps_lock);
+	while (*link != map)
+		link = &(*link)->next;
+	*link = map->next;
+	pthread_mutex_unlock(&maps_lock);
+}
 
 static struct window *find_window(const struct uvdk_eal_map *map, const char *va)
 {
@@ -169,12 +209,13 @@ UVDK_EXPORT int uvdk_eal_map_create_flags(struct uvdk_ioas *ioas, unsigned int f
 	map->ioas = ioas;
 	map->external = flags & UVDK_EAL_MAP_EXTERNAL;
 
+	ret = join_maps(map);
+	if (ret)
+		goto free_map;
 	/* Listen first: what comes during the walk must not be missed. */
 	ret = listen_to_events(map);
-	if (ret) {
-		free(map);
-		return ret;
-	}
+	if (ret)
+		goto leave;
 	if (rte_memseg_contig_walk(visit, map) < 0) {
 		ret = map->error;
 		uvdk_eal_map_destroy(map);
@@ -183,6 +224,11 @@ UVDK_EXPORT int uvdk_eal_map_create_flags(struct uvdk_ioas *ioas, unsigned int f
 	*out = map;
 
 	return 0;
+leave:
+	leave_maps(map);
+free_map:
+	free(map);
+	return ret;
 }
 
 UVDK_EXPORT int uvdk_eal_map_create(struct uvdk_ioas *ioas, struct uvdk_eal_map **out)
@@ -198,5 +244,6 @@ UVDK_EXPORT void uvdk_eal_map_destroy(struct uvdk_eal_map *map)
 	rte_mem_event_callback_unregister(map->name, map);
 	while (map->windows)
 		remove_window(map, map->windows);
+	leave_maps(map);
 	free(map);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <string.h>
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 
@@ -25,7 +27,8 @@ static void seed_csum(struct rte_mbuf *m, uint32_t csum_at)
 		sum = rte_ipv6_phdr_cksum(ip, m->ol_flags);
 	else
 		sum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
-	*rte_pktmbuf_mtod_offset(m, rte_be16_t *, csum_at) = sum;
+	/* A packet may begin anywhere, also at an odd address. */
+	memcpy(rte_pktmbuf_mtod_offset(m, void *, csum_at), &sum, sizeof(sum));
 }
 
 /* Asks for the L4 checksum; false if the lengths in the mbuf make no sense. */
@@ -136,12 +139,17 @@ static void point_to_table(struct txq *q, uint16_t id, int count)
 /* A tag does not count as payload, but not every frame of four bytes more has one. */
 static bool is_too_long(const struct txq *q, struct rte_mbuf *m)
 {
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	rte_be16_t type;
 
 	if (likely(m->pkt_len <= q->longest))
 		return false;
-	return m->pkt_len > q->longest + L2_LEN - ETH_LEN || m->data_len < ETH_LEN ||
-	       eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	if (m->pkt_len > q->longest + L2_LEN - ETH_LEN || m->data_len < ETH_LEN)
+		return true;
+	memcpy(&type,
+	       rte_pktmbuf_mtod_offset(m, void *, offsetof(struct rte_ether_hdr, ether_type)),
+	       sizeof(type));
+
+	return type != RTE_BE16(RTE_ETHER_TYPE_VLAN);
 }
 
 enum verdict send_slowly(struct txq *q, struct rte_mbuf *m)

@@ -52,7 +52,10 @@ _Static_assert(offsetof(struct net_config, duplex) == 16, "virtio 1.2, 5.1.4");
 #define SPEED_UNKNOWN UINT32_MAX /* 5.1.4, speed */
 #define MAX_SPEED     INT32_MAX
 
-/* In front of each packet (5.1.6); @num_buffers is always there (VERSION_1). */
+/*
+ * In front of each packet (5.1.6), which may begin at an odd address: packed.
+ * @num_buffers is always there (VERSION_1).
+ */
 struct net_hdr {
 	uint8_t flags;
 	uint8_t gso_type;
@@ -61,7 +64,7 @@ struct net_hdr {
 	struct uvdk_le16 csum_start;
 	struct uvdk_le16 csum_offset;
 	struct uvdk_le16 num_buffers;
-};
+} __attribute__((packed));
 
 _Static_assert(sizeof(struct net_hdr) == 12, "virtio 1.2, 5.1.6");
 _Static_assert(offsetof(struct net_hdr, csum_start) == 6, "virtio 1.2, 5.1.6");

@@ -160,6 +160,24 @@ Test(eal, several_address_spaces_have_it_all)
 	drop_ioas();
 }
 
+/* Two would share their pages, and the first to go would take them from the other. */
+Test(eal, an_address_space_has_one_map)
+{
+	struct uvdk_eal_map *second = NULL;
+	struct uvdk_eal_map *map;
+
+	init_eal("--no-huge");
+	make_ioas(0);
+	cr_assert_eq(uvdk_eal_map_create(ioas, &map), 0, "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_eal_map_create(ioas, &second), -EEXIST);
+	cr_expect_null(second);
+	cr_expect(all_is_mapped());
+	uvdk_eal_map_destroy(map);
+	cr_assert_eq(uvdk_eal_map_create(ioas, &map), 0, "%s", uvdk_last_error());
+	uvdk_eal_map_destroy(map);
+	drop_ioas();
+}
+
 static bool there_are_huge_pages(void)
 {
 	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
 #include "net_testing.h"
 
 /* What may be handed to transmission, and what becomes of it. */
@@ -7,7 +11,7 @@ TestSuite(virtio_net_send, .timeout = 100);
 
 static struct net net;
 
-static void send(struct rte_mbuf *m)
+static void send_one(struct rte_mbuf *m)
 {
 	cr_assert_eq(uvdk_netdev_tx_burst(net.port[0].nd, 0, &m, 1), 1);
 	net_step(&net);
@@ -43,17 +47,17 @@ static void kinds_of_mbufs(const char *args)
 	m = packet_make(net.pool, 1, 200, 1);
 	rte_mbuf_refcnt_update(m, 1);
 	memset(m->buf_addr, 0xaa, RTE_PKTMBUF_HEADROOM);
-	send(m);
+	send_one(m);
 	expect_captured(1, 200);
 	for (int i = 0; i < RTE_PKTMBUF_HEADROOM; i++)
 		cr_assert_eq(((uint8_t *)m->buf_addr)[i], 0xaa);
-	send(m);
+	send_one(m);
 	expect_captured(1, 200);
 
 	/* A clone points into somebody else's buffer. */
 	m = packet_make(net.pool, 2, 300, 1);
 	clone = rte_pktmbuf_clone(m, net.pool);
-	send(clone);
+	send_one(clone);
 	expect_captured(2, 300);
 	expect_bytes(m, 2, 300);
 	rte_pktmbuf_free(m);
@@ -62,23 +66,23 @@ static void kinds_of_mbufs(const char *args)
 	m = packet_make(net.pool, 3, 400, 1);
 	cr_assert(rte_pktmbuf_prepend(m, RTE_PKTMBUF_HEADROOM - 11));
 	packet_bytes(rte_pktmbuf_mtod(m, uint8_t *), 4, m->pkt_len);
-	send(m);
+	send_one(m);
 	expect_captured(4, 400 + RTE_PKTMBUF_HEADROOM - 11);
 
 	/* Just enough room. */
 	m = packet_make(net.pool, 3, 400, 1);
 	cr_assert(rte_pktmbuf_prepend(m, RTE_PKTMBUF_HEADROOM - 12));
 	packet_bytes(rte_pktmbuf_mtod(m, uint8_t *), 5, m->pkt_len);
-	send(m);
+	send_one(m);
 	expect_captured(5, 400 + RTE_PKTMBUF_HEADROOM - 12);
 
 	/* More segments than an indirect table here has entries; an empty one. */
-	send(packet_make(net.pool, 6, 1500, 40));
+	send_one(packet_make(net.pool, 6, 1500, 40));
 	expect_captured(6, 1500);
 	m = packet_make(net.pool, 7, 100, 1);
 	m->next = rte_pktmbuf_alloc(net.pool);
 	m->nb_segs = 2;
-	send(m);
+	send_one(m);
 	expect_captured(7, 100);
 
 	net_destroy(&net);
@@ -91,6 +95,63 @@ Test(virtio_net_send, shared_cloned_and_odd_mbufs_are_sent_untouched)
 	kinds_of_mbufs("capture,no-indirect,no-in-order,no-event-idx");
 }
 
+#define L2 sizeof(struct rte_ether_hdr)
+#define L3 sizeof(struct rte_ipv4_hdr)
+
+/* A UDP packet of 100 bytes behind @skip bytes more of headroom; its checksum is the device's. */
+static struct rte_mbuf *udp_without_checksum(unsigned int skip)
+{
+	struct rte_mbuf *m = packet_make(net.pool, 1, 100 + skip, 1);
+	struct rte_ipv4_hdr ip = {
+		.version_ihl = 0x45,
+		.total_length = rte_cpu_to_be_16(100 - L2),
+		.next_proto_id = IPPROTO_UDP,
+		.src_addr = RTE_BE32(0x0a000001),
+		.dst_addr = RTE_BE32(0x0a000002),
+	};
+	struct rte_udp_hdr udp = {
+		.src_port = RTE_BE16(9),
+		.dst_port = RTE_BE16(9),
+		.dgram_len = rte_cpu_to_be_16(100 - L2 - L3),
+	};
+	char *data = rte_pktmbuf_adj(m, (uint16_t)skip);
+
+	memcpy(data + L2, &ip, sizeof(ip));
+	memcpy(data + L2 + L3, &udp, sizeof(udp));
+	m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+	m->l2_len = L2;
+	m->l3_len = L3;
+
+	return m;
+}
+
+Test(virtio_net_send, the_device_computes_checksums_wherever_a_packet_begins)
+{
+	_Alignas(4) uint8_t frame[2 + 256]; /* so that the IP header is aligned */
+	struct rte_ipv4_hdr *ip = (void *)(frame + 2 + L2);
+	struct rte_udp_hdr *udp = (void *)(frame + 2 + L2 + L3);
+	struct rte_mbuf *plain;
+	rte_be16_t sum;
+
+	net_one_port(&net, "capture", UVDK_NETDEV_TX_CSUM);
+	for (unsigned int skip = 0; skip < 4; skip++) {
+		send_one(udp_without_checksum(skip));
+		cr_assert_eq(uvdk_emu_virtio_net_capture(net.emu, net.port[0].name, frame + 2, 256),
+			     100);
+		sum = udp->dgram_cksum;
+		udp->dgram_cksum = 0;
+		cr_expect_eq(sum, rte_ipv4_udptcp_cksum(ip, udp), "%u", skip);
+
+		plain = udp_without_checksum(skip);
+		plain->ol_flags = 0;
+		send_one(plain);
+		cr_assert_eq(uvdk_emu_virtio_net_capture(net.emu, net.port[0].name, frame + 2, 256),
+			     100);
+		cr_expect_eq(udp->dgram_cksum, 0);
+	}
+	net_destroy(&net);
+}
+
 /* Chains of descriptors after many packets of one each, and those again. */
 Test(virtio_net_send, chains_and_simple_packets_may_alternate)
 {
@@ -100,7 +161,7 @@ Test(virtio_net_send, chains_and_simple_packets_may_alternate)
 	for (int a = 0; a < 3; a++) {
 		net_one_port(&net, args[a], UVDK_NETDEV_MULTI_SEG);
 		for (uint32_t n = 0; n < 3000; n++) {
-			send(packet_make(net.pool, n, 300, n / 500 % 2 ? 1 + n % 7 : 1));
+			send_one(packet_make(net.pool, n, 300, n / 500 % 2 ? 1 + n % 7 : 1));
 			expect_captured(n, 300);
 		}
 		net_destroy(&net);
@@ -145,8 +206,8 @@ Test(virtio_net_send, a_chain_longer_than_the_ring_is_refused_and_freed)
 	struct uvdk_netdev_stats s;
 
 	net_one_port(&net, "capture,size=16,no-indirect", UVDK_NETDEV_MULTI_SEG);
-	send(packet_make(net.pool, 1, 600, 17));
-	send(packet_make(net.pool, 2, 600, 16));
+	send_one(packet_make(net.pool, 1, 600, 17));
+	send_one(packet_make(net.pool, 2, 600, 16));
 	expect_captured(2, 600);
 	uvdk_netdev_get_stats(net.port[0].nd, &s);
 	cr_expect_eq(s.tx_packets, 1);
