@@ -10,7 +10,7 @@
 #define PAGES	64u /* of each copy */
 #define PART	(PAGES * PAGE)
 #define LEN	(FLIGHTS * PART)
-#define PACE	200 /* us */
+#define PACE	20000 /* us, until the PASID is attached */
 #define PASID	77
 
 static struct copier copier;
@@ -31,11 +31,13 @@ static unsigned long fly(void)
 	unsigned long again = 0;
 	uint32_t index[FLIGHTS];
 
+	copier_set_pace(&copier, PACE);
 	for (unsigned int i = 0; i < FLIGHTS; i++)
 		index[i] = copier_submit(&copier, i, COPY_INSIST, IOVA + LEN + i * PART,
 					 IOVA + i * PART, PART);
 	CHECK_EQ(uvdk_ioas_attach_pasid(other, copier.dev, PASID), 0);
 	CHECK(!copier_idle(&copier, 0), "nothing was in flight");
+	copier_set_pace(&copier, 0);
 	for (unsigned int i = 0; i < FLIGHTS; i++) {
 		copier_wait(&copier, i);
 		CHECK_EQ(copier_result(&copier, i, index[i]).status, COPY_DONE);
@@ -56,7 +58,6 @@ int main(int argc, char **argv)
 		return 2;
 	rounds = atoi(argv[2]);
 	copier_open(&copier, argv[1]);
-	copier_set_pace(&copier, PACE);
 	mem = pages_new((size_t)2 * LEN);
 	aside = pages_new(PAGE);
 	rid = ioas_over(&copier, mem, (size_t)2 * LEN);
