@@ -179,7 +179,7 @@ static int inval_context(struct vtd *vtd, const uint64_t *d)
 	/* Context entries of scalable mode have no domain: by domain is all of them. */
 	s.all_ids = DESC_G(d[0]) != 3;
 	s.id = (uint16_t)BITS(d[0], 47, 32);
-	s.id_mask = (uint16_t)((1u << fm) - 1) << (fm ? 3 - fm : 0);
+	s.id_mask = (uint16_t)(((1u << fm) - 1) << (fm ? 3 - fm : 0));
 	remove_and_refill(vtd, &s, 1);
 
 	return 0;

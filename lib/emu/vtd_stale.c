@@ -71,6 +71,15 @@ static void record(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_
 	emu_stale_record(vtd->emu, &s);
 }
 
+/* What is not present has no other words. Context entries have the same bit. */
+static bool words_same(const uint64_t *cached, const uint64_t *now, unsigned int words)
+{
+	if (!(cached[0] & PTE_PRESENT))
+		return !(now[0] & PTE_PRESENT);
+
+	return !memcmp(cached, now, words * sizeof(*now));
+}
+
 static bool inner_same(const struct vtd_entry *e, const struct vtd_walk *w)
 {
 	bool second = e->key.level >= VTD_SECOND;
@@ -116,7 +125,7 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 	if (e->key.kind == VTD_CONTEXT) {
 		memset(&w, 0, sizeof(w));
 		vtd_read_context(vtd, e->key.id, &w);
-		return !memcmp(w.context, e->val, sizeof(w.context));
+		return words_same(e->val, w.context, 4);
 	}
 	if (e->key.kind == VTD_INNER && e->key.level >= VTD_SECOND)
 		walk_second(vtd, &look, iova, &w);
@@ -124,7 +133,7 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 		vtd_walk_fresh(vtd, &look, iova, &w);
 	switch (e->key.kind) {
 	case VTD_PASID:
-		return w.pasid == e->pasid && !memcmp(w.pte, e->val, sizeof(w.pte));
+		return w.pasid == e->pasid && words_same(e->val, w.pte, PTE_WORDS);
 	case VTD_INNER:
 		return inner_same(e, &w);
 	default:

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <criterion/criterion.h>
+
+#include <uvdk_base_driver.h>
+
+#include "emu_storm.h"
+
+/* Ten million random operations, and no stale translation. */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OPS 300000
+#else
+#define OPS 10000000
+#endif
+
+static void blow(enum uvdk_emu_caching caching, bool absence)
+{
+	struct uvdk_emu_stale stale;
+	struct storm s;
+
+	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
+	storm_open(&s, caching, absence, 12345);
+	storm_run(&s, OPS);
+	cr_expect_eq(uvdk_emu_stales(s.emu, &stale, 1), 0, "missing: %s", stale.missing);
+	cr_expect_eq(s.wrong, 0, "%llu times wrong, first %s", (unsigned long long)s.wrong,
+		     s.first_wrong);
+	cr_expect_gt(s.accesses, OPS / 20);
+	cr_expect_gt(s.refusals, OPS / 20);
+	storm_close(&s);
+}
+
+Test(emu_storm, where_caches_keep_what_is_not_invalidated)
+{
+	blow(UVDK_EMU_CACHE_KEEPS, false);
+}
+
+Test(emu_storm, where_caches_forget_at_random)
+{
+	blow(UVDK_EMU_CACHE_FORGETS, false);
+}
+
+Test(emu_storm, where_absence_is_cached_too)
+{
+	blow(UVDK_EMU_CACHE_KEEPS, true);
+}
