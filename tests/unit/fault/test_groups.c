@@ -85,7 +85,7 @@ Test(fault_groups, a_loss_ends_what_was_unfinished)
 	put(dev, 5, 1, 0x1001, false, 10);
 	put(dev, 5, 2, 0x2000, true, 11);
 	put_record(&(struct uvdk_fault_record){.fault = {.type = UVDK_FAULT_LOST, .lost = 3}});
-	put(dev, 5, 1, 0x3000, true, 12);
+	put(dev, 5, 1, 0x3000, true, 10);
 	cr_assert_eq(uvdk_faultq_read(queue, got, 256), 3);
 	cr_expect_eq(got[0].type, UVDK_FAULT_LOST);
 	cr_expect_eq(got[0].lost, 5, "two of an unfinished group, three of which the iommu tells");
