@@ -127,7 +127,7 @@ static int detach_pasid(struct device *d, uint32_t pasid)
 {
 	struct mock_cmd cmd = {.op = MOCK_PASID_DETACH, .id = d->stdev, .pasid = {pasid, 0}};
 
-	d->pasids[pasid / 8] &= (uint8_t)~(1u << pasid % 8);
+	d->pasids[pasid / 8] &= (uint8_t) ~(1u << pasid % 8);
 	return test(&cmd);
 }
 
