@@ -94,15 +94,16 @@ Test(vfio_page_requests, all_that_the_kernel_says_arrives)
 
 Test(vfio_page_requests, a_group_larger_than_any_room_arrives_whole)
 {
+	unsigned int wrong = 0;
+
 	sim_ask(5, 1, 700);
 	sim_ask(5, 2, 1);
 	cr_expect_eq(uvdk_faultq_read(queue, got, 5), 5);
 	cr_expect_eq(uvdk_faultq_read(queue, got + 5, 1000), 696);
-	for (unsigned int i = 0; i < 700; i++) {
-		cr_expect_eq(got[i].addr, 0x1000 + i);
-		cr_expect_eq(got[i].last, i == 699);
-		cr_expect_eq(got[i].group, got[0].group);
-	}
+	for (unsigned int i = 0; i < 700; i++)
+		wrong += got[i].addr != 0x1000 + i || got[i].last != (i == 699) ||
+			 got[i].group != got[0].group;
+	cr_expect_eq(wrong, 0, "%u requests", wrong);
 	cr_expect_eq(got[700].index, 2);
 	teardown();
 }
