@@ -10,6 +10,7 @@
 
 #define DEVICES 8
 #define PASIDS	(1u << 20)
+#define IDS	64
 
 /* A mock device, and what VFIO would know of it. */
 struct device {
@@ -407,13 +408,21 @@ void mock_ask(struct uvdk_device *dev, uint32_t pasid, uint32_t index, uint64_t 
 	CHECK_EQ(test(&cmd), 0);
 }
 
-uint32_t mock_next_id(void)
+/* An invalidation of nothing: told apart are numbers that are something from those that are not. */
+static bool exists(uint32_t id)
 {
-	uint32_t ioas[3] = {sizeof(ioas), 0, 0};
+	struct mock_invalidate cmd = {.size = sizeof(cmd), .hwpt_id = id};
 
-	CHECK_EQ(call(IOMMU_IOAS_ALLOC, ioas), 0);
-	destroy(ioas[2]);
-	return ioas[2];
+	return call(IOMMU_HWPT_INVALIDATE, &cmd) != -ENOENT;
+}
+
+unsigned int mock_objects(void)
+{
+	unsigned int count = 0;
+
+	for (uint32_t id = 1; id <= IDS; id++)
+		count += exists(id);
+	return count;
 }
 
 long mock_system_pins(void)

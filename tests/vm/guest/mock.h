@@ -54,8 +54,8 @@ int mock_write_pages(uint32_t hwpt, uint64_t iova, size_t len, const uint64_t *b
 void mock_ask(struct uvdk_device *dev, uint32_t pasid, uint32_t index, uint64_t addr,
 	      uint32_t perm);
 
-/* The number that the kernel would give to its next object: the lowest that is free. */
-uint32_t mock_next_id(void);
+/* Objects of the kernel's; it gives them the lowest numbers that are free. */
+unsigned int mock_objects(void);
 
 /* Pages that the whole system has pinned. */
 long mock_system_pins(void);

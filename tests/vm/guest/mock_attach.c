@@ -127,14 +127,14 @@ int main(void)
 {
 	unsigned int fds = count_fds();
 	struct tenant a, b;
-	uint32_t id;
+	unsigned int objects;
 	long pins;
 
 	mock_register();
 	pins = mock_system_pins();
 	CHECK_EQ(uvdk_iommu_open("iommufd", NULL, &iommu), 0);
 	uvdk_device_close(mock_open(iommu, "mock:first"));
-	id = mock_next_id();
+	objects = mock_objects();
 	dev = mock_open(iommu, "mock:0");
 	tenant_create(&a, 0xaa);
 	tenant_create(&b, 0xbb);
@@ -145,7 +145,7 @@ int main(void)
 	closed(&a, &b);
 	uvdk_ioas_destroy(a.ioas);
 	uvdk_ioas_destroy(b.ioas);
-	CHECK_EQ(mock_next_id(), id);
+	CHECK_EQ(mock_objects(), objects);
 	CHECK(mock_pinned(a.mem, 4 * PAGE, 0), "still pinned");
 	CHECK_EQ(mock_system_pins(), pins);
 	uvdk_iommu_close(iommu);

@@ -164,12 +164,12 @@ static void setup(void)
 int main(void)
 {
 	unsigned int fds = count_fds();
-	uint32_t id;
+	unsigned int objects;
 
 	mock_register();
 	CHECK_EQ(uvdk_iommu_open("iommufd", NULL, &iommu), 0);
 	uvdk_device_close(mock_open(iommu, "mock:first"));
-	id = mock_next_id();
+	objects = mock_objects();
 	setup();
 	groups();
 	overflow();
@@ -182,7 +182,7 @@ int main(void)
 	uvdk_faultq_destroy(queue);
 	uvdk_device_close(dev);
 	uvdk_ioas_destroy(ioas);
-	CHECK_EQ(mock_next_id(), id);
+	CHECK_EQ(mock_objects(), objects);
 	uvdk_iommu_close(iommu);
 	CHECK_EQ(count_fds(), fds);
 	return 0;

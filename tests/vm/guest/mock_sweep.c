@@ -15,8 +15,7 @@
 static struct uvdk_iommu *iommu;
 static struct uvdk_ioas *home;
 static uint8_t *home_mem, *mem;
-static unsigned int fds;
-static uint32_t next_id;
+static unsigned int fds, objects;
 static long pins;
 
 /* What a run makes. */
@@ -224,7 +223,7 @@ static unsigned int maps_of(struct uvdk_ioas *ioas)
 
 static void nothing_left(void)
 {
-	CHECK_EQ(mock_next_id(), next_id);
+	CHECK_EQ(mock_objects(), objects);
 	CHECK_EQ(count_fds(), fds);
 	CHECK_EQ(mock_system_pins(), pins);
 	CHECK(mock_pinned(mem, PAGES * PAGE, 0), "still pinned");
@@ -283,7 +282,8 @@ int main(int argc, char **argv)
 	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &home), 0);
 	CHECK_EQ(uvdk_ioas_map(home, home_mem, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova), 0);
 	run(); /* what libraries keep from their first use is kept from here on */
-	next_id = mock_next_id();
+	objects = mock_objects();
+	CHECK_EQ(objects, 1); /* home */
 	fds = count_fds();
 	pins = mock_system_pins();
 	for (mode = TRY_AGAIN; mode <= GIVE_UP; mode++) {

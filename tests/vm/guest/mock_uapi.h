@@ -10,6 +10,7 @@
 #define IOMMU_IOAS_ALLOC       _IO(';', 0x81)
 #define IOMMU_IOAS_UNMAP       _IO(';', 0x86)
 #define IOMMU_HWPT_ALLOC       _IO(';', 0x89)
+#define IOMMU_HWPT_INVALIDATE  _IO(';', 0x8d)
 #define IOMMU_TEST_CMD	       _IO(';', 0xa0)
 #define DEVICE_BIND	       _IO(';', 118)
 #define DEVICE_ATTACH	       _IO(';', 119)
@@ -91,6 +92,16 @@ struct mock_hwpt_alloc {
 	uint32_t reserved2;
 };
 
+struct mock_invalidate {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint64_t data_uptr;
+	uint32_t data_type;
+	uint32_t entry_len;
+	uint32_t entry_num;
+	uint32_t reserved;
+};
+
 struct mock_vfio {
 	uint32_t argsz;
 	uint32_t flags; /* bit 0: PASID */
@@ -107,5 +118,6 @@ struct mock_vfio {
 
 _Static_assert(sizeof(struct mock_cmd) == 72, "as the kernel's");
 _Static_assert(sizeof(struct mock_hwpt_alloc) == 48, "as the kernel's");
+_Static_assert(sizeof(struct mock_invalidate) == 32, "as the kernel's");
 
 #endif /* MOCK_UAPI_H */
