@@ -67,7 +67,7 @@ static unsigned int give(struct fault_queue *q, struct uvdk_fault *out, unsigned
 
 	while (n < max) {
 		group = TAILQ_FIRST(&q->ready);
-		if (q->lost && !(group && group->given)) {
+		if (q->lost) { /* never amid a group: the driver is asked after its end */
 			out[n++] =
 				(struct uvdk_fault){.type = UVDK_FAULT_LOST, .lost = q->lost_count};
 			q->lost = false;

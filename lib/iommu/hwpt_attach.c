@@ -5,15 +5,19 @@
 
 /* Attaching through page tables. Static functions run under iommu->lock. */
 
+/* Or why that is not known. */
 static int pasid_bits(struct ioas_binding *binding)
 {
 	struct uvdk_iommu_info info = {0};
+	int err;
 
-	if (binding->pasid_bits < 0 &&
-	    !binding->pub.iommu->ops->info(binding->pub.iommu->priv, &binding->pub, &info))
+	if (binding->pasid_bits >= 0)
+		return binding->pasid_bits;
+	err = binding->pub.iommu->ops->info(binding->pub.iommu->priv, &binding->pub, &info);
+	if (!err)
 		binding->pasid_bits = (int)info.pasid_bits;
 
-	return binding->pasid_bits < 0 ? 0 : binding->pasid_bits;
+	return err ? err : binding->pasid_bits;
 }
 
 /* The kernel takes PASIDs for devices without them, and nothing comes of it. */
@@ -22,6 +26,8 @@ static int check_pasid(struct ioas_binding *binding, uint32_t pasid)
 	const char *name = ioas_name_of(binding->pub.dev);
 	int bits = pasid_bits(binding);
 
+	if (bits < 0)
+		return bits;
 	if (!bits)
 		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
 				 "%s has no PASIDs: the device lacks the PASID capability, or its "

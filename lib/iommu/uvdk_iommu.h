@@ -145,7 +145,7 @@ struct uvdk_iommu_info {
  * @dev: device
  * @out: filled in
  *
- * Return: 0, -ENODEV or -EIO.
+ * Return: 0, -ENODEV or the kernel's error.
  */
 int uvdk_iommu_get_info(struct uvdk_device *dev, struct uvdk_iommu_info *out);
 

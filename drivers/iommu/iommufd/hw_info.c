@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,13 +122,18 @@ int iofd_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_
 				    .dev_id = binding->id,
 				    .data_len = sizeof(hw),
 				    .data_uptr = (uintptr_t)&hw};
+	int ret;
 
 	out->driver = "iommufd";
 	out->hardware = uvdk_explain_hardware(iofd->sysfs_root, name);
 	out->page_sizes = (uint64_t)sysconf(_SC_PAGESIZE);
 	out->coherent = true; /* vfio takes no other devices */
-	if (!iofd_ioctl(iofd->fd, IOFD_GET_HW_INFO, &info))
+	ret = iofd_ioctl(iofd->fd, IOFD_GET_HW_INFO, &info);
+	if (!ret)
 		iofd_decode(&info, &hw, out);
+	else if (ret != -ENOTTY && ret != -EOPNOTSUPP) /* the call is as old as Linux 6.6 */
+		return uvdk_fail(ret, IOFD, "asking what the I/O MMU of %s can do: %s", name,
+				 strerror(-ret));
 
 	return 0;
 }

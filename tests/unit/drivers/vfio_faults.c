@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <uvdk_hwpt.h>
+#include <uvdk_fault.h>
 
 #include "vfio_sim.h"
 
@@ -45,6 +45,25 @@ static void use_pasids(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 	uvdk_ioas_destroy(other);
 }
 
+static void use_table(struct uvdk_ioas *ioas, struct uvdk_device *dev)
+{
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
+				      .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
+	struct uvdk_hwpt *table;
+	uint64_t bits = 0;
+
+	if (uvdk_faultq_create(iommu, NULL, &opts.faultq))
+		return;
+	if (!uvdk_hwpt_create(ioas, dev, &opts, &table)) {
+		uvdk_hwpt_attach(table, dev, 7);
+		uvdk_hwpt_dirty_start(table);
+		uvdk_hwpt_dirty_read(table, 0, 4096, 4096, &bits, 0);
+		uvdk_hwpt_dirty_stop(table);
+		uvdk_hwpt_destroy(table);
+	}
+	uvdk_faultq_destroy(opts.faultq);
+}
+
 static void use_ioas(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	uvdk_iova_t before;
@@ -55,6 +74,7 @@ static void use_ioas(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 		if (!uvdk_ioas_map(ioas, memory + 4096, 4096, UVDK_MAP_RW, &after))
 			uvdk_ioas_unmap(ioas, after, 4096);
 		use_pasids(ioas, dev);
+		use_table(ioas, dev);
 		uvdk_ioas_detach(ioas, dev);
 	}
 	if (!mapped)

@@ -24,6 +24,7 @@
 #define IOMMU_GET_HW_INFO _IO(';', 0x8a)
 #define IOMMU_SET_DIRTY	  _IO(';', 0x8b)
 #define IOMMU_GET_DIRTY	  _IO(';', 0x8c)
+#define IOMMU_FAULT_ALLOC _IO(';', 0x8e)
 #define DEVICE_BIND	  _IO(';', 118)
 #define DEVICE_ATTACH	  _IO(';', 119)
 #define DEVICE_DETACH	  _IO(';', 120)
@@ -62,6 +63,8 @@ void sim_create(void)
 
 	memset(&sim, 0, sizeof(sim));
 	sim.fail_errno = EIO;
+	memset(&sim_faults, 0, sizeof(sim_faults));
+	sim_faults.fd = -1;
 	memset(sim.fds, 0xff, sizeof(sim.fds));
 	fake_create(&tree);
 	fake_driver(&tree, "vfio-pci", false);
@@ -250,6 +253,7 @@ static int attach(const uint32_t *args)
 	bool tagged = args[1] & 1;
 
 	sim.last_table = args[2];
+	sim_answer_all(tagged ? args[3] : 0); /* of what it replaces */
 	if (tagged && !find_pasid(args[3]))
 		*find_pasid(0) = args[3];
 	else if (!tagged)
@@ -259,6 +263,7 @@ static int attach(const uint32_t *args)
 
 static int detach(const uint32_t *args)
 {
+	sim_answer_all(args[1] & 1 ? args[2] : 0);
 	if (args[1] & 1)
 		*find_pasid(args[2]) = 0;
 	else
@@ -413,6 +418,8 @@ static int answer(int fd, unsigned long request, void *arg)
 		return bind_cdev(fd, arg);
 	case IOMMU_HWPT_ALLOC:
 		return hwpt_alloc(arg);
+	case IOMMU_FAULT_ALLOC:
+		return sim_fault_alloc(arg);
 	case IOMMU_SET_DIRTY:
 		return set_dirty(arg);
 	case IOMMU_GET_DIRTY:

@@ -62,6 +62,37 @@ struct sim {
 
 extern struct sim sim;
 
+/*
+ * Fault queues (vfio_sim_faults.c; linked with --wrap=read and --wrap=write): as
+ * the kernel, read() hands out whole groups, each with the lowest cookie that is
+ * free, and write() stops in front of a cookie that nobody waits for.
+ */
+struct sim_group {
+	uint32_t pasid;
+	uint32_t index;
+	unsigned int requests;
+	uint32_t cookie; /* 0: not read yet */
+	bool answered;
+	uint32_t code;
+};
+
+struct sim_faults {
+	int fd; /* an eventfd; -1: there is no queue */
+	struct sim_group groups[1024];
+	unsigned int count;
+	unsigned int reads, writes;
+	int fail_read, fail_write; /* errno of the next one, 0: none */
+};
+
+extern struct sim_faults sim_faults;
+
+/* A device asks for pages from 0x1000 * @index on. */
+void sim_ask(uint32_t pasid, uint32_t index, unsigned int requests);
+
+/* As when a PASID is detached: the kernel answers, and its cookies are free. */
+void sim_answer_all(uint32_t pasid);
+int sim_fault_alloc(uint32_t *args);
+
 void sim_create(void);
 void sim_destroy(void);
 

@@ -171,6 +171,7 @@ Test(fault_answers, many_at_once)
 	struct uvdk_faultq_opts opts = {.size = sizeof(opts)};
 	struct uvdk_fault_answer answers[1024];
 	struct uvdk_fault many[1024];
+	unsigned int wrong = 0;
 
 	uvdk_hwpt_destroy(table);
 	table = NULL;
@@ -183,10 +184,10 @@ Test(fault_answers, many_at_once)
 		answers[i] = (struct uvdk_fault_answer){many[1023 - i].group, i & 1, 1};
 	cr_expect_eq(uvdk_faultq_answer(queue, answers, 1024), 0);
 	cr_expect_eq(fake_faults.nr_replies, 1024);
-	for (uint32_t i = 0; i < 1024; i++) {
-		cr_expect_eq(fake_faults.replies[i].cookie, 1023 - i);
-		cr_expect_eq(fake_faults.replies[i].code, i & 1);
-	}
+	for (uint32_t i = 0; i < 1024; i++)
+		wrong += fake_faults.replies[i].cookie != 1023 - i ||
+			 fake_faults.replies[i].code != (i & 1);
+	cr_expect_eq(wrong, 0, "%u replies", wrong);
 	fault_teardown();
 }
 

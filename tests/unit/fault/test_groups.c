@@ -61,6 +61,8 @@ Test(fault_groups, an_unfinished_group_waits_for_its_end)
 
 Test(fault_groups, a_group_that_does_not_fit_goes_on_in_the_next_read)
 {
+	unsigned int wrong = 0;
+
 	for (unsigned int i = 0; i < 100; i++)
 		put(dev, 5, 1, i, i == 99, 10);
 	put(dev, 5, 2, 0x2000, true, 11);
@@ -68,10 +70,10 @@ Test(fault_groups, a_group_that_does_not_fit_goes_on_in_the_next_read)
 	cr_expect_not(got[39].last);
 	REFUSED(answer(got[39].group, UVDK_FAULT_SUCCESS), -EAGAIN, "more requests");
 	cr_assert_eq(uvdk_faultq_read(queue, got + 40, 61), 61);
-	for (unsigned int i = 0; i < 100; i++) {
-		expect(i, dev, 5, i, i == 99);
-		cr_expect_eq(got[i].group, got[0].group);
-	}
+	for (unsigned int i = 0; i < 100; i++)
+		wrong += got[i].addr != i || got[i].last != (i == 99) ||
+			 got[i].group != got[0].group;
+	cr_expect_eq(wrong, 0, "%u requests", wrong);
 	expect(100, dev, 5, 0x2000, true);
 	cr_expect_eq(answer(got[0].group, UVDK_FAULT_SUCCESS), 0);
 	cr_expect_eq(fake_faults.replies[0].cookie, 10);
@@ -85,7 +87,7 @@ Test(fault_groups, a_loss_ends_what_was_unfinished)
 	put(dev, 5, 1, 0x1001, false, 10);
 	put(dev, 5, 2, 0x2000, true, 11);
 	put_record(&(struct uvdk_fault_record){.fault = {.type = UVDK_FAULT_LOST, .lost = 3}});
-	put(dev, 5, 1, 0x3000, true, 12);
+	put(dev, 5, 1, 0x3000, true, 10);
 	cr_assert_eq(uvdk_faultq_read(queue, got, 256), 3);
 	cr_expect_eq(got[0].type, UVDK_FAULT_LOST);
 	cr_expect_eq(got[0].lost, 5, "two of an unfinished group, three of which the iommu tells");
