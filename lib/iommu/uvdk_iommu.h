@@ -49,7 +49,10 @@ struct uvdk_iommu_opts {
  * @opts: options, or NULL
  * @out: new iommu, owned by the caller; must outlive its devices and ioas
  *
- * Return: 0; -EINVAL (unknown name: the message lists the known ones);
+ * It may be given what uvdk_iommu_choose() returns: NULL is refused, and what
+ * that said stays in uvdk_last_error().
+ *
+ * Return: 0; -EINVAL (unknown name: the message lists the known ones; or NULL);
  * -ENOENT (the kernel lacks it: the message says what provides it);
  * -EACCES (names the node and its owner); -ENOMEM.
  */

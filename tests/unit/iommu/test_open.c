@@ -18,7 +18,26 @@ Test(iommu_open, an_unknown_name_lists_the_known_ones)
 
 	cr_expect_eq(uvdk_iommu_open("nonesuch", NULL, &none), -EINVAL);
 	cr_expect(said("fake, fake-picks"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	fake_teardown();
+}
+
+Test(iommu_open, without_a_name_and_a_reason_it_says_that_one_is_needed)
+{
+	struct uvdk_iommu *none = NULL;
+
 	cr_expect_eq(uvdk_iommu_open(NULL, NULL, &none), -EINVAL);
+	cr_expect(said("needs its name"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	fake_teardown();
+}
+
+Test(iommu_open, why_none_was_chosen_is_still_there_after_open)
+{
+	struct uvdk_iommu *none = NULL;
+
+	cr_expect_eq(uvdk_iommu_open(uvdk_iommu_choose("other:0", NULL), NULL, &none), -EINVAL);
+	cr_expect(said("neither a PCI address"), "%s", uvdk_last_error());
 	cr_expect_null(none);
 	fake_teardown();
 }
