@@ -183,7 +183,7 @@ struct uvdk_ioas_opts {
  * @opts: options, or NULL
  * @out: new ioas, owned by the caller
  *
- * Return: 0, -EINVAL, -ENOMEM or what the kernel said.
+ * Return: 0, -EINVAL (no iommu, bad options), -ENOMEM or what the kernel said.
  */
 int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioas_opts *opts,
 		     struct uvdk_ioas **out);
@@ -203,7 +203,7 @@ void uvdk_ioas_destroy(struct uvdk_ioas *ioas);
  * device can't address leave the allocator.
  *
  * Return: 0; -EBUSY (attached already, or its group is attached elsewhere);
- * -EINVAL (other iommu); -EADDRINUSE (something is mapped in a range that is
+ * -EINVAL (other iommu, or NULL); -EADDRINUSE (something is mapped in a range that is
  * reserved for this device: the message names both); -ENODEV.
  */
 int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev);

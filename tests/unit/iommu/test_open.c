@@ -115,6 +115,22 @@ Test(iommu_open, info_of_the_iommu_in_front_of_a_device)
 	fake_teardown();
 }
 
+Test(iommu_open, what_failed_to_open_is_refused_where_it_is_needed)
+{
+	struct uvdk_device *dev = fake_device();
+	struct uvdk_ioas *none = NULL;
+
+	cr_expect_eq(uvdk_ioas_create(NULL, NULL, &none), -EINVAL);
+	cr_expect(said("needs an iommu"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	cr_expect_eq(uvdk_ioas_attach(NULL, dev), -EINVAL);
+	cr_expect(said("has creating it failed"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_ioas_attach(ioas, NULL), -EINVAL);
+	cr_expect(said("has opening it failed"), "%s", uvdk_last_error());
+	uvdk_device_close(dev);
+	fake_teardown();
+}
+
 /* ---- registry and choice ---- */
 
 static int eager(const char *spec, const struct uvdk_iommu_opts *opts)
