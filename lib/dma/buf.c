@@ -29,6 +29,9 @@ UVDK_EXPORT int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct 
 	uvdk_iova_t iova;
 	int err;
 
+	if (!ioas)
+		return uvdk_fail(-EINVAL, DMA_COMPONENT,
+				 "a buffer needs an address space: has creating it failed?");
 	if (!len)
 		return uvdk_fail(-EINVAL, DMA_COMPONENT, "a buffer of length 0 was asked for");
 	err = read_opts(opts, &o);

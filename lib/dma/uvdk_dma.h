@@ -78,7 +78,7 @@ struct uvdk_dma_buf {
  * @opts: options, or NULL
  * @out: filled in
  *
- * Return: 0; -EINVAL; -ENOMEM (out of memory or of huge pages: the message
+ * Return: 0; -EINVAL (also for a NULL @ioas); -ENOMEM (out of memory or of huge pages: the message
  * says how many are needed and free, and how to get them); or as
  * uvdk_ioas_map(). Thread-safe.
  */

@@ -21,10 +21,14 @@ static const struct uvdk_dmadev_driver *find_driver(const struct uvdk_device_inf
 
 UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, struct uvdk_dmadev **out)
 {
-	const struct uvdk_device_info *info = uvdk_device_get_info(dev);
+	const struct uvdk_device_info *info;
 	struct uvdk_dmadev *dma;
 	int ret;
 
+	if (!dev)
+		return uvdk_fail(-EINVAL, "dmadev",
+				 "a channel needs a device: has opening it failed?");
+	info = uvdk_device_get_info(dev);
 	if (uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, "dmadev", "%s has vanished", info->name);
 

@@ -198,6 +198,10 @@ UVDK_EXPORT int uvdk_eal_map_create_flags(struct uvdk_ioas *ioas, unsigned int f
 	struct uvdk_eal_map *map;
 	int ret;
 
+	if (!ioas)
+		return uvdk_fail(-EINVAL, COMPONENT,
+				 "mapping DPDK's memory needs an address space: has creating it "
+				 "failed?");
 	if (flags & ~(unsigned int)UVDK_EAL_MAP_EXTERNAL)
 		return uvdk_fail(-EINVAL, COMPONENT, "unknown flags 0x%x", flags);
 	if (!rte_lcore_count())

@@ -44,9 +44,9 @@ enum uvdk_eal_map_flags {
  *
  * Must not be called from inside a memory event callback.
  *
- * Return: 0, -EEXIST (the address space has a map already), -ENODEV (EAL not
- * initialised), -EOPNOTSUPP (EAL has no memory events, and memory that may come
- * and go), or as uvdk_ioas_map().
+ * Return: 0, -EINVAL (no address space), -EEXIST (the address space has a map already), -ENODEV
+ * (EAL not initialised), -EOPNOTSUPP (EAL has no memory events, and memory that may come and go),
+ * or as uvdk_ioas_map().
  */
 int uvdk_eal_map_create(struct uvdk_ioas *ioas, struct uvdk_eal_map **out);
 

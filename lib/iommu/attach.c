@@ -276,14 +276,17 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 
 UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
 	int err;
 
+	if (!ioas || !dev)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
+				 "attaching needs an address space and a device: has %s failed?",
+				 ioas ? "opening it" : "creating it");
 	pthread_mutex_lock(&ioas->iommu->lock);
 	uvdk_lock_acquire(&ioas->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err)
-		err = ioas_enter(ioas, binding, NULL);
+		err = ioas_enter(ioas, ioas_binding_of(dev), NULL);
 	uvdk_lock_release(&ioas->lock);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 

@@ -55,8 +55,13 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 {
 	struct uvdk_ioas_opts o = {.size = sizeof(o)};
 	struct uvdk_ioas *ioas;
-	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_ioas_opts");
+	int err;
 
+	if (!iommu)
+		return uvdk_fail(
+			-EINVAL, IOAS_COMPONENT,
+			"creating an address space needs an iommu: has opening it failed?");
+	err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_ioas_opts");
 	if (!err)
 		err = check_opts(&o);
 	if (err)

@@ -4,20 +4,36 @@
 
 #include "iommu_priv.h"
 
+/* What a failed uvdk_iommu_choose() hands on: its sentence is the one that helps. */
+static int refuse_no_name(void)
+{
+	char names[256];
+
+	if (*uvdk_last_error())
+		return -EINVAL;
+
+	return uvdk_fail(-EINVAL, IOAS_COMPONENT, "opening an iommu needs its name; known are %s",
+			 ioas_driver_names(names, sizeof(names)));
+}
+
 UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts,
 				struct uvdk_iommu **out)
 {
-	const struct uvdk_iommu_ops *ops = name ? ioas_driver_find(name) : NULL;
+	const struct uvdk_iommu_ops *ops;
 	struct uvdk_iommu_opts o;
 	struct uvdk_iommu *iommu;
 	char names[256];
-	int err = ioas_iommu_opts(&o, opts);
+	int err;
 
+	if (!name)
+		return refuse_no_name();
+	err = ioas_iommu_opts(&o, opts);
 	if (err)
 		return err;
+	ops = ioas_driver_find(name);
 	if (!ops)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "no iommu driver \"%s\"; known are %s",
-				 name ? name : "", ioas_driver_names(names, sizeof(names)));
+				 name, ioas_driver_names(names, sizeof(names)));
 	iommu = calloc(1, sizeof(*iommu));
 	if (!iommu)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an iommu");

@@ -49,7 +49,10 @@ struct uvdk_iommu_opts {
  * @opts: options, or NULL
  * @out: new iommu, owned by the caller; must outlive its devices and ioas
  *
- * Return: 0; -EINVAL (unknown name: the message lists the known ones);
+ * It may be given what uvdk_iommu_choose() returns: NULL is refused, and what
+ * that said stays in uvdk_last_error().
+ *
+ * Return: 0; -EINVAL (unknown name: the message lists the known ones; or NULL);
  * -ENOENT (the kernel lacks it: the message says what provides it);
  * -EACCES (names the node and its owner); -ENOMEM.
  */
@@ -180,7 +183,7 @@ struct uvdk_ioas_opts {
  * @opts: options, or NULL
  * @out: new ioas, owned by the caller
  *
- * Return: 0, -EINVAL, -ENOMEM or what the kernel said.
+ * Return: 0, -EINVAL (no iommu, bad options), -ENOMEM or what the kernel said.
  */
 int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioas_opts *opts,
 		     struct uvdk_ioas **out);
@@ -200,7 +203,7 @@ void uvdk_ioas_destroy(struct uvdk_ioas *ioas);
  * device can't address leave the allocator.
  *
  * Return: 0; -EBUSY (attached already, or its group is attached elsewhere);
- * -EINVAL (other iommu); -EADDRINUSE (something is mapped in a range that is
+ * -EINVAL (other iommu, or NULL); -EADDRINUSE (something is mapped in a range that is
  * reserved for this device: the message names both); -ENODEV.
  */
 int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev);

@@ -47,11 +47,16 @@ static int check_stopped(const struct uvdk_netdev *nd, const char *what)
 UVDK_EXPORT int uvdk_netdev_open(struct uvdk_device *dev, struct uvdk_ioas *ioas,
 				 struct uvdk_netdev **out)
 {
-	const struct uvdk_device_info *info = uvdk_device_get_info(dev);
+	const struct uvdk_device_info *info;
 	const struct uvdk_netdev_driver *driver;
 	struct uvdk_netdev *nd;
 	int ret;
 
+	if (!dev || !ioas)
+		return uvdk_fail(-EINVAL, COMPONENT,
+				 "a port needs a device and an address space: has %s failed?",
+				 dev ? "creating it" : "opening it");
+	info = uvdk_device_get_info(dev);
 	if (uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, COMPONENT, "%s: the device has vanished", info->name);
 	driver = netdev_find_driver(info);

@@ -28,6 +28,11 @@ UVDK_EXPORT int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid
 {
 	int err;
 
+	if (!owner || !ioas || !dev)
+		return uvdk_fail(-EINVAL, "pasid",
+				 "attaching PASID %u needs an owner, an address space and a "
+				 "device: has making one failed?",
+				 pasid);
 	*out = (struct uvdk_pasid_attachment){.user = {.release = release, .arg = out}, .dev = dev};
 	pthread_mutex_init(&out->lock, NULL);
 	/* Known as a user first: a free meanwhile waits, and then finds it attached. */

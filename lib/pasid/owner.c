@@ -9,6 +9,9 @@ UVDK_EXPORT int uvdk_pasid_owner_create(struct uvdk_pasid_space *space, uint32_t
 {
 	struct uvdk_pasid_owner *owner;
 
+	if (!space)
+		return uvdk_fail(-EINVAL, PASID_COMPONENT,
+				 "an owner of PASIDs needs a space: has creating it failed?");
 	if (pasid_orphaned(space))
 		return pasid_fail_orphaned(space);
 	owner = calloc(1, sizeof(*owner));

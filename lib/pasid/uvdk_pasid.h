@@ -92,7 +92,8 @@ void uvdk_pasid_space_destroy(struct uvdk_pasid_space *space);
  * Quotas of several owners may add up to more than the space has: a quota is a
  * limit, not a reservation.
  *
- * Return: 0, -ENOMEM, or -EPERM (the space is the parent process's).
+ * Return: 0, -EINVAL (no space), -ENOMEM, or -EPERM (the space is the parent
+ * process's).
  */
 int uvdk_pasid_owner_create(struct uvdk_pasid_space *space, uint32_t quota,
 			    struct uvdk_pasid_owner **out);

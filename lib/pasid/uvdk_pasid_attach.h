@@ -47,7 +47,7 @@ struct uvdk_pasid_attachment {
  *
  * A PASID may be attached on any number of devices, with an attachment each.
  *
- * Return: 0; as uvdk_pasid_use() (the PASID is not the owner's); or as
+ * Return: 0; -EINVAL (NULL); as uvdk_pasid_use() (the PASID is not the owner's); or as
  * uvdk_ioas_attach_pasid().
  */
 int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid, struct uvdk_ioas *ioas,

@@ -152,6 +152,8 @@ Test(dma, bad_requests_are_refused)
 	opts = opts_of(UVDK_DMA_NORMAL);
 	opts.flags = UVDK_MAP_ALIAS;
 	cr_expect_eq(uvdk_dma_alloc(ioas, PAGE, &opts, &buf), -EINVAL);
+	cr_expect_eq(uvdk_dma_alloc(NULL, PAGE, NULL, &buf), -EINVAL);
+	cr_expect(said("needs an address space"), "%s", uvdk_last_error());
 	cr_expect_null(buf.va);
 	fake_teardown();
 }

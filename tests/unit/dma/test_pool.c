@@ -122,6 +122,7 @@ Test(pool, bad_requests_are_refused)
 	cr_expect_eq(uvdk_dma_pool_create(ioas, 64, 8192, 1, NULL, &pool), -EINVAL);
 	cr_expect_eq(uvdk_dma_pool_create(ioas, SIZE_MAX / 2, 0, 4, NULL, &pool), -EINVAL);
 	cr_expect_eq(uvdk_dma_pool_create(ioas, SIZE_MAX, 0, 1, NULL, &pool), -EINVAL);
+	cr_expect_eq(uvdk_dma_pool_create(NULL, 64, 0, 1, NULL, &pool), -EINVAL);
 	fake.map = (struct fake_failure){1, -EDQUOT};
 	cr_expect_eq(uvdk_dma_pool_create(ioas, 64, 0, 1, NULL, &pool), -EDQUOT);
 	cr_expect_null(pool);

@@ -299,6 +299,13 @@ static int cousin_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	return ret;
 }
 
+Test(edu_copy, a_device_that_failed_to_open_has_no_channel)
+{
+	cr_expect_eq(uvdk_dmadev_open(NULL, &dma), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "needs a device"), "%s", uvdk_last_error());
+	cr_expect_null(dma);
+}
+
 Test(edu_copy, other_devices_have_no_driver)
 {
 	static struct uvdk_emu_model cousin;

@@ -18,7 +18,26 @@ Test(iommu_open, an_unknown_name_lists_the_known_ones)
 
 	cr_expect_eq(uvdk_iommu_open("nonesuch", NULL, &none), -EINVAL);
 	cr_expect(said("fake, fake-picks"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	fake_teardown();
+}
+
+Test(iommu_open, without_a_name_and_a_reason_it_says_that_one_is_needed)
+{
+	struct uvdk_iommu *none = NULL;
+
 	cr_expect_eq(uvdk_iommu_open(NULL, NULL, &none), -EINVAL);
+	cr_expect(said("needs its name"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	fake_teardown();
+}
+
+Test(iommu_open, why_none_was_chosen_is_still_there_after_open)
+{
+	struct uvdk_iommu *none = NULL;
+
+	cr_expect_eq(uvdk_iommu_open(uvdk_iommu_choose("other:0", NULL), NULL, &none), -EINVAL);
+	cr_expect(said("neither a PCI address"), "%s", uvdk_last_error());
 	cr_expect_null(none);
 	fake_teardown();
 }
@@ -92,6 +111,22 @@ Test(iommu_open, info_of_the_iommu_in_front_of_a_device)
 	cr_expect_str_eq(info.driver, "fake");
 	cr_expect_str_eq(info.hardware, "unknown");
 	cr_expect(info.coherent);
+	uvdk_device_close(dev);
+	fake_teardown();
+}
+
+Test(iommu_open, what_failed_to_open_is_refused_where_it_is_needed)
+{
+	struct uvdk_device *dev = fake_device();
+	struct uvdk_ioas *none = NULL;
+
+	cr_expect_eq(uvdk_ioas_create(NULL, NULL, &none), -EINVAL);
+	cr_expect(said("needs an iommu"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	cr_expect_eq(uvdk_ioas_attach(NULL, dev), -EINVAL);
+	cr_expect(said("has creating it failed"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_ioas_attach(ioas, NULL), -EINVAL);
+	cr_expect(said("has opening it failed"), "%s", uvdk_last_error());
 	uvdk_device_close(dev);
 	fake_teardown();
 }

@@ -85,6 +85,8 @@ Test(eal, before_init_there_is_nothing_to_map)
 
 	make_ioas(0);
 	cr_expect_eq(uvdk_eal_map_create(ioas, &map), -ENODEV);
+	cr_expect_eq(uvdk_eal_map_create(NULL, &map), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "needs an address space"), "%s", uvdk_last_error());
 	cr_expect_null(map);
 	drop_ioas();
 }

@@ -324,6 +324,19 @@ Test(virtio_net_life, settings_a_device_lacks_are_refused)
 	net_destroy(&net);
 }
 
+Test(virtio_net_life, without_a_device_or_an_address_space_there_is_no_port)
+{
+	struct uvdk_netdev *none = NULL;
+
+	port("", true);
+	cr_expect_eq(uvdk_netdev_open(NULL, net.ioas, &none), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "has opening it failed"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_netdev_open(net.port[0].dev, NULL, &none), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "has creating it failed"), "%s", uvdk_last_error());
+	cr_expect_null(none);
+	net_destroy(&net);
+}
+
 Test(virtio_net_life, counters_count_and_clear)
 {
 	struct uvdk_netdev *nd = port("source=100,len=60,no-event-idx", true);

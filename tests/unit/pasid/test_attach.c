@@ -95,6 +95,10 @@ Test(pasid_attach, what_is_refused_leaves_nothing)
 
 	cr_expect_eq(uvdk_pasid_attach(owner, pasid + 1, ioas, dev, &at), -ENOENT);
 	cr_expect_eq(sees(pasid + 1), NULL);
+	cr_expect_eq(uvdk_pasid_attach(owner, pasid, NULL, dev, &at), -EINVAL);
+	cr_expect(said("needs an owner, an address space and a device"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_pasid_attach(owner, pasid, ioas, NULL, &at), -EINVAL);
+	cr_expect_eq(uvdk_pasid_attach(NULL, pasid, ioas, dev, &at), -EINVAL);
 	fake.hwpt_attach = (struct fake_failure){1, -EADDRINUSE};
 	cr_expect_eq(uvdk_pasid_attach(owner, pasid, ioas, dev, &at), -EADDRINUSE);
 	cr_expect_eq(fake.hwpts, 0);

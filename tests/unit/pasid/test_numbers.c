@@ -243,6 +243,7 @@ Test(numbers, two_spaces_know_nothing_of_each_other)
 
 Test(numbers, wrong_input_is_refused)
 {
+	struct uvdk_pasid_owner *none = NULL;
 	uint32_t out = 77;
 
 	setup(8, 0);
@@ -258,6 +259,8 @@ Test(numbers, wrong_input_is_refused)
 	expect_refused(uvdk_pasid_free(owner, ALL), -ERANGE, out, "1 to 255");
 	expect_refused(uvdk_pasid_free(owner, 255), -ENOENT, out, "nobody holds it");
 	expect_refused(uvdk_pasid_free_range(owner, 6, 5), -EINVAL, out, "6 to 5");
+	expect_refused(uvdk_pasid_owner_create(NULL, 0, &none), -EINVAL, out, "needs a space");
+	cr_expect_null(none);
 	teardown();
 }
 
