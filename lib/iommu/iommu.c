@@ -23,9 +23,12 @@ UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an iommu");
 
 	pthread_mutex_init(&iommu->lock, NULL);
+	pthread_cond_init(&iommu->told, NULL);
+	LIST_INIT(&iommu->touched);
 	iommu->ops = ops;
 	err = ops->open(&o, &iommu->priv);
 	if (err) {
+		pthread_cond_destroy(&iommu->told);
 		pthread_mutex_destroy(&iommu->lock);
 		free(iommu);
 		return err;
@@ -54,6 +57,7 @@ UVDK_EXPORT void uvdk_iommu_close(struct uvdk_iommu *iommu)
 		return;
 	}
 	iommu->ops->close(iommu->priv);
+	pthread_cond_destroy(&iommu->told);
 	pthread_mutex_destroy(&iommu->lock);
 	free(iommu);
 }
