@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "fake.h"
+#include "fake_auto.h"
 
 struct fake fake;
 struct uvdk_iommu *iommu;

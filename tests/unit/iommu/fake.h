@@ -102,15 +102,6 @@ extern struct uvdk_ioas *ioas;
 struct uvdk_device *fake_device(void);
 struct uvdk_device *fake_device_named(const char *spec);
 
-/*
- * fake_auto.c: the tables that the driver picks itself. As Linux does: the first
- * that fits, so that it shows who came before.
- */
-int fake_auto_attach(void *space, const struct uvdk_iommu_binding *binding);
-void fake_auto_detach(const struct uvdk_iommu_binding *binding);
-int fake_auto_enforced(const struct uvdk_iommu_binding *binding);
-bool fake_fits(uint32_t table, uint32_t kind);
-
 /* Whether coherency is enforced for a PASID of a device, or its RID: 1, 0, or -1 if not attached.
  */
 int fake_enforced(struct uvdk_device *dev, uint32_t pasid);

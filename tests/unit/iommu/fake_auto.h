@@ -1,7 +1,16 @@
-// SPDX-License-Identifier: BSD-3-Clause
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FAKE_AUTO_H
+#define FAKE_AUTO_H
+
 #include <stdlib.h>
 
 #include "fake.h"
+
+/*
+ * Part of fake.c: the tables that the driver picks itself, when a device is
+ * attached without one. As Linux does: the first that fits, so that it shows
+ * who came before.
+ */
 
 /* One binding and the number of the table that it was given. */
 struct fake_auto {
@@ -11,12 +20,12 @@ struct fake_auto {
 	struct fake_auto *next;
 };
 
-bool fake_fits(uint32_t table, uint32_t kind)
+static inline bool fake_fits(uint32_t table, uint32_t kind)
 {
 	return !((table ^ kind) & FAKE_ODD) && (!(table & FAKE_CC) || kind & FAKE_CC);
 }
 
-int fake_auto_attach(void *space, const struct uvdk_iommu_binding *binding)
+static inline int fake_auto_attach(void *space, const struct uvdk_iommu_binding *binding)
 {
 	struct fake_auto **end = &fake.autos;
 	struct fake_auto *own = malloc(sizeof(*own));
@@ -34,7 +43,7 @@ int fake_auto_attach(void *space, const struct uvdk_iommu_binding *binding)
 	return 0;
 }
 
-static struct fake_auto **find(const struct uvdk_iommu_binding *binding)
+static inline struct fake_auto **fake_auto_find(const struct uvdk_iommu_binding *binding)
 {
 	struct fake_auto **at = &fake.autos;
 
@@ -43,9 +52,9 @@ static struct fake_auto **find(const struct uvdk_iommu_binding *binding)
 	return at;
 }
 
-void fake_auto_detach(const struct uvdk_iommu_binding *binding)
+static inline void fake_auto_detach(const struct uvdk_iommu_binding *binding)
 {
-	struct fake_auto **at = find(binding);
+	struct fake_auto **at = fake_auto_find(binding);
 	struct fake_auto *own = *at;
 
 	if (!own)
@@ -54,9 +63,11 @@ void fake_auto_detach(const struct uvdk_iommu_binding *binding)
 	free(own);
 }
 
-int fake_auto_enforced(const struct uvdk_iommu_binding *binding)
+static inline int fake_auto_enforced(const struct uvdk_iommu_binding *binding)
 {
-	const struct fake_auto *own = *find(binding);
+	const struct fake_auto *own = *fake_auto_find(binding);
 
 	return !own ? -1 : own->kind & FAKE_CC ? 1 : 0;
 }
+
+#endif /* FAKE_AUTO_H */
