@@ -21,6 +21,10 @@ def coherency(case, kind, snoop_control):
         ecap = int(guest.check("cat /sys/class/iommu/dmar0/intel-iommu/ecap"), 16)
         assert bool(ecap >> 7 & 1) == snoop_control, f"extended capabilities 0x{ecap:x}"
     guest.check(f"uvdk-devbind -b vfio-pci {BDFS}")
+    if kind != "amdvi" and not snoop_control:
+        output = guest.check(f"coherency_edu iommufd {BDFS} mixed", timeout=120)
+        print(output.rstrip())
+        assert "mixed, policy 0: all good\nmixed, policy 1: all good" in output, output
     sc = int(snoop_control)
     for iommu in ("iommufd", "type1"):
         output = guest.check(f"coherency_edu {iommu} {BDFS}", timeout=120)

@@ -94,6 +94,33 @@ Test(vfio_coherency, separate_tables_are_the_librarys)
 	end();
 }
 
+/* Two that differ come and go while each call to the kernel fails in turn. */
+Test(vfio_coherency, a_failure_anywhere_leaves_nothing_behind)
+{
+	unsigned int failed = 1, n;
+
+	for (n = 1; failed; n++) {
+		begin("iommufd", UVDK_COHERENCY_SHARE);
+		sim.hw_type = 1;
+		sim.hw_data[4] = ECAP_SC;
+		sim.fail_at = sim.calls + n;
+		uvdk_ioas_attach(ioas, a);
+		sim.hw_data[4] = 0;
+		uvdk_ioas_attach(ioas, b);
+		uvdk_ioas_detach(ioas, b);
+		uvdk_ioas_detach(ioas, a);
+		failed = sim.calls >= sim.fail_at;
+		cr_expect_not(uvdk_ioas_needs_wbinvd(ioas));
+		cr_expect_leq(sim.objects, failed ? 2 : 1, "call %u", n);
+		uvdk_device_close(a);
+		uvdk_device_close(b);
+		uvdk_ioas_destroy(ioas);
+		uvdk_iommu_close(iommu);
+		sim_destroy();
+	}
+	cr_expect_gt(n, 10);
+}
+
 /* Each group has a container, which the kernel says enforces it or not. */
 Test(vfio_coherency, on_type1_each_group_is_what_it_is)
 {
