@@ -399,6 +399,36 @@ int uvdk_device_irq_mask(struct uvdk_device *dev, enum uvdk_irq_type type, unsig
  */
 int uvdk_device_irq_trigger(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int vector);
 
+/* ---- virtual machines ---- */
+
+/**
+ * uvdk_device_kvm_announce() - tell KVM that a virtual machine has the device
+ * @dev: device
+ * @kvm_device_fd: VFIO device of the machine (KVM_CREATE_DEVICE,
+ *	KVM_DEV_TYPE_VFIO); stays the caller's, who may close it
+ *
+ * KVM then carries out WBINVD for the guest if the iommu in front of a device
+ * it knows of can't enforce cache coherency (KVM_DEV_VFIO_FILE_ADD). It looks
+ * at what the iommu can do, not at the page table in use: where an address
+ * space is shared with a device that is not announced, the answer of
+ * uvdk_ioas_needs_wbinvd() may be true and KVM not know it.
+ *
+ * On type1 KVM learns of the whole group; members may each be announced, to one
+ * machine. Ends with uvdk_device_kvm_withdraw() or with the device. Not
+ * thread-safe for one device.
+ *
+ * Return: 0; -EBUSY (announced already, or its group to another machine);
+ * -EINVAL (@kvm_device_fd is something else); -EOPNOTSUPP (no vfio device, or a
+ * kernel before 6.6 and a character device); -ENODEV (gone); -ENOMEM; -EMFILE.
+ */
+int uvdk_device_kvm_announce(struct uvdk_device *dev, int kvm_device_fd);
+
+/**
+ * uvdk_device_kvm_withdraw() - take back uvdk_device_kvm_announce(); never fails
+ * @dev: device; nothing happens if it is not announced
+ */
+void uvdk_device_kvm_withdraw(struct uvdk_device *dev);
+
 /* ---- reset and events ---- */
 
 /**

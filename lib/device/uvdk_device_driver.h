@@ -60,8 +60,11 @@ struct uvdk_bus_region {
  * @hot_reset: slot or bus reset
  * @event_fd: descriptor or -1
  * @next_event: non-blocking; UVDK_DEVICE_EVENT_NONE must leave @event_fd unreadable
+ * @kvm_announce: tell a VFIO device of KVM of the file behind the device; as
+ *	uvdk_device_kvm_announce()
+ * @kvm_withdraw: undo it, if it was done; @close does so, too
  *
- * No callback is NULL: use the uvdk_bus_no_* defaults, which return -EOPNOTSUPP.
+ * The last two are NULL where there is no such file; no other is.
  */
 struct uvdk_bus_ops {
 	const char *name;
@@ -92,6 +95,8 @@ struct uvdk_bus_ops {
 	int (*hot_reset)(struct uvdk_device *dev);
 	int (*event_fd)(const struct uvdk_device *dev);
 	enum uvdk_device_event (*next_event)(struct uvdk_device *dev);
+	int (*kvm_announce)(struct uvdk_device *dev, int kvm_fd);
+	void (*kvm_withdraw)(struct uvdk_device *dev);
 };
 
 /*

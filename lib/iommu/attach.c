@@ -85,6 +85,7 @@ static void forget(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 	binding->next = NULL;
 	binding->pub.ioas = NULL;
 	ioas->device_count--;
+	ioas_count(ioas, binding, -1);
 }
 
 static void remember(struct uvdk_ioas *ioas, struct ioas_binding *binding)
@@ -93,6 +94,7 @@ static void remember(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 	binding->next = ioas->devices;
 	ioas->devices = binding;
 	ioas->device_count++;
+	ioas_count(ioas, binding, 1);
 }
 
 /* What the iommu says once a device has left may widen the window, no more. */
@@ -118,7 +120,7 @@ static void device_closes(struct uvdk_device *dev, void *arg)
 	if (binding && binding->pub.ioas == ioas)
 		leave(ioas, binding);
 	uvdk_lock_release(&ioas->lock);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 }
 
 void ioas_detach_binding(struct ioas_binding *binding)
@@ -140,7 +142,7 @@ void ioas_detach_all(struct uvdk_ioas *ioas)
 	while (ioas->devices)
 		ioas_detach_binding(ioas->devices);
 	ioas_hwpt_detach_all(ioas);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 }
 
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
@@ -177,21 +179,22 @@ static int attach_rid(struct uvdk_ioas *ioas, struct ioas_binding *binding, stru
 	return err;
 }
 
+int ioas_check_free(const struct uvdk_ioas *ioas, const struct ioas_binding *binding)
+{
+	if (!binding->pub.ioas)
+		return 0;
+
+	return uvdk_fail(-EBUSY, IOAS_COMPONENT,
+			 "%s is attached to %s address space already: detach it first",
+			 ioas_name_of(binding->pub.dev),
+			 binding->pub.ioas == ioas ? "this" : "another");
+}
+
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt)
 {
 	struct uvdk_device *dev = binding->pub.dev;
-	int err;
+	int err = uvdk_device_on_close(dev, device_closes, ioas);
 
-	if (binding->pub.ioas)
-		return uvdk_fail(-EBUSY, IOAS_COMPONENT,
-				 "%s is attached to %s address space already: detach it first",
-				 ioas_name_of(dev), binding->pub.ioas == ioas ? "this" : "another");
-	if (!hwpt && !LIST_EMPTY(&binding->pasids)) {
-		err = ioas_hwpt_get(ioas, binding, &hwpt);
-		if (err)
-			return err;
-	}
-	err = uvdk_device_on_close(dev, device_closes, ioas);
 	if (err) {
 		ioas_hwpt_put(hwpt);
 		return err;
@@ -239,6 +242,8 @@ static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struc
 	if (err) {
 		if (is_new)
 			ioas_tag_drop(tag);
+		else
+			ioas_hwpt_put(to);
 		return err;
 	}
 	if (!is_new)
@@ -274,6 +279,39 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 	return err;
 }
 
+/* Back to what the driver has for an ioas. */
+int ioas_restore(struct ioas_binding *binding)
+{
+	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
+	struct uvdk_ioas *ioas = binding->pub.ioas;
+	int err;
+
+	if (!tag)
+		return 0;
+	uvdk_lock_acquire(&ioas->lock);
+	err = ioas->ops->rid_restore(ioas->priv, &binding->pub);
+	if (!err) {
+		ioas_tag_drop(tag);
+		adopt_after(ioas, "replaced");
+	}
+	uvdk_lock_release(&ioas->lock);
+
+	return err;
+}
+
+static int use_enter(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas_binding *binding,
+		     uint32_t pasid)
+{
+	int err;
+
+	(void)pasid;
+	uvdk_lock_acquire(&ioas->lock);
+	err = ioas_enter(ioas, binding, hwpt);
+	uvdk_lock_release(&ioas->lock);
+
+	return err;
+}
+
 UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	int err;
@@ -283,12 +321,14 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 				 "attaching needs an address space and a device: has %s failed?",
 				 ioas ? "opening it" : "creating it");
 	pthread_mutex_lock(&ioas->iommu->lock);
-	uvdk_lock_acquire(&ioas->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err)
-		err = ioas_enter(ioas, ioas_binding_of(dev), NULL);
-	uvdk_lock_release(&ioas->lock);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+		err = ioas_check_free(ioas, ioas_binding_of(dev));
+	if (!err)
+		err = ioas_serve(ioas, ioas_binding_of(dev),
+				 LIST_EMPTY(&ioas_binding_of(dev)->pasids) ? 0 : UVDK_HWPT_PASID,
+				 UVDK_PASID_RID, use_enter);
+	ioas_unlock(ioas->iommu);
 
 	return err;
 }
@@ -300,5 +340,5 @@ UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *de
 	pthread_mutex_lock(&ioas->iommu->lock);
 	if (binding && binding->pub.ioas == ioas)
 		ioas_detach_binding(binding);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 }

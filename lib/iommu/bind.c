@@ -17,6 +17,7 @@ UVDK_EXPORT int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iomm
 	binding->pub.dev = args->dev;
 	binding->pub.fd = -1;
 	binding->pasid_bits = -1;
+	binding->enforces = -1;
 	LIST_INIT(&binding->pasids);
 	err = iommu->ops->bind(iommu->priv, args, &binding->pub);
 	if (err) {
@@ -47,7 +48,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 	ioas_detach_binding(binding);
 	ioas_binding_remove(binding);
 	iommu->users--;
-	pthread_mutex_unlock(&iommu->lock);
+	ioas_unlock(iommu);
 	iommu->ops->unbind(iommu->priv, pub);
 	free(binding);
 }

@@ -33,6 +33,7 @@ static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 
 	hwpt->ioas = ioas;
 	hwpt->flags = opts->flags;
+	hwpt->enforced = ioas_enforces(binding);
 	hwpt->faultq = q;
 	if (q)
 		q->tables++;
@@ -51,23 +52,28 @@ static void hwpt_free(struct uvdk_hwpt *hwpt)
 	free(hwpt);
 }
 
-/* The one that a device's PASIDs share in an ioas: it depends on nobody else. */
-int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt **out)
+int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, bool shared,
+		  unsigned int flags, struct uvdk_hwpt **out)
 {
-	const struct uvdk_hwpt_opts opts = {.flags = UVDK_HWPT_PASID};
+	const struct ioas_binding *maker = shared ? NULL : binding;
+	const struct uvdk_hwpt_opts opts = {.flags = flags};
+	bool enforces = ioas_enforces(binding);
 	struct uvdk_hwpt *hwpt;
 	int err;
 
 	LIST_FOREACH(hwpt, &ioas->hwpts, entry)
 	{
-		if (hwpt->maker == binding) {
+		if (hwpt->automatic && hwpt->maker == maker && hwpt->flags == flags &&
+		    hwpt->enforced == enforces) {
 			*out = hwpt;
 			return 0;
 		}
 	}
 	err = hwpt_new(ioas, binding, &opts, out);
-	if (!err)
-		(*out)->maker = binding;
+	if (!err) {
+		(*out)->automatic = true;
+		(*out)->maker = shared ? NULL : binding;
+	}
 
 	return err;
 }
@@ -75,7 +81,7 @@ int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct u
 /* Nobody else knows it: it goes with the last that is attached. */
 void ioas_hwpt_put(struct uvdk_hwpt *hwpt)
 {
-	if (hwpt && hwpt->maker && LIST_EMPTY(&hwpt->tags))
+	if (hwpt && hwpt->automatic && LIST_EMPTY(&hwpt->tags))
 		hwpt_free(hwpt);
 }
 
@@ -115,7 +121,7 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 		err = hwpt_new(ioas, ioas_binding_of(dev), &o, out);
 		uvdk_lock_release(&ioas->lock);
 	}
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 
 	return err;
 }
@@ -133,5 +139,5 @@ UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
 	uvdk_lock_acquire(&ioas->lock);
 	hwpt_free(hwpt);
 	uvdk_lock_release(&ioas->lock);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 }

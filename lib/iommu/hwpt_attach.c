@@ -54,19 +54,16 @@ static int no_pasid_table(const struct ioas_binding *binding)
 static int ready_rid(struct ioas_binding *binding)
 {
 	const struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
-	struct uvdk_ioas *ioas = binding->pub.ioas;
-	struct uvdk_hwpt *hwpt;
-	int err;
 
-	if (tag)
-		return tag->hwpt->flags & UVDK_HWPT_PASID ? 0 : no_pasid_table(binding);
-	if (!ioas)
+	if (tag && tag->hwpt->flags & UVDK_HWPT_PASID)
 		return 0;
-	uvdk_lock_acquire(&ioas->lock);
-	err = ioas_hwpt_get(ioas, binding, &hwpt);
-	uvdk_lock_release(&ioas->lock);
+	if (tag && !tag->hwpt->automatic)
+		return no_pasid_table(binding);
+	if (!binding->pub.ioas)
+		return 0;
 
-	return err ? err : ioas_move(hwpt, binding);
+	return ioas_serve(binding->pub.ioas, binding, UVDK_HWPT_PASID, UVDK_PASID_RID,
+			  ioas_use_move);
 }
 
 /* Under the ioas lock. On failure a @hwpt that was made for it is gone. */
@@ -93,7 +90,7 @@ drop:
 	return err;
 }
 
-static int replace_pasid(struct uvdk_hwpt *hwpt, struct ioas_tag *tag)
+int ioas_pasid_replace(struct uvdk_hwpt *hwpt, struct ioas_tag *tag)
 {
 	struct uvdk_ioas *from = tag->hwpt->ioas;
 	struct uvdk_ioas *to = hwpt->ioas;
@@ -140,8 +137,10 @@ static int find_tag(const struct ioas_binding *binding, uint32_t pasid, struct i
 
 static int attach_rid(struct uvdk_hwpt *hwpt, struct ioas_binding *binding)
 {
-	int err;
+	int err = ioas_check_free(hwpt->ioas, binding);
 
+	if (err)
+		return err;
 	uvdk_lock_acquire(&hwpt->ioas->lock);
 	err = ioas_enter(hwpt->ioas, binding, hwpt);
 	uvdk_lock_release(&hwpt->ioas->lock);
@@ -170,6 +169,17 @@ static int ready_pasid(struct ioas_binding *binding, uint32_t pasid)
 	return err ? err : ready_rid(binding);
 }
 
+static int check_coherency(const struct uvdk_hwpt *hwpt, struct ioas_binding *binding)
+{
+	if (!hwpt->enforced || ioas_enforces(binding))
+		return 0;
+
+	return uvdk_fail(-EINVAL, IOAS_COMPONENT,
+			 "this page table was made for a device whose iommu enforces cache "
+			 "coherency, which that of %s can't: make one for %s, and share that",
+			 ioas_name_of(binding->pub.dev), ioas_name_of(binding->pub.dev));
+}
+
 static int hwpt_set(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid, bool replace)
 {
 	struct ioas_binding *binding = ioas_binding_of(dev);
@@ -181,12 +191,15 @@ static int hwpt_set(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pa
 	if (!(hwpt->flags & UVDK_HWPT_PASID) &&
 	    (pasid != UVDK_PASID_RID || !LIST_EMPTY(&binding->pasids)))
 		return no_pasid_table(binding);
+	err = check_coherency(hwpt, binding);
+	if (err)
+		return err;
 	if (pasid == UVDK_PASID_RID)
 		return replace ? replace_rid(hwpt, binding) : attach_rid(hwpt, binding);
 
 	if (replace) {
 		err = find_tag(binding, pasid, &tag);
-		return err ? err : replace_pasid(hwpt, tag);
+		return err ? err : ioas_pasid_replace(hwpt, tag);
 	}
 	err = ready_pasid(binding, pasid);
 	if (err)
@@ -204,7 +217,7 @@ UVDK_EXPORT int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev
 
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, false);
-	pthread_mutex_unlock(&hwpt->ioas->iommu->lock);
+	ioas_unlock(hwpt->ioas->iommu);
 
 	return err;
 }
@@ -215,7 +228,7 @@ UVDK_EXPORT int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, true);
-	pthread_mutex_unlock(&hwpt->ioas->iommu->lock);
+	ioas_unlock(hwpt->ioas->iommu);
 
 	return err;
 }
@@ -229,14 +242,25 @@ UVDK_EXPORT void uvdk_hwpt_detach(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 	tag = binding ? ioas_tag_find(binding, pasid) : NULL;
 	if (tag && tag->hwpt == hwpt)
 		ioas_tag_detach(tag);
-	pthread_mutex_unlock(&hwpt->ioas->iommu->lock);
+	ioas_unlock(hwpt->ioas->iommu);
+}
+
+static int use_attach(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas_binding *binding,
+		      uint32_t pasid)
+{
+	int err;
+
+	uvdk_lock_acquire(&ioas->lock);
+	err = attach_pasid(hwpt, binding, pasid);
+	uvdk_lock_release(&ioas->lock);
+
+	return err;
 }
 
 static int ioas_set(struct uvdk_ioas *ioas, struct uvdk_device *dev, uint32_t pasid, bool replace)
 {
 	struct ioas_binding *binding = ioas_binding_of(dev);
 	struct ioas_tag *tag = NULL;
-	struct uvdk_hwpt *hwpt;
 	int err = ioas_check_device(ioas, dev);
 
 	if (err)
@@ -249,15 +273,8 @@ static int ioas_set(struct uvdk_ioas *ioas, struct uvdk_device *dev, uint32_t pa
 	if (err)
 		return err;
 
-	uvdk_lock_acquire(&ioas->lock);
-	err = ioas_hwpt_get(ioas, binding, &hwpt);
-	if (!err && !replace)
-		err = attach_pasid(hwpt, binding, pasid);
-	uvdk_lock_release(&ioas->lock);
-	if (!err && replace)
-		err = replace_pasid(hwpt, tag);
-
-	return err;
+	return ioas_serve(ioas, binding, UVDK_HWPT_PASID, pasid,
+			  replace ? ioas_use_move : use_attach);
 }
 
 UVDK_EXPORT int uvdk_ioas_attach_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev,
@@ -267,7 +284,7 @@ UVDK_EXPORT int uvdk_ioas_attach_pasid(struct uvdk_ioas *ioas, struct uvdk_devic
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_set(ioas, dev, pasid, false);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 
 	return err;
 }
@@ -279,7 +296,7 @@ UVDK_EXPORT int uvdk_ioas_replace_pasid(struct uvdk_ioas *ioas, struct uvdk_devi
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_set(ioas, dev, pasid, true);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 
 	return err;
 }
@@ -294,5 +311,5 @@ UVDK_EXPORT void uvdk_ioas_detach_pasid(struct uvdk_ioas *ioas, struct uvdk_devi
 	tag = binding && pasid != UVDK_PASID_RID ? ioas_tag_find(binding, pasid) : NULL;
 	if (tag && tag->hwpt->ioas == ioas)
 		ioas_pasid_detach(tag);
-	pthread_mutex_unlock(&ioas->iommu->lock);
+	ioas_unlock(ioas->iommu);
 }

@@ -9,6 +9,9 @@ static int check_opts(const struct uvdk_ioas_opts *opts)
 	if (opts->policy != UVDK_IOVA_LOW && opts->policy != UVDK_IOVA_VA)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown IOVA policy %d",
 				 (int)opts->policy);
+	if (opts->coherency != UVDK_COHERENCY_SHARE && opts->coherency != UVDK_COHERENCY_SEPARATE)
+		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown coherency policy %d",
+				 (int)opts->coherency);
 
 	return 0;
 }
@@ -74,6 +77,7 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	ioas->ops = iommu->ops;
 	ioas->policy = o.policy;
 	ioas->iova_last = o.iova_last;
+	ioas->coherency = o.coherency;
 	LIST_INIT(&ioas->hwpts);
 	err = create_tables(ioas);
 	if (!err)

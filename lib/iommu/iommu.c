@@ -40,10 +40,13 @@ UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *
 
 	pthread_mutex_init(&iommu->lock, NULL);
 	pthread_mutex_init(&iommu->ids_lock, NULL);
+	pthread_cond_init(&iommu->told, NULL);
 	LIST_INIT(&iommu->bindings);
+	LIST_INIT(&iommu->touched);
 	iommu->ops = ops;
 	err = ops->open(&o, &iommu->priv);
 	if (err) {
+		pthread_cond_destroy(&iommu->told);
 		pthread_mutex_destroy(&iommu->ids_lock);
 		pthread_mutex_destroy(&iommu->lock);
 		free(iommu);
@@ -74,6 +77,7 @@ UVDK_EXPORT void uvdk_iommu_close(struct uvdk_iommu *iommu)
 		return;
 	}
 	iommu->ops->close(iommu->priv);
+	pthread_cond_destroy(&iommu->told);
 	pthread_mutex_destroy(&iommu->ids_lock);
 	pthread_mutex_destroy(&iommu->lock);
 	free(iommu);

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include <uvdk_base_driver.h>
+#include <uvdk_coherency.h>
 #include <uvdk_iommu_driver.h>
 #include <uvdk_lock_driver.h>
 
@@ -26,6 +27,8 @@ struct uvdk_iommu {
 	pthread_mutex_t lock;
 	unsigned int users; /* what still stands on it: bindings, address spaces, fault queues */
 	struct uvdk_faultq *faultqs;
+	pthread_cond_t told;		/* a WBINVD callback has returned */
+	LIST_HEAD(, uvdk_ioas) touched; /* to be looked at before the lock is let go */
 
 	pthread_mutex_t ids_lock; /* taken last */
 	LIST_HEAD(, ioas_binding) bindings;
@@ -38,6 +41,7 @@ struct ioas_binding {
 	void *tags;			/* tsearch(3): what is attached through a page table */
 	LIST_HEAD(, ioas_tag) pasids;	/* the same, but for the RID's */
 	int pasid_bits;			/* -1: not asked for yet */
+	int enforces;			/* its iommu can enforce coherency; likewise */
 	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
 };
 
@@ -56,7 +60,9 @@ struct uvdk_hwpt {
 	unsigned int flags;
 	struct uvdk_faultq *faultq; /* or NULL */
 	bool tracks;		    /* which pages are written; guarded by ioas->lock */
-	struct ioas_binding *maker; /* made for this device's PASIDs; NULL: the application's */
+	bool enforced;		    /* coherency, whatever the device asks for */
+	bool automatic;		    /* not the application's: goes with the last attached */
+	struct ioas_binding *maker; /* automatic: for this device alone; NULL: for several */
 	LIST_HEAD(, ioas_tag) tags;
 	LIST_ENTRY(uvdk_hwpt) entry;
 };
@@ -125,7 +131,20 @@ struct uvdk_ioas {
 
 	struct ioas_binding *devices;
 	unsigned int device_count;
-	LIST_HEAD(, uvdk_hwpt) hwpts; /* guarded by iommu->lock */
+
+	/* The rest is guarded by iommu->lock. */
+	LIST_HEAD(, uvdk_hwpt) hwpts;
+	enum uvdk_coherency_policy coherency;
+	unsigned int present[2]; /* RIDs and PASIDs whose iommu can't, and can, enforce it */
+	bool mixed;		 /* one table without it serves those that can, too */
+	bool unsettled;		 /* something failed to move when that changed */
+	bool is_touched;
+	LIST_ENTRY(uvdk_ioas) touched;
+	void (*wbinvd_fn)(struct uvdk_ioas *ioas, bool needed, void *arg);
+	void *wbinvd_arg;
+	bool wbinvd_told; /* what the callback heard last */
+	bool telling;	  /* the callback runs, in this thread: */
+	pthread_t teller;
 };
 
 /* struct uvdk_iommu_limits before the driver has been asked */
@@ -172,8 +191,10 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
 struct ioas_binding *ioas_binding_of(struct uvdk_device *dev);
 const char *ioas_name_of(struct uvdk_device *dev);
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev);
+int ioas_check_free(const struct uvdk_ioas *ioas, const struct ioas_binding *binding);
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt);
 int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding);
+int ioas_restore(struct ioas_binding *binding);
 
 /*
  * faultq.c: under iommu->lock. What stands between freeze() and thaw() replaces
@@ -196,8 +217,30 @@ void ioas_pasid_detach(struct ioas_tag *tag);
 void ioas_tag_detach(struct ioas_tag *tag);
 void ioas_pasid_detach_all(struct ioas_binding *binding);
 
-/* hwpt.c: under iommu->lock */
-int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt **out);
+/* hwpt_attach.c: under iommu->lock. On failure a @hwpt that was made for it is gone. */
+int ioas_pasid_replace(struct uvdk_hwpt *hwpt, struct ioas_tag *tag);
+
+/*
+ * coherency.c: under iommu->lock. serve() has @use take the table that is due to
+ * RID (0) or PASID; NULL: what the driver has for an ioas.
+ */
+bool ioas_enforces(struct ioas_binding *binding);
+int ioas_serve(struct uvdk_ioas *ioas, struct ioas_binding *binding, unsigned int flags,
+	       uint32_t pasid,
+	       int (*use)(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt,
+			  struct ioas_binding *binding, uint32_t pasid));
+int ioas_use_move(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas_binding *binding,
+		  uint32_t pasid);
+void ioas_count(struct uvdk_ioas *ioas, struct ioas_binding *binding, int by);
+void ioas_settle(struct uvdk_ioas *ioas);
+
+/* wbinvd.c: unlock() evens out what has changed, and tells of it */
+void ioas_touch(struct uvdk_ioas *ioas);
+void ioas_unlock(struct uvdk_iommu *iommu);
+
+/* hwpt.c: under iommu->lock and that of the ioas; @shared: by all of @binding's class */
+int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, bool shared,
+		  unsigned int flags, struct uvdk_hwpt **out);
 void ioas_hwpt_put(struct uvdk_hwpt *hwpt);
 void ioas_hwpt_detach_all(struct uvdk_ioas *ioas);
 

@@ -33,8 +33,11 @@ int ioas_tag_add(struct uvdk_hwpt *hwpt, struct ioas_binding *binding, uint32_t 
 	if (!tsearch(tag, &binding->tags, compare))
 		goto no_memory;
 	LIST_INSERT_HEAD(&hwpt->tags, tag, entry);
-	if (pasid != UVDK_PASID_RID)
+	if (pasid != UVDK_PASID_RID) {
 		LIST_INSERT_HEAD(&binding->pasids, tag, sibling);
+		ioas_count(hwpt->ioas, binding, 1);
+	}
+	ioas_touch(hwpt->ioas);
 	*out = tag;
 
 	return 0;
@@ -51,6 +54,12 @@ void ioas_tag_move(struct ioas_tag *tag, struct uvdk_hwpt *hwpt)
 	LIST_REMOVE(tag, entry);
 	LIST_INSERT_HEAD(&hwpt->tags, tag, entry);
 	tag->hwpt = hwpt;
+	if (tag->pasid != UVDK_PASID_RID) {
+		ioas_count(before->ioas, tag->binding, -1);
+		ioas_count(hwpt->ioas, tag->binding, 1);
+	}
+	ioas_touch(before->ioas);
+	ioas_touch(hwpt->ioas);
 	ioas_hwpt_put(before);
 }
 
@@ -60,9 +69,12 @@ void ioas_tag_drop(struct ioas_tag *tag)
 
 	ioas_faultq_abandon(hwpt, tag);
 	tdelete(tag, &tag->binding->tags, compare);
-	if (tag->pasid != UVDK_PASID_RID)
+	if (tag->pasid != UVDK_PASID_RID) {
 		LIST_REMOVE(tag, sibling);
+		ioas_count(hwpt->ioas, tag->binding, -1);
+	}
 	LIST_REMOVE(tag, entry);
+	ioas_touch(hwpt->ioas);
 	free(tag);
 	ioas_hwpt_put(hwpt);
 }

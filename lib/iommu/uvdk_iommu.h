@@ -165,16 +165,33 @@ enum uvdk_iova_policy {
 };
 
 /**
+ * enum uvdk_coherency_policy - which table devices get whose iommus differ in
+ *	UVDK_IOMMU_SNOOP_CONTROL
+ * @UVDK_COHERENCY_SHARE: one table for all, in which coherency is enforced if
+ *	the iommu of each device can
+ * @UVDK_COHERENCY_SEPARATE: one for those whose iommu can enforce it, another
+ *	for the rest: what a device gets depends on no other
+ *
+ * See uvdk_coherency.h.
+ */
+enum uvdk_coherency_policy {
+	UVDK_COHERENCY_SHARE,
+	UVDK_COHERENCY_SEPARATE,
+};
+
+/**
  * struct uvdk_ioas_opts - how to create an address space
  * @size: sizeof(struct uvdk_ioas_opts)
  * @policy: where maps go
  * @iova_last: highest IOVA the allocator may hand out (a device's address
  *	mask), inclusive; 0: no limit but the iommu's
+ * @coherency: what devices get whose iommus differ in coherency
  */
 struct uvdk_ioas_opts {
 	size_t size;
 	enum uvdk_iova_policy policy;
 	uvdk_iova_t iova_last;
+	enum uvdk_coherency_policy coherency;
 };
 
 /**

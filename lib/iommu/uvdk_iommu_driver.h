@@ -136,14 +136,22 @@ struct uvdk_iommu_limits {
  * @map: Map; arguments are checked, no overlap; 0 or negative errno with a
  *	sentence logged. Called under the ioas lock.
  * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
- * @attach: Attach a binding; existing maps must be visible on return.
+ * @attach: Attach a binding; existing maps must be visible on return. Coherency
+ *	is enforced if the iommu in front of the binding can and, where the
+ *	driver has page tables, if that of each binding attached so can.
  * @detach: Detach the RID; never fails.
  * @hwpt_create: Make a hardware page table that serves an address space, in
- *	front of a binding; @flags: enum uvdk_hwpt_flags.
+ *	front of a binding; @flags: enum uvdk_hwpt_flags. For good it enforces
+ *	coherency exactly if the iommu in front of the binding can (@info:
+ *	UVDK_IOMMU_SNOOP_CONTROL).
  * @hwpt_destroy: Free it; nothing is attached to it; never fails.
  * @hwpt_attach: Attach a binding by @pasid, or by its RID (0). @from: the
  *	address space that is attached there now and is replaced, without a
- *	detach in between; NULL: none.
+ *	moment in which neither translates; NULL: none. -EINVAL: the iommu in
+ *	front of the binding can't use this table; that of a table which
+ *	enforces coherency, if it can't enforce it.
+ * @rid_restore: In place of the table that serves the RID comes what @attach
+ *	gives, of the same address space, without such a moment.
  * @pasid_detach: Detach a PASID from an address space; never fails.
  * @dirty_set: Begin (forgetting what was) or end to mark written pages of a
  *	table made with UVDK_HWPT_DIRTY. Under the ioas lock.
@@ -182,6 +190,7 @@ struct uvdk_iommu_ops {
 	void (*hwpt_destroy)(void *hwpt_priv);
 	int (*hwpt_attach)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
 			   void *from);
+	int (*rid_restore)(void *ioas_priv, struct uvdk_iommu_binding *binding);
 	void (*pasid_detach)(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 	int (*dirty_set)(void *hwpt_priv, bool on);
 	int (*dirty_read)(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,

@@ -49,6 +49,30 @@ bool vpci_list_has(const char *name)
 	return found;
 }
 
+void vpci_list_lock(void)
+{
+	pthread_mutex_lock(&list.lock);
+}
+
+void vpci_list_unlock(void)
+{
+	pthread_mutex_unlock(&list.lock);
+}
+
+/* Whether KVM knows the group of a function because of another; under the lock. */
+bool vpci_list_announced(const struct vpci *v)
+{
+	const struct vpci *other = list.first;
+
+	if (v->kind == UVDK_IOMMU_HANDLE_CDEV)
+		return false;
+	while (other && (other == v || other->kvm_fd < 0 || other->iommu != v->iommu ||
+			 other->group != v->group))
+		other = other->next;
+
+	return other;
+}
+
 int vpci_reset(struct uvdk_device *dev)
 {
 	const struct vpci *v = uvdk_device_priv(dev);

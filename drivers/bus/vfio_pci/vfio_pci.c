@@ -129,6 +129,7 @@ static int vpci_open(struct uvdk_device *dev, struct uvdk_iommu *iommu, const ch
 	if (!v)
 		return -ENOMEM;
 	v->iommu = iommu;
+	v->kvm_fd = -1;
 	v->kind = uvdk_iommu_handle_kind(iommu);
 	uvdk_pci_addr_format(&addr, v->name);
 	ret = open_function(v, dev, opts, &fn);
@@ -148,6 +149,7 @@ static void vpci_close(struct uvdk_device *dev)
 {
 	struct vpci *v = uvdk_device_priv(dev);
 
+	vpci_kvm_withdraw(dev); /* or KVM keeps the file, and so the device */
 	vpci_list_remove(v);
 	vpci_events_close(v);
 	vpci_handle_close(v);
@@ -176,4 +178,6 @@ const struct uvdk_bus_ops uvdk_bus_vfio_pci = {
 	.hot_reset = vpci_hot_reset,
 	.event_fd = vpci_event_fd,
 	.next_event = vpci_next_event,
+	.kvm_announce = vpci_kvm_announce,
+	.kvm_withdraw = vpci_kvm_withdraw,
 };

@@ -41,6 +41,7 @@ struct vpci {
 	int err_fd; /* eventfds, -1 where the function has no such event */
 	int req_fd;
 	int event_fd; /* epoll over both */
+	int kvm_fd; /* VFIO device of KVM that was told of it, or -1; guarded by the list's lock */
 };
 
 /* 0 or negative errno; some calls answer with a positive number, which comes back too. */
@@ -94,5 +95,12 @@ int vpci_hot_reset(struct uvdk_device *dev);
 void vpci_list_add(struct vpci *v);
 void vpci_list_remove(struct vpci *v);
 bool vpci_list_has(const char *name);
+void vpci_list_lock(void);
+void vpci_list_unlock(void);
+bool vpci_list_announced(const struct vpci *v);
+
+/* kvm.c */
+int vpci_kvm_announce(struct uvdk_device *dev, int kvm_fd);
+void vpci_kvm_withdraw(struct uvdk_device *dev);
 
 #endif /* VFIO_PCI_PRIV_H */

@@ -128,6 +128,9 @@ int iofd_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_
 	out->hardware = uvdk_explain_hardware(iofd->sysfs_root, name);
 	out->page_sizes = (uint64_t)sysconf(_SC_PAGESIZE);
 	out->coherent = true; /* vfio takes no other devices */
+	/* This kind always can, and before 6.18 the kernel tells no more of it. */
+	if (!strcmp(out->hardware, "amd-vi"))
+		out->features |= UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_SNOOP_CONTROL;
 	ret = iofd_ioctl(iofd->fd, IOFD_GET_HW_INFO, &info);
 	if (!ret)
 		iofd_decode(&info, &hw, out);

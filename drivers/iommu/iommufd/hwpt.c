@@ -111,6 +111,16 @@ int iofd_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32
 	return 0;
 }
 
+/* Given the address space's number the kernel replaces, too, and picks the table. */
+int iofd_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	struct iofd_ioas *own = ioas_priv;
+	struct iofd_vfio_attach attach = {.argsz = sizeof(attach), .pt_id = own->id};
+	int ret = iofd_ioctl(binding->fd, IOFD_VFIO_ATTACH, &attach);
+
+	return ret ? iofd_explain_attach(own, uvdk_device_get_info(binding->dev)->name, ret) : 0;
+}
+
 /* As for iofd_detach(). */
 void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)
 {

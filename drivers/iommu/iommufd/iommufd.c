@@ -123,6 +123,7 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.hwpt_create = iofd_hwpt_create,
 	.hwpt_destroy = iofd_hwpt_destroy,
 	.hwpt_attach = iofd_hwpt_attach,
+	.rid_restore = iofd_rid_restore,
 	.pasid_detach = iofd_pasid_detach,
 	.dirty_set = iofd_dirty_set,
 	.dirty_read = iofd_dirty_read,

@@ -73,6 +73,7 @@ int iofd_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsign
 void iofd_hwpt_destroy(void *hwpt_priv);
 int iofd_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
 		     void *from);
+int iofd_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding);
 void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
 
 int iofd_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *binding,

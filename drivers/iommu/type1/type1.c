@@ -90,6 +90,9 @@ static int type1_info(void *priv, struct uvdk_iommu_binding *binding, struct uvd
 		uvdk_explain_hardware(type1->sysfs_root, uvdk_device_get_info(binding->dev)->name);
 	out->page_sizes = group->page_sizes;
 	out->coherent = true; /* vfio takes no other devices */
+	/* Of the container, which is the group's alone: set up before a device is opened. */
+	if (ioctl(group->container, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU) > 0)
+		out->features |= UVDK_IOMMU_SNOOP_CONTROL;
 	return 0;
 }
 

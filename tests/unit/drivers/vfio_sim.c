@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <stdarg.h>
 #include <string.h>
@@ -70,6 +71,7 @@ void sim_create(void)
 	fake_driver(&tree, "vfio-pci", false);
 	fake_function(&tree, SIM_A, 0x1234, 0x11e8, 0x00ff00, "vfio-pci", 7);
 	fake_function(&tree, SIM_B, 0x1234, 0x11e8, 0x00ff00, "vfio-pci", 8);
+	fake_function(&tree, SIM_C, 0x1234, 0x11e8, 0x00ff00, "vfio-pci", 7);
 	fake_attr(&tree, SIM_A, "vfio-dev/vfio0/dev", "511:0\n");
 	fake_attr(&tree, SIM_B, "vfio-dev/vfio1/dev", "511:1\n");
 	fake_file(&tree, "dev/iommu", "");
@@ -380,6 +382,29 @@ static bool is_device(int fd)
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+static int kvm_attr(const struct kvm_device_attr *attr)
+{
+	int file = *(const int32_t *)(uintptr_t)attr->addr;
+	int *known = NULL, *empty = NULL;
+
+	if (attr->group != KVM_DEV_VFIO_GROUP)
+		return -ENXIO;
+	for (int i = 0; i < 4; i++) {
+		known = sim.kvm_files[i] == file ? &sim.kvm_files[i] : known;
+		empty = sim.kvm_files[i] ? empty : &sim.kvm_files[i];
+	}
+	if (attr->attr == KVM_DEV_VFIO_GROUP_ADD) {
+		if (known && !sim.kvm_forgets)
+			return -EEXIST;
+		*empty = file;
+		return 0;
+	}
+	if (!known)
+		return -ENOENT;
+	*known = 0;
+	return 0;
+}
+
 static int answer(int fd, unsigned long request, void *arg)
 {
 	uint32_t *words = arg;
@@ -388,7 +413,9 @@ static int answer(int fd, unsigned long request, void *arg)
 	case VFIO_GET_API_VERSION:
 		return VFIO_API_VERSION;
 	case VFIO_CHECK_EXTENSION:
-		return 1;
+		return !((uintptr_t)arg == VFIO_DMA_CC_IOMMU && sim.no_cc);
+	case KVM_SET_DEVICE_ATTR:
+		return kvm_attr(arg);
 	case VFIO_GROUP_GET_STATUS:
 		words[1] = VFIO_GROUP_FLAGS_VIABLE;
 		return 0;

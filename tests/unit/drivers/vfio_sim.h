@@ -10,13 +10,14 @@
 /*
  * A kernel of which only ioctl() is simulated (linked with --wrap=ioctl): the
  * nodes are ordinary files in a temporary directory, a device is a memfd, so
- * that open, close, mmap, pread and pwrite are real. Two functions exist,
- * SIM_A in group 7 and SIM_B in group 8. Nothing here is a model of what
+ * that open, close, mmap, pread and pwrite are real. Three functions exist,
+ * SIM_A and SIM_C in group 7 and SIM_B in group 8. Nothing here is a model of what
  * hardware does; the VM tests are for that. It is for answers that a real
  * kernel gives rarely.
  */
 #define SIM_A	       "0000:00:03.0"
 #define SIM_B	       "0000:00:04.0"
+#define SIM_C	       "0000:00:03.1"
 #define SIM_BAR	       0x4000 /* BAR 0: four pages, MSI-X table at 0x2010 */
 #define SIM_CONFIG     0x100000
 #define SIM_VECTORS    8
@@ -45,6 +46,10 @@ struct sim {
 	unsigned int pasid_bits;
 	uint64_t hw_caps;
 	uint32_t hw_data[10];
+	bool no_cc; /* containers don't enforce coherency */
+
+	int kvm_files[4]; /* that a VFIO device of KVM knows, 0: none */
+	bool kvm_forgets; /* it is another KVM device each time */
 
 	bool noresize;
 	int host_vectors; /* that can be had; 0: all */

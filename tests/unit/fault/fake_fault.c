@@ -55,10 +55,12 @@ static const struct uvdk_fault_ops faults = {create, destroy, fd, take, reply};
 static int bind_numbered(void *priv, const struct uvdk_iommu_bind_args *args,
 			 struct uvdk_iommu_binding *binding)
 {
-	static uint32_t id = 100;
+	static uint32_t id;
+	int err = fake_ops.bind(priv, args, binding);
 
-	binding->id = id++;
-	return fake_ops.bind(priv, args, binding);
+	id += 4 * (FAKE_CC | FAKE_ODD); /* those bits say what kind it is */
+	binding->id |= id;
+	return err;
 }
 
 static int hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,

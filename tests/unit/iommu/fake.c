@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "fake.h"
+#include "fake_auto.h"
 
 struct fake fake;
 struct uvdk_iommu *iommu;
@@ -78,11 +79,11 @@ static int fake_bind(void *priv, const struct uvdk_iommu_bind_args *args,
 	int err = fails(&fake.bind);
 
 	(void)priv;
-	(void)args;
 	if (err)
 		return err;
 	fake.bindings++;
-	binding->id = fake.bindings;
+	binding->id = (strstr(args->name, "-cc") ? FAKE_CC : 0) |
+		      (strstr(args->name, "-odd") ? FAKE_ODD : 0);
 	return 0;
 }
 
@@ -96,7 +97,7 @@ static void fake_unbind(void *priv, struct uvdk_iommu_binding *binding)
 static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
 {
 	(void)priv;
-	(void)binding;
+	out->features = binding->id & FAKE_CC ? UVDK_IOMMU_SNOOP_CONTROL : 0;
 	out->page_sizes = fake.page_sizes;
 	out->coherent = true;
 	out->pasid_bits = fake.pasid_bits;
@@ -206,6 +207,8 @@ static int fake_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 
 	if (!err && fake.on_attach)
 		err = fake.on_attach(ioas_priv);
+	if (!err)
+		err = fake_auto_attach(ioas_priv, binding);
 	if (err)
 		return err;
 	binding->priv = ioas_priv;
@@ -240,9 +243,21 @@ const struct fake_hwpt *fake_hwpt_of(struct uvdk_device *dev, uint32_t pasid)
 	return tag ? tag->hwpt : NULL;
 }
 
+int fake_enforced(struct uvdk_device *dev, uint32_t pasid)
+{
+	const struct uvdk_iommu_binding *binding = uvdk_device_binding(dev);
+	const struct fake_tag *tag = *tag_of(binding, pasid);
+
+	if (tag)
+		return tag->hwpt->kind & FAKE_CC ? 1 : 0;
+
+	return pasid ? -1 : fake_auto_enforced(binding);
+}
+
 static void fake_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
 	fake.wrong_attaches += binding->priv != ioas_priv;
+	fake_auto_detach(binding);
 	tag_drop(binding, 0);
 	binding->priv = NULL;
 	fake.attached--;
@@ -254,13 +269,12 @@ static int fake_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding,
 	struct fake_hwpt *hwpt;
 	int err = fails(&fake.hwpt_create);
 
-	(void)binding;
 	if (err)
 		return err;
 	hwpt = malloc(sizeof(*hwpt));
 	if (!hwpt)
 		return -ENOMEM;
-	*hwpt = (struct fake_hwpt){ioas_priv, flags};
+	*hwpt = (struct fake_hwpt){ioas_priv, flags, binding->id};
 	fake.hwpts++;
 	*hwpt_priv = hwpt;
 	return 0;
@@ -287,6 +301,8 @@ static int fake_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding,
 	if (err)
 		return err;
 	fake.wrong_attaches += from != before;
+	if (!fake_fits(hwpt->kind, binding->id))
+		return -EINVAL;
 	if (pasid && (!(hwpt->flags & UVDK_HWPT_PASID) ||
 		      (binding->priv && (!rid || !(rid->hwpt->flags & UVDK_HWPT_PASID)))))
 		return -EINVAL;
@@ -296,10 +312,23 @@ static int fake_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding,
 	}
 	(*tag)->hwpt = hwpt;
 	if (!pasid) {
+		fake_auto_detach(binding);
 		fake.attached += !binding->priv;
 		binding->priv = hwpt->space;
 	}
 	return 0;
+}
+
+static int fake_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	int err = fails(&fake.attach);
+
+	fake.wrong_attaches += binding->priv != ioas_priv || !*tag_of(binding, 0);
+	if (!err)
+		err = fake_auto_attach(ioas_priv, binding);
+	if (!err)
+		tag_drop(binding, 0);
+	return err;
 }
 
 static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)
@@ -317,7 +346,8 @@ static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *bindin
 	.page_sizes = fake_page_sizes, .ranges = fake_ranges, .limits = fake_limits, \
 	.unmap = fake_unmap, .attach = fake_attach, .detach = fake_detach,           \
 	.hwpt_create = fake_hwpt_create, .hwpt_destroy = fake_hwpt_destroy,          \
-	.hwpt_attach = fake_hwpt_attach, .pasid_detach = fake_pasid_detach
+	.hwpt_attach = fake_hwpt_attach, .rid_restore = fake_rid_restore,            \
+	.pasid_detach = fake_pasid_detach
 
 const struct uvdk_iommu_ops fake_ops = {
 	.name = "fake", .suits = fake_suits, .map = fake_map, FAKE_OPS};
@@ -435,18 +465,24 @@ void fake_teardown(void)
 	cr_assert_eq(fake.attached, 0);
 	cr_assert_eq(fake.hwpts, 0);
 	cr_assert_eq(fake.tags, NULL);
+	cr_assert_eq(fake.autos, NULL);
 	cr_assert_eq(fake.wrong_attaches, 0);
 	cr_assert_eq(fake.bindings, 0);
 	cr_assert_eq(fake.ioas, 0);
 	cr_assert_eq(fake.opened, 0);
 }
 
-struct uvdk_device *fake_device(void)
+struct uvdk_device *fake_device_named(const char *spec)
 {
 	struct uvdk_device *dev = NULL;
 
-	cr_assert_eq(uvdk_device_open(iommu, "fake:0", NULL, &dev), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_device_open(iommu, spec, NULL, &dev), 0, "%s", uvdk_last_error());
 	return dev;
+}
+
+struct uvdk_device *fake_device(void)
+{
+	return fake_device_named("fake:0");
 }
 
 char *fake_memory(size_t len)

@@ -30,7 +30,15 @@ struct fake_map {
 struct fake_hwpt {
 	void *space;
 	unsigned int flags;
+	uint32_t kind; /* of the iommu that it was made for */
 };
+
+/*
+ * What the name of a device says of the iommu in front of it: "fake:0-cc" can
+ * enforce coherency, "fake:0-odd" has other page tables than the rest.
+ */
+#define FAKE_CC	 1u
+#define FAKE_ODD 2u
 
 struct fake_tag {
 	const void *binding;
@@ -61,7 +69,8 @@ struct fake {
 	unsigned int maps, bindings, ioas, attached, opened;
 	unsigned int map_calls, unmap_calls, wrong_unmaps, limits_calls;
 	unsigned int hwpts, wrong_attaches;
-	struct fake_tag *tags; /* attached through an hwpt */
+	struct fake_tag *tags;	 /* attached through an hwpt */
+	struct fake_auto *autos; /* attached without */
 	uint64_t bytes;
 	struct uvdk_ioas *creating; /* given to ioas_create() */
 	struct uvdk_iommu_opts opts;
@@ -91,6 +100,11 @@ extern struct uvdk_iommu *iommu;
 extern struct uvdk_ioas *ioas;
 
 struct uvdk_device *fake_device(void);
+struct uvdk_device *fake_device_named(const char *spec);
+
+/* Whether coherency is enforced for a PASID of a device, or its RID: 1, 0, or -1 if not attached.
+ */
+int fake_enforced(struct uvdk_device *dev, uint32_t pasid);
 
 /* The page table that a PASID of a device goes through, or NULL. */
 const struct fake_hwpt *fake_hwpt_of(struct uvdk_device *dev, uint32_t pasid);
