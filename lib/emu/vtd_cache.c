@@ -104,11 +104,13 @@ void vtd_drop(struct vtd *vtd, struct vtd_entry *e)
 	LIST_INSERT_HEAD(&vtd->unused, e, hash);
 }
 
-static void leave(struct vtd_entry *e, uint64_t word)
+static void leave(struct vtd_entry *e, uint64_t flags)
 {
+	static _Alignas(EMU_PAGE_SIZE) const uint64_t empty[EMU_PAGE_SIZE / 8];
+
 	if (!e)
 		return;
-	e->val[0] = word;
+	e->val[0] = (uintptr_t)empty | flags; /* a table in which nothing is present */
 	e->settled = UINT64_MAX;
 }
 

@@ -60,6 +60,7 @@ struct vtd_entry {
 	uint16_t did;		     /* domain, of whatever kind */
 	uint16_t sid;		     /* who had it fetched */
 	bool nested;		     /* holds translations of a second stage, too */
+	uint64_t context;	     /* first word of the context entry it came by */
 	uint64_t val[PTE_WORDS];
 };
 

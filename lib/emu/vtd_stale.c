@@ -19,16 +19,41 @@ static const char *cache_name(unsigned int kind)
 	return name[kind];
 }
 
+/*
+ * What the context entry says of a requester may be cached below it, too: it is
+ * to be invalidated there when it changes (6.5.3.3).
+ */
+static bool context_same(struct vtd *vtd, uint16_t sid, uint64_t cached)
+{
+	struct vtd_walk w;
+
+	memset(&w, 0, sizeof(w));
+	vtd_read_context(vtd, sid, &w);
+
+	return w.context[0] == cached;
+}
+
+/* Was it fetched by way of a context entry that should have been gone? */
+static bool context_stale(struct vtd *vtd, const struct vtd_entry *e)
+{
+	const struct vtd_key key = {.id = e->sid, .kind = VTD_CONTEXT};
+	const struct vtd_entry *context = vtd_lookup(vtd, &key);
+
+	return e->key.kind <= VTD_IOTLB && context && !context_same(vtd, e->sid, context->val[0]);
+}
+
 /* The invalidation that the entry would have been gone by. */
-static void cure(const struct vtd_entry *e, uint64_t iova, char *text, size_t size)
+static void cure(struct vtd *vtd, const struct vtd_entry *e, uint64_t iova, char *text, size_t size)
 {
 	unsigned long long page = iova & ~(EMU_PAGE_SIZE - 1);
 	bool second = e->key.pasid == VTD_NO_PASID;
+	char pasid[20] = "";
 
-	switch (e->key.kind) {
-	case VTD_CONTEXT:
-		snprintf(text, size, "context-cache invalidation of requester 0x%04x", e->key.id);
+	if (context_stale(vtd, e)) {
+		snprintf(text, size, "context-cache invalidation of requester 0x%04x", e->sid);
 		return;
+	}
+	switch (e->key.kind) {
 	case VTD_PASID:
 		snprintf(text, size, "PASID-cache invalidation of domain %u, PASID %u", e->did,
 			 e->pasid);
@@ -39,9 +64,10 @@ static void cure(const struct vtd_entry *e, uint64_t iova, char *text, size_t si
 			 e->key.pasid == VTD_RID ? e->did : e->key.pasid, page);
 		return;
 	default:
-		snprintf(text, size, "%s invalidation of domain %u%s%.0u at 0x%llx%s",
-			 second ? "IOTLB" : "PASID-based IOTLB", e->did, second ? "" : ", PASID ",
-			 second ? 0 : e->key.pasid, page,
+		if (!second)
+			snprintf(pasid, sizeof(pasid), ", PASID %u", e->key.pasid);
+		snprintf(text, size, "%s invalidation of domain %u%s at 0x%llx%s",
+			 second ? "IOTLB" : "PASID-based IOTLB", e->did, pasid, page,
 			 e->key.kind == VTD_INNER ? ", inner entries too (IH clear)" : "");
 	}
 }
@@ -60,7 +86,7 @@ static void record(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_
 	snprintf(s.entry, sizeof(s.entry), "level %u, domain %u, 0x%llx 0x%llx",
 		 e->key.level % VTD_SECOND, e->did, (unsigned long long)e->val[0],
 		 (unsigned long long)e->val[1]);
-	cure(e, iova, s.missing, sizeof(s.missing));
+	cure(vtd, e, iova, s.missing, sizeof(s.missing));
 	uvdk_log(
 		UVDK_LOG_ERR, "emu.iommu",
 		"stale translation used: %s of %s at 0x%llx%s%.0u met an entry of the %s (%s) that "
@@ -122,6 +148,7 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 	look.purpose = VTD_CHECK;
 	look.write = false;
 	look.exec = false;
+	look.ats = false;
 	if (e->key.kind == VTD_CONTEXT) {
 		memset(&w, 0, sizeof(w));
 		vtd_read_context(vtd, e->key.id, &w);
@@ -133,9 +160,14 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 		vtd_walk_fresh(vtd, &look, iova, &w);
 	switch (e->key.kind) {
 	case VTD_PASID:
-		return w.pasid == e->pasid && words_same(e->val, w.pte, PTE_WORDS);
+		/* What is absent stays so when the tables above it go, too. */
+		return words_same(e->val, w.pte, PTE_WORDS) &&
+		       (!(e->val[0] & PTE_PRESENT) ||
+			(w.pasid == e->pasid && context_same(vtd, e->sid, e->context)));
 	case VTD_INNER:
 		return inner_same(e, &w);
+	case VTD_IOTLB:
+		return page_same(e, &w, iova) && context_same(vtd, e->sid, e->context);
 	default:
 		return page_same(e, &w, iova);
 	}

@@ -53,12 +53,15 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	struct vtd_entry *e = vtd_find(vtd, &key);
 	int fault;
 
-	if (e && !req->ats) { /* a translation request looks at the context entry's DTE */
+	if (e) {
 		if (!vtd_holds(vtd, e, req, 0))
 			return stale(w);
 		memcpy(w->pte, e->val, sizeof(w->pte));
+		w->context[0] = e->context;
 		w->pasid = e->pasid;
 		w->quiet = w->pte[0] & PTE_FPD;
+		if (req->ats && !(e->context & CTX_DTE))
+			return vtd_fault(w, FR_DTE, UVDK_EMU_FAULT_TABLES);
 		return w->pte[0] & PTE_PRESENT ? 0
 					       : vtd_fault(w, FR_PTE_P, UVDK_EMU_FAULT_NO_DOMAIN);
 	}
@@ -72,6 +75,7 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	e = vtd_add(vtd, &key);
 	if (e) {
 		memcpy(e->val, w->pte, sizeof(w->pte));
+		e->context = w->context[0];
 		e->sid = req->sid;
 		e->pasid = w->pasid;
 		e->did = fault ? 0 : (uint16_t)PTE_DID(w->pte[1]);
@@ -128,6 +132,7 @@ static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	}
 	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 	e->val[1] = w->right;
+	e->context = w->context[0];
 	e->sid = req->sid;
 	e->did = key.id;
 	e->pasid = req->pasid;

@@ -94,8 +94,7 @@ static int changed(struct emu_device *dev)
 		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
 				 rid->dom->did, 0);
 		emu_inval_fence(&batch);
-		emu_inval_iotlb(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, VTD_G_DOMAIN, rid->dom->did,
-				NULL);
+		emu_inval_table(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, rid->dom, 0);
 	}
 
 	return emu_inval_run(&batch);
@@ -127,6 +126,7 @@ int emu_context_enable_pasid(struct emu_device *dev)
 	return err;
 }
 
+/* Each PASID that was detached took along what was cached of it. */
 void emu_context_clear(struct emu_device *dev)
 {
 	struct emu_batch batch;
@@ -136,10 +136,6 @@ void emu_context_clear(struct emu_device *dev)
 		return;
 	vtd_clear_bits(&entry_of(dev)->w[0], VTD_P);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_DETACH, VTD_G_DEVICE, dev->sid);
-	if (emu_device_caches(dev)) {
-		emu_inval_fence(&batch);
-		emu_inval_devtlb(&batch, EMU_SITE_CONTEXT_DETACH_DEVTLB, &dev->asker, 0, NULL);
-	}
 	emu_inval_run(&batch);
 	vtd_set(&entry_of(dev)->w[0], 0);
 	if (dev->pasid_on)

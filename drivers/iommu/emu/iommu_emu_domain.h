@@ -72,6 +72,10 @@ void emu_domain_unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len);
 void emu_domain_inval(struct emu_batch *batch, const struct emu_domain *dom, enum emu_site iotlb,
 		      enum emu_site devtlb, const struct emu_reach *reach);
 
+/* All of it as one PASID sees it, 0: without. */
+void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct emu_domain *dom,
+		     uint32_t pasid);
+
 /* ---- attachments ---- */
 
 /* NULL: nothing is attached there. */

@@ -64,16 +64,22 @@ static struct vtd_pasid *make_entry(struct emu_device *dev, uint32_t pasid)
 	return entry_of(dev, pasid);
 }
 
+void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct emu_domain *dom,
+		     uint32_t pasid)
+{
+	if (emu_domain_is_second(dom))
+		emu_inval_iotlb(batch, site, VTD_G_DOMAIN, dom->did, NULL);
+	else
+		emu_inval_piotlb(batch, site, dom->did, pasid, NULL);
+}
+
 /* Table 25 of 6.5.3.3: PASID cache, IOTLB, device TLB; @site is the first of three. */
 static void inval_entry(struct emu_batch *batch, enum emu_site site, uint32_t pasid,
 			const struct emu_domain *dom)
 {
 	emu_inval_pasidc(batch, site, VTD_G_PASIDC_PASID, dom->did, pasid);
 	emu_inval_fence(batch);
-	if (emu_domain_is_second(dom))
-		emu_inval_iotlb(batch, site + 1, VTD_G_DOMAIN, dom->did, NULL);
-	else
-		emu_inval_piotlb(batch, site + 1, dom->did, pasid, NULL);
+	emu_inval_table(batch, site + 1, dom, pasid);
 }
 
 static void inval_device(struct emu_batch *batch, enum emu_site site, const struct emu_device *dev,
@@ -86,8 +92,7 @@ static void inval_device(struct emu_batch *batch, enum emu_site site, const stru
 }
 
 /* 6.1: where CAP.CM is set, that nothing was there may be cached, under ID 0. */
-static void inval_absence(const struct emu_device *dev, uint32_t pasid,
-			  const struct emu_domain *dom)
+static void inval_absence(const struct emu_device *dev, uint32_t pasid)
 {
 	struct emu_batch batch;
 
@@ -95,7 +100,6 @@ static void inval_absence(const struct emu_device *dev, uint32_t pasid,
 	if (!VTD_CAP_CM(dev->unit->cap))
 		return;
 	emu_inval_pasidc(&batch, EMU_SITE_ATTACH_PASIDC, VTD_G_PASIDC_PASID, 0, pasid);
-	inval_entry(&batch, EMU_SITE_ATTACH_PASIDC, pasid, dom);
 	emu_inval_run(&batch);
 }
 
@@ -109,7 +113,7 @@ int emu_pasid_set(struct emu_device *dev, uint32_t pasid, const struct emu_domai
 				 uvdk_emu_fn_name(dev->fn));
 	for (unsigned int i = 3; i--;)
 		vtd_set(&entry->w[i], image.w[i]);
-	inval_absence(dev, pasid, dom);
+	inval_absence(dev, pasid);
 
 	return 0;
 }

@@ -230,12 +230,45 @@ Test(vtd_inval, a_device_forgets_what_it_is_told_to)
 	set_context(&k, k.fn, CTX_PASIDE);
 	begin(&k);
 	inval_context(&k, sid_of(k.fn));
+	inval_pasid(&k, 1, 5);
+	inval_all_pages(&k, 1, 5);
 	inval_device(&k, sid_of(k.fn), 5, 0x7000);
 	cr_assert(wait_queue(&k));
 	end(&k);
 	cr_expect_eq(peek(&k, 5, 0x7000), -1);
 	cr_expect_eq(fault_reason(&k), 0x44, "translation requests are not allowed");
 	expect_no_stale(&k);
+}
+
+/* 6.5.3.3: all that was found by way of a context entry goes with what it said. */
+Test(vtd_inval, what_a_context_entry_said_is_cached_below_it)
+{
+	static const char *const missing[] = {"context-cache", "PASID-cache", "IOTLB"};
+	struct uvdk_emu_stale s;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		cr_assert_eq(peek(&k, 5, 0x7000), 1);
+		set_context(&k, k.fn, i % 2 ? CTX_PASIDE : CTX_PASIDE | CTX_DTE);
+		begin(&k);
+		if (i != 0)
+			inval_context(&k, sid_of(k.fn));
+		if (i != 1)
+			inval_pasid(&k, 1, 5);
+		if (i != 2)
+			inval_all_pages(&k, 1, 5);
+		cr_assert(wait_queue(&k));
+		end(&k);
+		cr_expect_eq(peek(&k, 5, 0x7000), i == 3 ? 1 : -1);
+		cr_expect_eq(uvdk_emu_stales(k.emu, &s, 1), i == 3 ? 0 : 1);
+		if (i < 3)
+			cr_expect(strstr(s.missing, missing[i]), "%s", s.missing);
+		begin(&k);
+		inval_context(&k, sid_of(k.fn));
+		inval_pasid(&k, 1, 5);
+		inval_all_pages(&k, 1, 5);
+		cr_assert(wait_queue(&k));
+		end(&k);
+	}
 }
 
 /* Sizes of device-TLB invalidations: the lowest clear bit. */
