@@ -10,7 +10,7 @@ static int check_table(const struct uvdk_hwpt *hwpt)
 {
 	if (!hwpt->ioas->ops->dirty_set)
 		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
-				 "%s can't tell which pages were written: iommufd can",
+				 "%s can't tell which pages were written: iommufd can, and emu",
 				 hwpt->ioas->ops->name);
 	if (!(hwpt->flags & UVDK_HWPT_DIRTY))
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT,

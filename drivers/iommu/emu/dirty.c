@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <unistd.h>
 
-#include "iommu_emu_domain.h"
+#include "iommu_emu_space.h"
 
 /* Dirty pages of a second stage: 3.7.2, bits of an entry in 9.8. */
 
@@ -36,18 +37,22 @@ static void forget(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 	emu_inval_run(&batch);
 }
 
-/* Marks of an earlier time go before the hardware sets new ones. */
+/*
+ * Marks of an earlier time go before the hardware sets new ones. Where it sets
+ * them already, what it remembers to have set must go, too.
+ */
 int emu_dirty_start(struct emu_domain *dom)
 {
 	if (!emu_domain_is_second(dom) || !VTD_ECAP_SSADS(dom->unit->ecap))
 		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT,
 				 "this page table can't tell which pages were written: make it "
 				 "with UVDK_HWPT_DIRTY");
-	if (dom->tracked)
-		return 0;
 	begin(dom);
 	emu_table_dirty(&dom->table, 0, VTD_BIT(dom->table.bits), VTD_PAGE, NULL, false);
-	track(dom, true);
+	if (dom->tracked)
+		forget(dom, 0, VTD_BIT(dom->table.bits));
+	else
+		track(dom, true);
 	end(dom);
 
 	return 0;
@@ -83,4 +88,41 @@ int emu_dirty_read(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len, uint6
 	end(dom);
 
 	return 0;
+}
+
+/* ---- for the library ---- */
+
+int emu_hwpt_dirty_set(void *hwpt_priv, bool on)
+{
+	struct emu_hwpt *hwpt = hwpt_priv;
+
+	if (on)
+		return emu_dirty_start(hwpt->dom);
+	emu_dirty_stop(hwpt->dom);
+
+	return 0;
+}
+
+/* A kernel would refuse to write there; we would die of it. */
+static int check_bitmap(uint64_t *bitmap, size_t bits)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t first = (uintptr_t)bitmap & ~(page - 1);
+	uintptr_t end = ((uintptr_t)(bitmap + (bits + 63) / 64) + page - 1) & ~(page - 1);
+
+	if (!emu_memory_check(vtd_memory(first), end - first, true))
+		return 0;
+
+	return uvdk_fail(-EFAULT, EMU_COMPONENT,
+			 "there is no memory at %p to write %zu bits for dirty pages to",
+			 (void *)bitmap, bits);
+}
+
+int emu_hwpt_dirty_read(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+			uint64_t *bitmap, bool keep)
+{
+	struct emu_hwpt *hwpt = hwpt_priv;
+	int err = check_bitmap(bitmap, len / page_size);
+
+	return err ? err : emu_dirty_read(hwpt->dom, iova, len, page_size, bitmap, keep);
 }

@@ -123,4 +123,6 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.hwpt_destroy = emu_hwpt_destroy,
 	.hwpt_attach = emu_hwpt_attach,
 	.pasid_detach = emu_pasid_detach,
+	.dirty_set = emu_hwpt_dirty_set,
+	.dirty_read = emu_hwpt_dirty_read,
 };

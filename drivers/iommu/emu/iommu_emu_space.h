@@ -45,6 +45,9 @@ void emu_hwpt_destroy(void *hwpt_priv);
 int emu_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
 		    void *from);
 void emu_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid);
+int emu_hwpt_dirty_set(void *hwpt_priv, bool on);
+int emu_hwpt_dirty_read(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
+			uint64_t *bitmap, bool keep);
 
 /* The table of a stage (or of the only one) for all in front of a unit who ask for no more. */
 int emu_space_shared(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,

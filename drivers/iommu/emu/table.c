@@ -197,12 +197,14 @@ static void mark(const struct dirty *dirty, uint64_t iova, uint64_t len)
 		dirty->bitmap[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-static void dirty_leaf(struct dirty *dirty, struct uvdk_le64 *entry, uint64_t iova, uint64_t len)
+/* One mark stands for all of a leaf: it stays where not all of that is asked for. */
+static void dirty_leaf(struct dirty *dirty, struct uvdk_le64 *entry, uint64_t iova, uint64_t len,
+		       unsigned int level)
 {
 	if (!(vtd_get(entry) & VTD_SS_D))
 		return;
 	mark(dirty, iova, len);
-	if (!dirty->keep) {
+	if (!dirty->keep && len == VTD_BIT(shift_of(level))) {
 		vtd_clear_bits(entry, VTD_SS_D);
 		dirty->cleared = true;
 	}
@@ -223,7 +225,7 @@ static void dirty_level(struct emu_table *table, struct uvdk_le64 *at, unsigned 
 			continue;
 		}
 		if (value & present_bits(table))
-			dirty_leaf(dirty, entry, span->iova, part);
+			dirty_leaf(dirty, entry, span->iova, part, level);
 		advance(span, part);
 	}
 }
