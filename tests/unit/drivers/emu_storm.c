@@ -106,13 +106,18 @@ static void wrong(struct storm *s, const char *what, unsigned int device, unsign
 
 /* ---- the world ---- */
 
+static unsigned int unit_of(unsigned int device)
+{
+	return device / 2 % STORM_UNITS;
+}
+
 static void open_device(struct storm *s, unsigned int i)
 {
 	struct storm_device *d = &s->device[i];
 	const uint16_t command = 6;
 	char spec[64];
 
-	snprintf(spec, sizeof(spec), "emu:thing,iommu=%u%s", i / 2 % 2, i % 2 ? ",ats" : "");
+	snprintf(spec, sizeof(spec), "emu:thing,iommu=%u%s", unit_of(i), i % 2 ? ",ats" : "");
 	cr_assert_eq(uvdk_device_open(s->iommu, spec, NULL, &d->dev), 0, "%s", uvdk_last_error());
 	d->fn = created;
 	uvdk_device_config_write(d->dev, 4, &command, 2);
@@ -120,11 +125,21 @@ static void open_device(struct storm *s, unsigned int i)
 		d->sees[p] = -1;
 }
 
+static void make_table(struct storm *s, unsigned int space, unsigned int unit)
+{
+	const struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
+					    .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
+
+	cr_assert_eq(uvdk_hwpt_create(s->space[space], s->device[unit * 2].dev, &opts,
+				      &s->table[space][unit].hwpt),
+		     0, "%s", uvdk_last_error());
+}
+
 void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, uint64_t seed)
 {
 	struct uvdk_emu_opts emu = {.size = sizeof(emu),
 				    .manual = true,
-				    .iommus = 2,
+				    .iommus = STORM_UNITS,
 				    .caching = caching,
 				    .absence = absence,
 				    .seed = seed};
@@ -144,10 +159,14 @@ void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, ui
 		open_device(s, i);
 	for (unsigned int i = 0; i < STORM_SPACES; i++)
 		cr_assert_eq(uvdk_ioas_create(s->iommu, NULL, &s->space[i]), 0);
+	for (unsigned int i = 0; i < STORM_SPACES * STORM_UNITS; i++)
+		make_table(s, i / STORM_UNITS, i % STORM_UNITS);
 }
 
 void storm_close(struct storm *s)
 {
+	for (unsigned int i = 0; i < STORM_SPACES * STORM_UNITS; i++)
+		uvdk_hwpt_destroy(s->table[i / STORM_UNITS][i % STORM_UNITS].hwpt);
 	for (unsigned int i = 0; i < STORM_SPACES; i++)
 		uvdk_ioas_destroy(s->space[i]);
 	for (unsigned int i = 0; i < STORM_DEVICES; i++)
@@ -199,27 +218,45 @@ static void change_map(struct storm *s)
 	if (uvdk_ioas_unmap(s->space[a], slot_iova(i), slot->pages * PAGE))
 		wrong(s, uvdk_last_error(), 0, 0, a, i);
 	slot->mapped = false;
+	for (unsigned int unit = 0; unit < STORM_UNITS; unit++)
+		memset(s->table[a][unit].written[i], 0, sizeof(s->table[a][unit].written[i]));
 }
 
-static int set_rid(struct storm *s, struct storm_device *d, int from, unsigned int to)
+/* The table of ours in front of a device. */
+static struct storm_table *table_of(struct storm *s, const struct storm_device *d, unsigned int a)
 {
-	if (from < 0)
-		return uvdk_ioas_attach(s->space[to], d->dev);
-	uvdk_ioas_detach(s->space[from], d->dev);
-
-	return 1;
+	return &s->table[a][unit_of((unsigned int)(d - s->device))];
 }
 
-static int set_pasid(struct storm *s, struct storm_device *d, uint32_t pasid, int from,
-		     unsigned int to)
+/* Through the table that the library picks, or one of ours. */
+static int attach(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
 {
-	if (from < 0)
-		return uvdk_ioas_attach_pasid(s->space[to], d->dev, pasid);
-	if (dice(s, 2))
-		return uvdk_ioas_replace_pasid(s->space[to], d->dev, pasid);
-	uvdk_ioas_detach_pasid(s->space[from], d->dev, pasid);
+	d->ours[pasid] = dice(s, 3) == 0;
+	if (d->ours[pasid])
+		return uvdk_hwpt_attach(table_of(s, d, to)->hwpt, d->dev, pasid);
 
-	return 1;
+	return pasid ? uvdk_ioas_attach_pasid(s->space[to], d->dev, pasid)
+		     : uvdk_ioas_attach(s->space[to], d->dev);
+}
+
+static int replace(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
+{
+	d->ours[pasid] = !pasid || dice(s, 3) == 0;
+	if (d->ours[pasid])
+		return uvdk_hwpt_replace(table_of(s, d, to)->hwpt, d->dev, pasid);
+
+	return uvdk_ioas_replace_pasid(s->space[to], d->dev, pasid);
+}
+
+static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)
+{
+	struct uvdk_ioas *space = s->space[d->sees[pasid]];
+
+	if (pasid)
+		uvdk_ioas_detach_pasid(space, d->dev, pasid);
+	else
+		uvdk_ioas_detach(space, d->dev);
+	d->sees[pasid] = -1;
 }
 
 static void change_sight(struct storm *s)
@@ -228,14 +265,87 @@ static void change_sight(struct storm *s)
 	uint32_t pasid = (uint32_t)dice(s, STORM_PASIDS + 1);
 	unsigned int to = (unsigned int)dice(s, STORM_SPACES);
 	struct storm_device *d = &s->device[n];
-	int from = d->sees[pasid];
-	int ret = pasid ? set_pasid(s, d, pasid, from, to) : set_rid(s, d, from, to);
+	int ret;
 
-	if (ret < 0)
+	if (d->sees[pasid] >= 0 && dice(s, 2)) {
+		detach(s, d, pasid);
+		return;
+	}
+	ret = d->sees[pasid] < 0 ? attach(s, d, pasid, to) : replace(s, d, pasid, to);
+	if (ret)
 		wrong(s, uvdk_last_error(), n, pasid, to, 0);
 	else
-		d->sees[pasid] = ret ? -1 : (int)to;
+		d->sees[pasid] = (int)to;
 }
+
+/* All PASIDs, and the RID or not: the next attach starts from the context entry. */
+static void leave(struct storm *s)
+{
+	struct storm_device *d = &s->device[dice(s, STORM_DEVICES)];
+
+	for (uint32_t pasid = (uint32_t)dice(s, 2); pasid <= STORM_PASIDS; pasid++)
+		if (d->sees[pasid] >= 0)
+			detach(s, d, pasid);
+}
+
+/* ---- which pages were written ---- */
+
+static void mark(struct storm *s, unsigned int n, uint32_t pasid, unsigned int i, unsigned int page)
+{
+	const struct storm_device *d = &s->device[n];
+	struct storm_table *table = table_of(s, d, (unsigned int)d->sees[pasid]);
+
+	if (d->ours[pasid] && table->tracks)
+		table->written[i][page / 64] |= UINT64_C(1) << page % 64;
+}
+
+/* A large page is marked as a whole. */
+static bool bits_right(const uint64_t *written, const uint64_t *got, bool large)
+{
+	uint64_t any = 0, missing = 0, surplus = 0;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		any |= written[i];
+		missing |= written[i] & ~got[i];
+		surplus |= got[i] & ~written[i];
+	}
+
+	return !missing && (!surplus || (large && any));
+}
+
+static void read_dirty(struct storm *s, unsigned int a, struct storm_table *table)
+{
+	unsigned int i = (unsigned int)dice(s, STORM_SLOTS);
+	const struct storm_slot *slot = &s->slot[a][i];
+	unsigned int flags = dice(s, 2) ? UVDK_DIRTY_KEEP : 0;
+	uint64_t got[8] = {0};
+
+	if (!slot->mapped)
+		return;
+	if (uvdk_hwpt_dirty_read(table->hwpt, slot_iova(i), slot->pages * PAGE, PAGE, got, flags))
+		wrong(s, uvdk_last_error(), 0, 0, a, i);
+	else if (!bits_right(table->written[i], got, slot->pages == LARGE_PAGES))
+		wrong(s, "written pages", 0, 0, a, i);
+	if (!flags)
+		memset(table->written[i], 0, sizeof(table->written[i]));
+}
+
+static void track(struct storm *s)
+{
+	unsigned int a = (unsigned int)dice(s, STORM_SPACES);
+	struct storm_table *table = &s->table[a][dice(s, STORM_UNITS)];
+
+	if (table->tracks && dice(s, 8)) {
+		read_dirty(s, a, table);
+		return;
+	}
+	if (table->tracks ? uvdk_hwpt_dirty_stop(table->hwpt) : uvdk_hwpt_dirty_start(table->hwpt))
+		wrong(s, uvdk_last_error(), 0, 0, a, 0);
+	table->tracks = !table->tracks;
+	memset(table->written, 0, sizeof(table->written));
+}
+
+/* ---- one access ---- */
 
 static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a, unsigned int i,
 			 unsigned int page, bool write)
@@ -260,6 +370,8 @@ static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a,
 	if (write ? memcmp(s->memory + (slot->first + page) * PAGE + 8, &value, 8) != 0
 		  : value != slot->first + page)
 		wrong(s, "somewhere else", n, pasid, (unsigned int)a, i);
+	if (write)
+		mark(s, n, pasid, i, page);
 }
 
 static void access_once(struct storm *s)
@@ -280,12 +392,16 @@ void storm_run(struct storm *s, uint64_t ops)
 	struct uvdk_emu_fault faults[64];
 
 	while (ops--) {
-		unsigned int what = (unsigned int)dice(s, 16);
+		unsigned int what = (unsigned int)dice(s, 512);
 
 		if (what == 0)
+			leave(s);
+		else if (what < 32)
 			change_map(s);
-		else if (what == 1)
+		else if (what < 64)
 			change_sight(s);
+		else if (what < 72)
+			track(s);
 		else
 			access_once(s);
 		if (ops % 64 == 0)

@@ -13,6 +13,7 @@
 #define STORM_PASIDS  32
 #define STORM_SPACES  8
 #define STORM_SLOTS   24
+#define STORM_UNITS   2
 
 struct storm_slot {
 	bool mapped;
@@ -21,10 +22,18 @@ struct storm_slot {
 	unsigned int pages;
 };
 
+/* A second stage of ours that can tell which pages were written. */
+struct storm_table {
+	struct uvdk_hwpt *hwpt;
+	bool tracks;
+	uint64_t written[STORM_SLOTS][8];
+};
+
 struct storm_device {
 	struct uvdk_device *dev;
 	struct uvdk_emu_function *fn;
-	int sees[STORM_PASIDS + 1]; /* address space, -1: none; [0]: accesses without a PASID */
+	int sees[STORM_PASIDS + 1];  /* address space, -1: none; [0]: accesses without a PASID */
+	bool ours[STORM_PASIDS + 1]; /* through a table of ours */
 };
 
 struct storm {
@@ -32,6 +41,7 @@ struct storm {
 	struct uvdk_iommu *iommu;
 	struct storm_device device[STORM_DEVICES];
 	struct uvdk_ioas *space[STORM_SPACES];
+	struct storm_table table[STORM_SPACES][STORM_UNITS];
 	struct storm_slot slot[STORM_SPACES][STORM_SLOTS];
 	uint8_t *memory;
 	uint64_t random;
