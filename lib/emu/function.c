@@ -62,14 +62,18 @@ static int find_model(const char *spec, const struct uvdk_emu_model **model, con
 		return uvdk_fail(-EINVAL, "emu", "\"%s\" does not begin with \"emu:\"", spec);
 
 	len = strcspn(name, ",");
-	*args = name[len] ? name + len + 1 : "";
+	*args = name[len] ? name + len + 1 : NULL;
 	*model = emu_model_find(name, len);
-	if (*model)
-		return 0;
-	emu_model_list(known, sizeof(known));
+	if (!*model) {
+		emu_model_list(known, sizeof(known));
+		return uvdk_fail(-ENODEV, "emu", "there is no model \"%.*s\"; there are: %s",
+				 (int)len, name, known);
+	}
+	if (*args && !**args)
+		return uvdk_fail(-EINVAL, "emu",
+				 "\"%s\" ends in a comma: say what follows, or leave it out", spec);
 
-	return uvdk_fail(-ENODEV, "emu", "there is no model \"%.*s\"; there are: %s", (int)len,
-			 name, known);
+	return 0;
 }
 
 /* Lowest number that no function of this model has. */
@@ -186,7 +190,7 @@ err_free:
 UVDK_EXPORT int uvdk_emu_plug(struct uvdk_emu *emu, const char *spec,
 			      struct uvdk_emu_function **out)
 {
-	const struct uvdk_emu_model *model;
+	const struct uvdk_emu_model *model = NULL;
 	struct uvdk_args args;
 	const char *text = NULL;
 	int ret;

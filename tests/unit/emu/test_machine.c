@@ -95,6 +95,11 @@ Test(machine, bad_specs_say_what_is_wrong)
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:prob", &fn), -ENODEV);
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:", &fn), -ENODEV);
 	cr_expect_eq(uvdk_emu_plug(emu, "0000:00:03.0", &fn), -EINVAL);
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,", &fn), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "ends in a comma"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,,", &fn), -EINVAL);
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,iommu=0,", &fn), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "comma too many"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,sugar=2", &fn), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "sugar"), "names it: %s", uvdk_last_error());
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,fail", &fn), -EIO);
