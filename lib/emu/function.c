@@ -195,7 +195,9 @@ UVDK_EXPORT int uvdk_emu_plug(struct uvdk_emu *emu, const char *spec,
 	const char *text = NULL;
 	int ret;
 
-	ret = find_model(spec, &model, &text);
+	ret = emu_check_owner(emu);
+	if (!ret)
+		ret = find_model(spec, &model, &text);
 	if (ret)
 		return ret;
 	ret = uvdk_args_parse(&args, text);
@@ -257,8 +259,10 @@ static int unplug_locked(struct uvdk_emu *emu, const char *name, bool surprise)
 
 UVDK_EXPORT int uvdk_emu_unplug(struct uvdk_emu *emu, const char *name, bool surprise)
 {
-	int ret;
+	int ret = emu_check_owner(emu);
 
+	if (ret)
+		return ret;
 	emu_lock(emu);
 	ret = unplug_locked(emu, name, surprise);
 	emu_unlock(emu);
