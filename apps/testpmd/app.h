@@ -161,6 +161,7 @@ static inline bool port_is_open(const struct port *port)
 }
 
 unsigned int ports_count(const struct app *app);
+unsigned int ports_started(const struct app *app);
 
 /* Counters of all devices that were in this place. */
 void port_stats(const struct port *port, struct uvdk_netdev_stats *out);
@@ -238,7 +239,7 @@ void events_init(void);
 struct until {
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t packets;     /* 0: no limit; over all sessions */
-	bool ports;	      /* over once no port is left */
+	bool stuck;	      /* over once no port is there that could forward */
 	bool input;	      /* serve the prompt, or Enter to end */
 };
 

@@ -94,7 +94,7 @@ static int run_quit(struct app *app, char *const *word)
 
 static int wait_packets(struct app *app, uint64_t n)
 {
-	const struct until until = {.packets = n, .ports = true};
+	const struct until until = {.packets = n, .stuck = true};
 
 	if (!app->session) {
 		complain("wait packets: nothing forwards; start it first");
@@ -103,7 +103,9 @@ static int wait_packets(struct app *app, uint64_t n)
 	events_run(app, &until);
 	if (app->quit || fwd_moved(app) >= n)
 		return 0;
-	complain("wait packets: forwarding ended after %" PRIu64 " of %" PRIu64, fwd_moved(app), n);
+	complain("wait packets: %" PRIu64 " of %" PRIu64 " were forwarded, and all ports are "
+		 "stopped, broken or gone",
+		 fwd_moved(app), n);
 
 	return -ENODEV;
 }

@@ -12,6 +12,9 @@
 /* How long a device that vanishes without an event, or a fault, may go unnoticed. */
 #define TICK_MS 100
 
+/* Broken ports may still forward, by other queues: until nothing has moved for so long. */
+#define STUCK_NS (1000 * NS_PER_MS)
+
 static volatile sig_atomic_t signalled;
 
 static void on_signal(int number)
@@ -167,7 +170,37 @@ static int timeout_ms(const struct app *app, const struct until *until, uint64_t
 	return (int)((wait + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static bool reached(struct app *app, const struct until *until)
+/* When a packet moved last, or could have. */
+struct progress {
+	uint64_t moved;
+	uint64_t since_ns;
+};
+
+static bool all_broken(const struct app *app)
+{
+	for (unsigned int i = 0; i < MAX_PORTS; i++)
+		if (app->port[i].state == PORT_STARTED && !app->port[i].broken_told)
+			return false;
+
+	return true;
+}
+
+/* Can nothing be forwarded any more, unless somebody gives a command? */
+static bool stuck(const struct app *app, struct progress *progress)
+{
+	uint64_t moved = fwd_moved(app);
+
+	if (!app->session || !ports_started(app))
+		return true;
+	if (moved == progress->moved && all_broken(app))
+		return now_ns() - progress->since_ns >= STUCK_NS;
+	progress->moved = moved;
+	progress->since_ns = now_ns();
+
+	return false;
+}
+
+static bool reached(struct app *app, const struct until *until, struct progress *progress)
 {
 	if (signalled) {
 		printf("\nsignal %d: ending\n", (int)signalled);
@@ -177,10 +210,10 @@ static bool reached(struct app *app, const struct until *until)
 		return true;
 	if (until->deadline_ns && now_ns() >= until->deadline_ns)
 		return true;
-	if (until->ports && (!ports_count(app) || !app->session))
+	if (until->packets && fwd_moved(app) >= until->packets)
 		return true;
 
-	return until->packets && fwd_moved(app) >= until->packets;
+	return until->stuck && stuck(app, progress);
 }
 
 /* The prompt; or, without one, Enter or the end of input ends the program, as in DPDK. */
@@ -206,6 +239,7 @@ static bool read_input(struct app *app)
 void events_run(struct app *app, const struct until *until)
 {
 	struct pollfd fds[MAX_PORTS + 1];
+	struct progress progress = {.since_ns = now_ns()};
 	bool input = until->input;
 	uint64_t next_ns = now_ns() + app->opts.stats_period * UINT64_C(1000) * NS_PER_MS;
 	struct timespec wait;
@@ -213,7 +247,7 @@ void events_run(struct app *app, const struct until *until)
 	int ms;
 
 	sigemptyset(&none);
-	while (!reached(app, until)) {
+	while (!reached(app, until, &progress)) {
 		fds[0] = (struct pollfd){.fd = input ? STDIN_FILENO : -1, .events = POLLIN};
 		for (unsigned int i = 0; i < MAX_PORTS; i++)
 			fds[i + 1] = (struct pollfd){

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static struct until bounds(const struct options *opts)
 	if (opts->duration > 0)
 		until.deadline_ns = now_ns() + (uint64_t)(opts->duration * 1e9);
 	until.input = opts->interactive || (!bounded && !opts->stats_period);
+	/* Nobody is there to bring a port back. */
+	until.stuck = opts->packets && !until.input;
 
 	return until;
 }
@@ -72,8 +75,14 @@ static int forward(struct app *app)
 	if (until.input && !opts->interactive)
 		printf("Press enter to exit\n");
 	events_run(app, &until);
+	if (!until.stuck || app->quit || fwd_moved(app) >= until.packets ||
+	    (until.deadline_ns && now_ns() >= until.deadline_ns))
+		return 0;
+	complain("--packets: %" PRIu64 " of %" PRIu64 " were forwarded, and all ports are "
+		 "stopped, broken or gone",
+		 fwd_moved(app), until.packets);
 
-	return 0;
+	return -1;
 }
 
 static int run(struct app *app)

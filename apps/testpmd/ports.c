@@ -302,6 +302,16 @@ unsigned int ports_count(const struct app *app)
 	return n;
 }
 
+unsigned int ports_started(const struct app *app)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < MAX_PORTS; i++)
+		n += app->port[i].state == PORT_STARTED;
+
+	return n;
+}
+
 static void add_stats(struct uvdk_netdev_stats *sum, const struct uvdk_netdev_stats *a)
 {
 	sum->rx_packets += a->rx_packets;

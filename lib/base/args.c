@@ -25,7 +25,9 @@ static int add(struct uvdk_args *args, char *pair, const char *text)
 		*equals = '\0';
 	if (pair[0] == '\0')
 		return uvdk_fail(-EINVAL, "args",
-				 "\"%s\" has an empty key; write \"key=value,...\"", text);
+				 "\"%s\" has an empty key, or a comma too many; write "
+				 "\"key=value,...\"",
+				 text);
 	if (find(args, pair) >= 0)
 		return uvdk_fail(-EEXIST, "args", "\"%s\" is given twice in \"%s\"", pair, text);
 	if (args->count == MAX_ARGS)

@@ -4,6 +4,9 @@
 
 #include <uvdk_base_driver.h>
 
+/* None is ever as large: a size beyond it was never set, and following it could fault. */
+#define OPTS_MAX 4096
+
 UVDK_EXPORT int uvdk_opts_copy(void *to, size_t size, const void *from, const char *what)
 {
 	const unsigned char *bytes = from;
@@ -12,7 +15,7 @@ UVDK_EXPORT int uvdk_opts_copy(void *to, size_t size, const void *from, const ch
 	if (!from)
 		return 0;
 	memcpy(&given, from, sizeof(given));
-	if (given < sizeof(given))
+	if (given < sizeof(given) || given > OPTS_MAX)
 		return uvdk_fail(-EINVAL, "base", "%s.size is %zu; set it to sizeof(struct %s)",
 				 what, given, what);
 	for (size_t i = size; i < given; i++)

@@ -46,7 +46,8 @@ int uvdk_fail(int err, const char *component, const char *fmt, ...)
  *
  * What an older, shorter struct lacks keeps its default.
  *
- * Return: 0, or -EINVAL (no size, or options set that we don't know).
+ * Return: 0, or -EINVAL (no size, one beyond 4096, or options set that we don't
+ * know).
  */
 int uvdk_opts_copy(void *to, size_t size, const void *from, const char *what);
 

@@ -150,6 +150,22 @@ UVDK_EXPORT const struct uvdk_device_opts *uvdk_device_opening(const struct uvdk
 	return dev->opening;
 }
 
+UVDK_EXPORT int uvdk_device_claim(struct uvdk_device *dev, const char *user)
+{
+	if (dev->user)
+		return uvdk_fail(-EBUSY, "device",
+				 "%s is driven as a %s already: close that before it becomes a %s",
+				 dev->info.name, dev->user, user);
+	dev->user = user;
+
+	return 0;
+}
+
+UVDK_EXPORT void uvdk_device_unclaim(struct uvdk_device *dev)
+{
+	dev->user = NULL;
+}
+
 UVDK_EXPORT int uvdk_device_on_close(struct uvdk_device *dev,
 				     void (*fn)(struct uvdk_device *dev, void *arg), void *arg)
 {

@@ -46,6 +46,7 @@ struct uvdk_device {
 	char *name; /* what info.name points to */
 	struct uvdk_pci_config config;
 	struct device_on_close *on_close; /* most recent first */
+	const char *user;		  /* class that drives it, or NULL */
 	struct device_region regions[DEVICE_BARS];
 	uint16_t command_set; /* bits to put back after a reset ... */
 	uint16_t command_clear;

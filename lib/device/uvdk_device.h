@@ -16,7 +16,9 @@ extern "C" {
  * -> regions, interrupts, a driver -> uvdk_device_close() -> uvdk_iommu_close().
  *
  * A *spec* names a function: a PCI address ("0000:00:03.0", "00:03.0") is
- * reached through vfio; "emu:MODEL[,key=value...]" is made in the process.
+ * reached through vfio, and open once at a time. "emu:MODEL[,key=value...]" is
+ * made in the process: each open makes another one ("emu:MODEL#0", "#1", ...),
+ * and no spec names one that is there.
  *
  * A device is used by one thread at a time, except that uvdk_device_gone(),
  * doorbells and region reads and writes may be called from any thread.
@@ -96,7 +98,16 @@ struct uvdk_device_info {
  * another driver, which the message names, or by a process); -EPERM (group not
  * viable: the message names the other members); -EACCES (node not accessible:
  * the message names node and owner); -ENOENT (the kernel lacks the node: the
- * message says what provides it); -EOPNOTSUPP (@iommu can't serve this bus); -ENOMEM.
+ * message says what provides it); -EOPNOTSUPP (@iommu can't serve this bus);
+ * -EMFILE or -ENFILE (no descriptors left); -ENOMEM.
+ *
+ * With "emu:...": -ENODEV (no such model: the message lists them); -EINVAL (a
+ * key the model does not know, a value it can't take, an empty item); -EEXIST (a
+ * key twice); -ERANGE (a number outside its limits, which the message gives);
+ * -EBUSY (link=NAME has its two ends); -ENOSPC (the bus holds 32 functions);
+ * -ETIMEDOUT (the emulated I/O MMU does not answer); -EOPNOTSUPP (@iommu is not
+ * "emu"); -EPERM (the machine is a parent's, see uvdk_emu.h); what a model of the
+ * application's own returns; -ENOMEM.
  */
 int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 		     const struct uvdk_device_opts *opts, struct uvdk_device **out);

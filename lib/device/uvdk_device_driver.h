@@ -165,6 +165,24 @@ struct uvdk_iommu_binding *uvdk_device_binding(const struct uvdk_device *dev);
 void uvdk_device_mark_gone(struct uvdk_device *dev, const char *why);
 
 /**
+ * uvdk_device_claim() - drive the device as a device class
+ * @dev: device
+ * @user: what will drive it, for messages ("network port"); outlives the claim
+ *
+ * One driver at a time: a second would reset the device under the first.
+ * A class calls it first in its open.
+ *
+ * Return: 0, or -EBUSY (driven already: the message says as what).
+ */
+int uvdk_device_claim(struct uvdk_device *dev, const char *user);
+
+/**
+ * uvdk_device_unclaim() - undo uvdk_device_claim()
+ * @dev: device
+ */
+void uvdk_device_unclaim(struct uvdk_device *dev);
+
+/**
  * uvdk_device_on_close() - run a callback before the device is closed
  * @dev: device
  * @fn: called once by uvdk_device_close(), most recent first

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
+#include <uvdk_device_driver.h>
 #include <uvdk_dmadev_driver.h>
 
 struct uvdk_dmadev {
@@ -42,14 +43,19 @@ UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, struct uvdk_dmadev **o
 				info->name, info->vendor, info->device);
 		goto err_free;
 	}
+	ret = uvdk_device_claim(dev, "DMA channel");
+	if (ret)
+		goto err_free;
 	dma->info.driver = dma->driver->name;
 	ret = dma->driver->open(dev, &dma->info, &dma->priv);
 	if (ret)
-		goto err_free;
+		goto err_unclaim;
 	*out = dma;
 
 	return 0;
 
+err_unclaim:
+	uvdk_device_unclaim(dev);
 err_free:
 	free(dma);
 	return ret;
@@ -61,6 +67,7 @@ UVDK_EXPORT void uvdk_dmadev_close(struct uvdk_dmadev *dma)
 		return;
 
 	dma->driver->close(dma->priv);
+	uvdk_device_unclaim(dma->dev);
 	free(dma);
 }
 

@@ -50,8 +50,9 @@ enum uvdk_dma_status {
  * @dev: device, attached to an address space; must outlive the channel
  * @out: new channel, owned by the caller
  *
- * Return: 0, -EINVAL (no device), -EOPNOTSUPP (no driver knows it), -EPROTO (it
- * does not behave as its driver expects), -ENODEV or -ENOMEM.
+ * Return: 0, -EINVAL (no device), -EOPNOTSUPP (no driver knows it), -EBUSY (it
+ * is a channel or port already), -EPROTO (it does not behave as its driver
+ * expects), -ENODEV or -ENOMEM.
  */
 int uvdk_dmadev_open(struct uvdk_device *dev, struct uvdk_dmadev **out);
 

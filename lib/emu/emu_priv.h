@@ -144,6 +144,7 @@ struct uvdk_emu {
 	void *(*memory)(void *arg, uint64_t pa); /* NULL: this process's own */
 	void *memory_arg;
 
+	pid_t owner;	      /* process that created it: children have no stepper */
 	pthread_mutex_t lock; /* guards fns, nr_fns, stop; held while models run */
 	pthread_cond_t plugged;
 	atomic_uint waiting; /* threads that want the lock: the stepper lets them in */
@@ -168,6 +169,9 @@ struct uvdk_emu {
 /* machine.c */
 void emu_lock(struct uvdk_emu *emu);
 void emu_unlock(struct uvdk_emu *emu);
+
+/* 0; in a child of fork(), where the lock may never be let go: -EPERM and a sentence. */
+int emu_check_owner(const struct uvdk_emu *emu);
 
 /* function.c */
 void emu_fn_free(struct uvdk_emu_function *fn);

@@ -62,14 +62,18 @@ static int find_model(const char *spec, const struct uvdk_emu_model **model, con
 		return uvdk_fail(-EINVAL, "emu", "\"%s\" does not begin with \"emu:\"", spec);
 
 	len = strcspn(name, ",");
-	*args = name[len] ? name + len + 1 : "";
+	*args = name[len] ? name + len + 1 : NULL;
 	*model = emu_model_find(name, len);
-	if (*model)
-		return 0;
-	emu_model_list(known, sizeof(known));
+	if (!*model) {
+		emu_model_list(known, sizeof(known));
+		return uvdk_fail(-ENODEV, "emu", "there is no model \"%.*s\"; there are: %s",
+				 (int)len, name, known);
+	}
+	if (*args && !**args)
+		return uvdk_fail(-EINVAL, "emu",
+				 "\"%s\" ends in a comma: say what follows, or leave it out", spec);
 
-	return uvdk_fail(-ENODEV, "emu", "there is no model \"%.*s\"; there are: %s", (int)len,
-			 name, known);
+	return 0;
 }
 
 /* Lowest number that no function of this model has. */
@@ -186,12 +190,14 @@ err_free:
 UVDK_EXPORT int uvdk_emu_plug(struct uvdk_emu *emu, const char *spec,
 			      struct uvdk_emu_function **out)
 {
-	const struct uvdk_emu_model *model;
+	const struct uvdk_emu_model *model = NULL;
 	struct uvdk_args args;
 	const char *text = NULL;
 	int ret;
 
-	ret = find_model(spec, &model, &text);
+	ret = emu_check_owner(emu);
+	if (!ret)
+		ret = find_model(spec, &model, &text);
 	if (ret)
 		return ret;
 	ret = uvdk_args_parse(&args, text);
@@ -253,8 +259,10 @@ static int unplug_locked(struct uvdk_emu *emu, const char *name, bool surprise)
 
 UVDK_EXPORT int uvdk_emu_unplug(struct uvdk_emu *emu, const char *name, bool surprise)
 {
-	int ret;
+	int ret = emu_check_owner(emu);
 
+	if (ret)
+		return ret;
 	emu_lock(emu);
 	ret = unplug_locked(emu, name, surprise);
 	emu_unlock(emu);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vtd_priv.h"
 
@@ -27,6 +28,17 @@ void emu_lock(struct uvdk_emu *emu)
 void emu_unlock(struct uvdk_emu *emu)
 {
 	pthread_mutex_unlock(&emu->lock);
+}
+
+int emu_check_owner(const struct uvdk_emu *emu)
+{
+	if (getpid() == emu->owner)
+		return 0;
+
+	return uvdk_fail(-EPERM, LOG_NAME,
+			 "this emulated machine runs in process %d, not in %d, its child: create "
+			 "one here",
+			 (int)emu->owner, (int)getpid());
 }
 
 static unsigned int step_locked(struct uvdk_emu *emu)
@@ -205,6 +217,7 @@ UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_em
 	if (!emu)
 		return uvdk_fail(-ENOMEM, LOG_NAME, "no memory for an emulated machine");
 	atomic_init(&emu->refs, 1);
+	emu->owner = getpid();
 	emu->manual = o.manual;
 	emu->iova_bits = o.iova_bits;
 	emu->forgetful = o.caching == UVDK_EMU_CACHE_FORGETS;
@@ -235,7 +248,7 @@ UVDK_EXPORT void uvdk_emu_get(struct uvdk_emu *emu)
 
 UVDK_EXPORT void uvdk_emu_destroy(struct uvdk_emu *emu)
 {
-	if (!emu || atomic_fetch_sub(&emu->refs, 1) != 1)
+	if (!emu || getpid() != emu->owner || atomic_fetch_sub(&emu->refs, 1) != 1)
 		return;
 
 	if (!emu->manual)
@@ -250,6 +263,8 @@ UVDK_EXPORT unsigned int uvdk_emu_step(struct uvdk_emu *emu)
 {
 	unsigned int busy;
 
+	if (emu_check_owner(emu))
+		return 0;
 	emu_lock(emu);
 	busy = step_locked(emu);
 	emu_unlock(emu);

@@ -15,6 +15,16 @@ extern "C" {
  * translates and checks every access they make. Functions appear on it when a
  * device "emu:MODEL[,...]" is opened under an "emu" iommu. Models run on a
  * thread of their own, or only inside uvdk_emu_step().
+ *
+ * A machine belongs to the process that created it. It goes on there over a
+ * fork(); a child has no such thread, finds locks as they were at that moment,
+ * and its copy of memory is not the one that devices reach. So in a child no
+ * device can be opened on its parent's machine (-EPERM), and uvdk_emu_step() and
+ * uvdk_emu_unplug() do nothing; uvdk_emu_destroy() leaves all as it is. What was
+ * opened on the machine before must not be called there at all: with devices of
+ * vfio, whose descriptors it shares, the child would even take them from its
+ * parent. Let it execute another program, end with _exit(), or create a machine
+ * of its own.
  */
 
 struct uvdk_emu;
@@ -77,7 +87,7 @@ void uvdk_emu_destroy(struct uvdk_emu *emu);
  *
  * For manual machines: the same calls give the same result each time.
  *
- * Return: number of models that had something to do.
+ * Return: number of models that had something to do; 0 in a child of fork().
  */
 unsigned int uvdk_emu_step(struct uvdk_emu *emu);
 
@@ -178,7 +188,7 @@ unsigned int uvdk_emu_faults(struct uvdk_emu *emu, struct uvdk_emu_fault *out, u
  * @surprise: true: it vanishes at once and reads all-ones; false: its owner
  *	gets UVDK_DEVICE_EVENT_REMOVE and it vanishes at close
  *
- * Return: 0 or -ENOENT.
+ * Return: 0, -ENOENT, or -EPERM (in a child of fork()).
  */
 int uvdk_emu_unplug(struct uvdk_emu *emu, const char *name, bool surprise);
 

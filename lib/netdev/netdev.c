@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uvdk_device_driver.h>
+
 #include "netdev_priv.h"
 
 /* The life of a port: open, configure, queues, start, stop, reset, close. */
@@ -65,9 +67,14 @@ UVDK_EXPORT int uvdk_netdev_open(struct uvdk_device *dev, struct uvdk_ioas *ioas
 				 "%s: no network driver for device %04x:%04x", info->name,
 				 info->vendor, info->device);
 
+	ret = uvdk_device_claim(dev, "network port");
+	if (ret)
+		return ret;
 	nd = aligned_alloc(_Alignof(struct uvdk_netdev), sizeof(*nd));
-	if (!nd)
+	if (!nd) {
+		uvdk_device_unclaim(dev);
 		return uvdk_fail(-ENOMEM, COMPONENT, "%s: out of memory", info->name);
+	}
 	memset(nd, 0, sizeof(*nd));
 	nd->ops = driver;
 	nd->dev = dev;
@@ -78,6 +85,7 @@ UVDK_EXPORT int uvdk_netdev_open(struct uvdk_device *dev, struct uvdk_ioas *ioas
 
 	ret = driver->open(nd);
 	if (ret) {
+		uvdk_device_unclaim(dev);
 		free(nd);
 		return ret;
 	}
@@ -93,6 +101,7 @@ UVDK_EXPORT void uvdk_netdev_close(struct uvdk_netdev *nd)
 
 	uvdk_netdev_stop(nd);
 	nd->ops->close(nd);
+	uvdk_device_unclaim(nd->dev);
 	free(nd);
 }
 

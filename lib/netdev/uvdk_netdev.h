@@ -128,8 +128,9 @@ struct uvdk_netdev_link {
  * Resets the device and negotiates features.
  *
  * Return: 0; -EINVAL (no device or address space); -EOPNOTSUPP (no driver knows
- * the device, or it lacks a feature we need: named); -EPROTO (it does not behave
- * as specified: what, and where); -ENODEV; -ENOMEM.
+ * the device, or it lacks a feature we need: named); -EBUSY (it is a port or
+ * channel already); -EPROTO (it does not behave as specified: what, and where);
+ * -ENODEV; -ENOMEM.
  */
 int uvdk_netdev_open(struct uvdk_device *dev, struct uvdk_ioas *ioas, struct uvdk_netdev **out);
 

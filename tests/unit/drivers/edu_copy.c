@@ -299,6 +299,19 @@ static int cousin_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	return ret;
 }
 
+Test(edu_copy, one_device_is_one_channel)
+{
+	struct uvdk_dmadev *second = NULL;
+
+	begin("emu:edu", true);
+	cr_expect_eq(uvdk_dmadev_open(b.dev, &second), -EBUSY);
+	cr_expect(strstr(uvdk_last_error(), "a DMA channel already"), "%s", uvdk_last_error());
+	cr_expect_null(second);
+	uvdk_dmadev_close(dma);
+	cr_assert_eq(uvdk_dmadev_open(b.dev, &dma), 0, "%s", uvdk_last_error());
+	end();
+}
+
 Test(edu_copy, a_device_that_failed_to_open_has_no_channel)
 {
 	cr_expect_eq(uvdk_dmadev_open(NULL, &dma), -EINVAL);

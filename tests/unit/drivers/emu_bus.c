@@ -218,6 +218,8 @@ Test(emu_bus, two_devices_share_an_address_space)
 	cr_expect_eq(device_writes(&two, b.iova), -1);
 	uvdk_device_close(two.dev);
 	cr_expect_eq(device_writes(&b, b.iova), -1);
+	cr_expect_eq(uvdk_device_open(b.iommu, "emu:edu#0", NULL, &two.dev), -ENODEV,
+		     "a spec makes a function, it names none");
 }
 
 Test(emu_bus, bus_master_and_reset)

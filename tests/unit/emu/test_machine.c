@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <dirent.h>
+#include <sys/wait.h>
 
 #include "vtd_testing.h"
 
@@ -84,6 +85,51 @@ Test(machine, lives_until_the_last_holder_lets_go)
 	cr_expect_eq(probes_alive, 0);
 }
 
+/* Which step fails in a child of fork(); 0: none. */
+static int in_child(struct uvdk_emu *emu)
+{
+	struct uvdk_emu_function *fn = NULL;
+	struct uvdk_emu *own;
+
+	if (uvdk_emu_plug(emu, "emu:probe", &fn) != -EPERM || fn)
+		return 1;
+	if (!strstr(uvdk_last_error(), "create one here"))
+		return 2;
+	if (uvdk_emu_unplug(emu, "emu:probe#0", true) != -EPERM || uvdk_emu_step(emu))
+		return 3;
+	uvdk_emu_destroy(emu);
+	own = machine(false);
+	if (uvdk_emu_plug(own, "emu:probe", &fn))
+		return 4;
+	uvdk_emu_destroy(own);
+
+	return 0;
+}
+
+Test(machine, a_child_of_fork_is_refused_and_the_parent_goes_on)
+{
+	struct uvdk_emu *emu = machine(false);
+	struct uvdk_emu_function *fn = plug(emu);
+	int status;
+	pid_t child;
+
+	/* Now and then the stepper holds the lock just then. */
+	for (int i = 0; i < 20; i++) {
+		child = fork();
+		if (child == 0) {
+			alarm(30);
+			_exit(in_child(emu));
+		}
+		cr_assert_gt(child, 0);
+		cr_assert_eq(waitpid(child, &status, 0), child);
+		cr_assert(WIFEXITED(status), "it ended by signal %d", WTERMSIG(status));
+		cr_assert_eq(WEXITSTATUS(status), 0, "step %d", WEXITSTATUS(status));
+	}
+	uvdk_emu_unplug_fn(fn);
+	uvdk_emu_destroy(emu);
+	cr_expect_eq(probes_alive, 0);
+}
+
 Test(machine, bad_specs_say_what_is_wrong)
 {
 	struct uvdk_emu *emu = machine(true);
@@ -95,6 +141,11 @@ Test(machine, bad_specs_say_what_is_wrong)
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:prob", &fn), -ENODEV);
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:", &fn), -ENODEV);
 	cr_expect_eq(uvdk_emu_plug(emu, "0000:00:03.0", &fn), -EINVAL);
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,", &fn), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "ends in a comma"), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,,", &fn), -EINVAL);
+	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,iommu=0,", &fn), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "comma too many"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,sugar=2", &fn), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "sugar"), "names it: %s", uvdk_last_error());
 	cr_expect_eq(uvdk_emu_plug(emu, "emu:probe,fail", &fn), -EIO);

@@ -337,6 +337,21 @@ Test(virtio_net_life, without_a_device_or_an_address_space_there_is_no_port)
 	net_destroy(&net);
 }
 
+Test(virtio_net_life, one_device_is_one_port)
+{
+	struct uvdk_netdev *nd = port("source", true), *second = NULL;
+
+	cr_expect_eq(uvdk_netdev_open(net.port[0].dev, net.ioas, &second), -EBUSY);
+	cr_expect(strstr(uvdk_last_error(), "a network port already"), "%s", uvdk_last_error());
+	cr_expect_null(second);
+	net_step(&net);
+	cr_expect_gt(forward(nd), 0, "the first has not noticed");
+	uvdk_netdev_close(nd);
+	cr_expect_eq(uvdk_netdev_open(net.port[0].dev, net.ioas, &net.port[0].nd), 0, "%s",
+		     uvdk_last_error());
+	net_destroy(&net);
+}
+
 Test(virtio_net_life, counters_count_and_clear)
 {
 	struct uvdk_netdev *nd = port("source=100,len=60,no-event-idx", true);

@@ -187,6 +187,21 @@ Test(commands, waiting_for_packets_fails_when_the_ports_leave)
 	expect_said(" of 4000000000");
 }
 
+Test(commands, waiting_for_packets_fails_when_the_ports_are_stopped_or_broken)
+{
+	static char *const evil = "-pemu:virtio-net,source,evil=used-idx,evil-after=100";
+
+	expect_script(1, "start\nport stop all\nwait packets 4000000000\nquit\n");
+	expect_said(" of 4000000000 were forwarded, and all ports are stopped");
+	expect_script(1, "start\nport stop 0\nwait packets 4000000000\nquit\n", evil, evil);
+	expect_said(") is broken: ");
+	expect_said(" of 4000000000 were forwarded, and all ports are stopped, broken");
+	/* Without a prompt nobody could bring them back. */
+	expect_run(1, "--packets=4000000000", evil, evil);
+	expect_said("--packets: ");
+	expect_said(" of 4000000000 were forwarded");
+}
+
 Test(commands, waiting_for_packets_that_nothing_forwards_is_refused)
 {
 	expect_script(1, "wait packets 5\nquit\n", "-i");
