@@ -30,6 +30,9 @@ int bench_ioas_unmap(int argc, char **argv);
 int bench_pasid_alloc(int argc, char **argv);
 int bench_pasid_free(int argc, char **argv);
 
+/* emu_bench.c */
+int bench_emu_translate(int argc, char **argv);
+
 /* net_bench.c, where there is DPDK */
 int bench_virtio_rx(int argc, char **argv);
 int bench_virtio_tx(int argc, char **argv);
