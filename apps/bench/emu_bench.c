@@ -172,8 +172,8 @@ static int map_pages(struct state *s)
 	}
 	for (unsigned long i = 0; i < s->count; i++) {
 		s->iova[i] = BASE + i * 2 * PAGE;
-		if (uvdk_ioas_map(s->ioas, s->memory + i * PAGE, PAGE,
-				  UVDK_MAP_RW | UVDK_MAP_FIXED, &s->iova[i]))
+		if (uvdk_ioas_map(s->ioas, s->memory + i * PAGE, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED,
+				  &s->iova[i]))
 			return 1;
 	}
 	shuffle(s->iova, s->count);
