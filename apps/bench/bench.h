@@ -12,7 +12,8 @@
  *
  * so that `valgrind --tool=callgrind --toggle-collect=SYMBOL` divided by N
  * gives instructions per operation. Where there is a baseline=SYMBOL too, that
- * is the same loop without the operation, to be taken off. Adding one is a line in main.c's table.
+ * is the same loop without the operation, to be taken off; where there is
+ * cpu_ns_per_op too, that is CPU time. Adding one is a line in main.c's table.
  */
 struct bench_command {
 	const char *name;

@@ -35,7 +35,7 @@ def _calls(guest, who):
 
 
 def _measure(case):
-    programs = [case.program("x86_64", f"{path}") for path in
+    programs = [case.program("x86_64", path) for path in
                 ("tests/vm/guest/pasid_cost", "usertools/uvdk-devbind")]
     programs.append(pathlib.Path(shutil.which("strace")))
     vm = pasid.boot(case, programs, args=["-icount", "shift=0,sleep=off"], cpus=1)
