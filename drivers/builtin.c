@@ -24,10 +24,12 @@ const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {
 	&uvdk_iommu_iommufd, &uvdk_iommu_type1, &uvdk_iommu_noiommu, &uvdk_iommu_emu, NULL,
 };
 
+extern const struct uvdk_emu_model uvdk_model_copier;
 extern const struct uvdk_emu_model uvdk_model_edu;
 extern const struct uvdk_emu_model uvdk_model_virtio_net;
 
 const struct uvdk_emu_model *const uvdk_builtin_models[] = {
+	&uvdk_model_copier,
 	&uvdk_model_edu,
 	&uvdk_model_virtio_net,
 	NULL,

@@ -12,7 +12,8 @@
  *
  * so that `valgrind --tool=callgrind --toggle-collect=SYMBOL` divided by N
  * gives instructions per operation. Where there is a baseline=SYMBOL too, that
- * is the same loop without the operation, to be taken off. Adding one is a line in main.c's table.
+ * is the same loop without the operation, to be taken off; where there is
+ * cpu_ns_per_op too, that is CPU time. Adding one is a line in main.c's table.
  */
 struct bench_command {
 	const char *name;
@@ -29,6 +30,9 @@ int bench_ioas_unmap(int argc, char **argv);
 /* pasid_bench.c */
 int bench_pasid_alloc(int argc, char **argv);
 int bench_pasid_free(int argc, char **argv);
+
+/* emu_bench.c */
+int bench_emu_translate(int argc, char **argv);
 
 /* net_bench.c, where there is DPDK */
 int bench_virtio_rx(int argc, char **argv);

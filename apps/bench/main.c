@@ -14,6 +14,8 @@ static const struct bench_command commands[] = {
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
 	{"pasid-alloc", "N", "take the lowest PASID, up to N held", bench_pasid_alloc},
 	{"pasid-free", "N", "give a PASID back, N held at first", bench_pasid_free},
+	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
+	 bench_emu_translate},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},

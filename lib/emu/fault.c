@@ -34,6 +34,7 @@ static const char *reason_text(enum uvdk_emu_fault_reason reason)
 void emu_fault_record(struct uvdk_emu_function *fn, const struct uvdk_emu_fault *fault)
 {
 	struct uvdk_emu *emu = fn->emu;
+	uint32_t pasid = fault->pasid == UVDK_EMU_NO_PASID ? 0 : fault->pasid;
 	struct uvdk_emu_fault *f = NULL;
 
 	pthread_mutex_lock(&emu->fault_lock);
@@ -47,9 +48,9 @@ void emu_fault_record(struct uvdk_emu_function *fn, const struct uvdk_emu_fault 
 	pthread_mutex_unlock(&emu->fault_lock);
 
 	if (f)
-		uvdk_log(UVDK_LOG_DEBUG, "emu.iommu", "%s of %s at IOVA 0x%llx refused: %s",
+		uvdk_log(UVDK_LOG_DEBUG, "emu.iommu", "%s of %s at IOVA 0x%llx%s%.0u refused: %s",
 			 fault->write ? "write" : "read", fn->name, (unsigned long long)fault->iova,
-			 reason_text(fault->reason));
+			 pasid ? ", PASID " : "", pasid, reason_text(fault->reason));
 }
 
 void emu_stale_record(struct uvdk_emu *emu, const struct uvdk_emu_stale *stale)

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <string.h>
-
 #include "gate.h"
 #include "vtd_priv.h"
 
@@ -77,10 +75,10 @@ int vtd_ats_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 	int fault;
 
 	emu_gate_enter(&vtd->gate);
-	memset(w, 0, offsetof(struct vtd_walk, inner));
+	vtd_walk_begin(w);
 	fault = lookup(vtd, req, iova, w, &hit);
 	for (unsigned int turn = 0; !fault && !hit; turn++) {
-		memset(w, 0, offsetof(struct vtd_walk, inner));
+		vtd_walk_begin(w);
 		fault = request(vtd, req, iova, w);
 		if (!fault)
 			break;

@@ -2,6 +2,7 @@
 #ifndef UVDK_EMU_VTD_PRIV_H
 #define UVDK_EMU_VTD_PRIV_H
 
+#include <string.h>
 #include <sys/queue.h>
 
 #include <uvdk_emu_vtd_driver.h>
@@ -88,17 +89,17 @@ struct vtd_req {
 	enum vtd_purpose purpose;
 };
 
-/* What a walk found. */
+/* What a walk found. Every access has one: only what stands above context is cleared for each. */
 struct vtd_walk {
-	uint64_t context[4];
-	uint64_t pte[PTE_WORDS]; /* PASID table entry */
-	uint32_t pasid;		 /* RID_PASID for an access without one */
-	uint64_t host;		 /* page frame */
+	uint64_t host; /* page frame */
 	unsigned int level;
 	unsigned int right;
 	int fault; /* 0: none */
 	enum uvdk_emu_fault_reason why;
-	bool quiet; /* FPD: not to be recorded */
+	uint32_t pasid; /* RID_PASID for an access without one */
+	bool quiet;	/* FPD: not to be recorded */
+	uint64_t context[4];
+	uint64_t pte[PTE_WORDS]; /* PASID table entry */
 	uint64_t inner[2][VTD_LEVELS + 1];
 };
 
@@ -142,6 +143,11 @@ struct vtd {
 /* A device did not answer; beside the codes of IQERCD.IQEI. */
 #define VTD_TIMEOUT 16
 
+static inline void vtd_walk_begin(struct vtd_walk *w)
+{
+	memset(w, 0, offsetof(struct vtd_walk, context));
+}
+
 /* vtd_walk.c: tables as they are now */
 void *vtd_at(struct vtd *vtd, uint64_t pa);
 int vtd_read_context(struct vtd *vtd, uint16_t sid, struct vtd_walk *w);
@@ -175,7 +181,15 @@ int vtd_ats_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 		      struct vtd_walk *w);
 
 /* vtd_stale.c: false: memory no longer bears the entry out, and nobody is changing it */
-bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req, uint64_t iova);
+bool vtd_settle(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req, uint64_t iova);
+
+/* The same; memory is looked at once after each change of tables. */
+static inline bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req,
+			     uint64_t iova)
+{
+	return e->settled == atomic_load_explicit(&vtd->ended, memory_order_acquire) ||
+	       vtd_settle(vtd, e, req, iova);
+}
 
 /* vtd_queue.c */
 void vtd_queue_run(struct vtd *vtd);

@@ -173,14 +173,12 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 	}
 }
 
-bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req, uint64_t iova)
+bool vtd_settle(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req, uint64_t iova)
 {
 	unsigned long ended = atomic_load_explicit(&vtd->ended, memory_order_acquire);
 	unsigned long begun;
 	bool ok;
 
-	if (e->settled == ended)
-		return true;
 	begun = atomic_load(&vtd->begun);
 	if (begun != ended)
 		return true;

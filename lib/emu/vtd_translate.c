@@ -65,6 +65,8 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		return w->pte[0] & PTE_PRESENT ? 0
 					       : vtd_fault(w, FR_PTE_P, UVDK_EMU_FAULT_NO_DOMAIN);
 	}
+	memset(w->context, 0, sizeof(w->context));
+	memset(w->pte, 0, sizeof(w->pte)); /* not there, unless a present one is read */
 	fault = get_context(vtd, req, w);
 	if (!fault)
 		fault = vtd_check_context(req, w);
@@ -140,14 +142,17 @@ static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	vtd->nests |= e->nested;
 }
 
+/* Does a cached page serve the request as it is? */
 static bool enough(const struct vtd_req *req, unsigned int right)
 {
-	struct vtd_walk scratch = {.pte = {0, 0, PTE_SRE}};
+	unsigned int want = req->write ? VTD_WRITE | VTD_DIRTY : VTD_READ;
 
-	if (vtd_permit(req, &scratch, right))
-		return false;
+	if (!req->priv)
+		want |= VTD_USER;
+	if (req->exec)
+		want |= VTD_EXEC;
 
-	return !req->write || (right & VTD_DIRTY);
+	return (right & want) == want;
 }
 
 /* Under the gate. */
@@ -186,7 +191,7 @@ int vtd_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, str
 
 	emu_gate_enter(&vtd->gate);
 	for (unsigned int turn = 0;; turn++) {
-		memset(w, 0, offsetof(struct vtd_walk, inner));
+		vtd_walk_begin(w);
 		fault = vtd_translate_locked(vtd, req, iova, w);
 		if (!fault || w->why != VTD_AGAIN)
 			break;

@@ -47,12 +47,14 @@ static int check_granule(struct uvdk_ioas *ioas, size_t granule)
 /* Take over page size, apertures and limits of now. On error nothing has changed. */
 int ioas_adopt(struct uvdk_ioas *ioas)
 {
-	size_t granule = granule_of(ioas);
 	struct ioas_ranges apertures = {0};
-	int err = check_granule(ioas, granule);
+	size_t granule = 0;
+	int err = ioas_window_read(ioas, &apertures);
 
-	if (!err)
-		err = ioas_window_read(ioas, &apertures);
+	if (!err) {
+		granule = granule_of(ioas);
+		err = check_granule(ioas, granule);
+	}
 	if (!err)
 		err = ioas_window_set(ioas, &apertures);
 	free(apertures.at);

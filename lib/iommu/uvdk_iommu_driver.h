@@ -130,7 +130,8 @@ struct uvdk_iommu_limits {
  * @ioas_create: New address space; @ioas is the library's, for
  *	uvdk_ioas_for_each().
  * @ioas_destroy: Free it; nothing is attached, nothing mapped any more.
- * @page_sizes: Bitmap of possible page sizes of an address space.
+ * @page_sizes: Bitmap of possible page sizes of an address space, as of the
+ *	latest @ranges.
  * @ranges: Apertures as of now; returns the count, writes up to @max.
  * @limits: Limits as of now; what it leaves alone means no limit.
  * @map: Map; arguments are checked, no overlap; 0 or negative errno with a

@@ -40,39 +40,30 @@ void iofd_ioas_destroy(void *ioas_priv)
 	free(own);
 }
 
-/* A short answer is no failure: the kernel says how many there are. */
-static int query(const struct iofd_ioas *own, struct iofd_iova_ranges *ranges)
-{
-	int ret;
-
-	ranges->size = sizeof(*ranges);
-	ranges->ioas_id = own->id;
-	ret = iofd_ioctl(own->iofd->fd, IOFD_IOVA_RANGES, ranges);
-	if (ret && ret != -EMSGSIZE)
-		return uvdk_fail(ret, IOFD, "asking for IOVA ranges: %s", strerror(-ret));
-
-	return 0;
-}
-
 /* Memory is pinned by whole pages of the CPU, whatever the I/O MMU could do. */
 uint64_t iofd_page_sizes(void *ioas_priv)
 {
-	struct iofd_iova_ranges ranges = {0};
+	const struct iofd_ioas *own = ioas_priv;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (query(ioas_priv, &ranges) || ranges.out_iova_alignment < page)
-		return page;
-
-	return ranges.out_iova_alignment;
+	return own->alignment > page ? own->alignment : page;
 }
 
+/* A short answer is no failure: the kernel says how many there are. */
 int iofd_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max)
 {
-	struct iofd_iova_ranges ranges = {.num_iovas = out ? max : 0,
+	struct iofd_ioas *own = ioas_priv;
+	struct iofd_iova_ranges ranges = {.size = sizeof(ranges),
+					  .ioas_id = own->id,
+					  .num_iovas = out ? max : 0,
 					  .allowed_iovas = (uintptr_t)out};
-	int ret = query(ioas_priv, &ranges);
+	int ret = iofd_ioctl(own->iofd->fd, IOFD_IOVA_RANGES, &ranges);
 
-	return ret ? ret : (int)ranges.num_iovas;
+	if (ret && ret != -EMSGSIZE)
+		return uvdk_fail(ret, IOFD, "asking for IOVA ranges: %s", strerror(-ret));
+	own->alignment = ranges.out_iova_alignment;
+
+	return (int)ranges.num_iovas;
 }
 
 void iofd_limits(void *ioas_priv, struct uvdk_iommu_limits *out)

@@ -21,6 +21,7 @@ struct iofd_ioas {
 	struct iofd *iofd;
 	struct uvdk_ioas *ioas;
 	uint32_t id;
+	uint64_t alignment;    /* of IOVAs and lengths, as the latest query of ranges had it */
 	unsigned int attached; /* devices and hwpts: with one, what is mapped is pinned at once */
 };
 

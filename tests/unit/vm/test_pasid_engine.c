@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 
-#include "engine.h"
+#include "guest_memory.h"
 #include "vtd_tables.h"
 
 #define IOVA   UINT64_C(0x40000000)
@@ -14,6 +14,7 @@
 #define SLOT(queue, index) (0x10000 + ((queue)*64 + (index) % 64) * 64)
 
 static struct engine engine;
+static struct guest_memory memory;
 
 static void setup(void)
 {
@@ -21,8 +22,9 @@ static void setup(void)
 	for (unsigned int page = 0; page < 8; page++)
 		table_map(FIRST, IOVA + page * 0x1000, DATA + page * 0x1000, US | RW | P, 1);
 	memset(&engine, 0, sizeof(engine));
-	engine.unit = unit;
-	engine.rid = RID;
+	memory = (struct guest_memory){.unit = unit, .rid = RID};
+	engine.access = guest_memory_access;
+	engine.arg = &memory;
 	engine_reset(&engine);
 	engine.master = engine.pasids = true;
 }

@@ -82,12 +82,12 @@ class Function:
         self._process.communicate()
 
 
-def boot(case, programs, **kwargs):
+def boot(case, programs, args=(), **kwargs):
     """Boot a machine with the function at BDF, bound to no driver; returns the machine."""
     case.logs.mkdir(parents=True, exist_ok=True)
     function = case.enter(Function(
         case.program("x86_64", "tests/vm/host/pasid_function"), case.logs))
     vm = case.boot("vtd", memory=str(MEMORY >> 20), devices=[function.device],
-                   args=function.args, programs=programs, **kwargs)
+                   args=[*function.args, *args], programs=programs, **kwargs)
     function.follow(vm)
     return vm

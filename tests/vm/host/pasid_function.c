@@ -19,12 +19,13 @@
 #include <unistd.h>
 
 #include "config_space.h"
-#include "engine.h"
+#include "guest_memory.h"
 #include "vfio_user.h"
 
 struct function {
 	struct config_space config;
 	struct engine engine;
+	struct guest_memory memory;
 };
 
 static void allow(struct function *f)
@@ -150,7 +151,7 @@ static int serve(int sock, struct function *f)
 		if (ppoll(fds, 2, us < 0 ? NULL : &wait, NULL) < 0)
 			continue;
 		if (fds[1].revents)
-			ret = take_order(&f->engine.unit);
+			ret = take_order(&f->memory.unit);
 		if (!ret && fds[0].revents)
 			ret = vfio_user_serve(sock, &function_ops, f);
 	}
@@ -172,9 +173,11 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		return 2;
-	function.engine.rid = (uint16_t)strtoul(argv[4], NULL, 0);
+	function.memory.rid = (uint16_t)strtoul(argv[4], NULL, 0);
+	function.engine.access = guest_memory_access;
+	function.engine.arg = &function.memory;
 	function_reset(&function);
-	if (map_ram(argv[2], strtoull(argv[3], NULL, 0), &function.engine.unit))
+	if (map_ram(argv[2], strtoull(argv[3], NULL, 0), &function.memory.unit))
 		return fail(argv[2]);
 	listener = listen_at(argv[1]);
 	if (listener < 0)

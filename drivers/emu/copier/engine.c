@@ -180,30 +180,23 @@ static uint64_t piece(const struct slot *slot)
 	return len < dst ? len : dst;
 }
 
-/* One access, as the function sends it: by its RID, with the PASID or without. */
-static void *reach(const struct engine *engine, struct slot *slot, uint64_t addr, uint64_t len,
-		   bool write)
+/* One access; true if it went through. */
+static bool reach(const struct engine *engine, struct slot *slot, uint64_t addr, uint64_t len,
+		  void *data, bool write)
 {
-	const struct vtd_request req = {
-		.rid = engine->rid,
+	const struct engine_access access = {
 		.tagged = slot->pasid & FLAG_TAGGED,
 		.write = write,
 		.pasid = slot->pasid & PASID_OK,
 		.addr = addr,
+		.len = len,
+		.data = data,
 	};
-	enum vtd_fault fault;
-	void *mem = NULL;
-	uint64_t pa = 0;
 
-	fault = vtd_translate(&engine->unit, &req, &pa);
-	if (!fault) {
-		mem = vtd_ram(&engine->unit, pa, len);
-		fault = mem ? VTD_OK : VTD_OUTSIDE_RAM;
-	}
-	slot->fault = fault;
-	slot->fault_addr = fault ? addr : 0;
+	slot->fault = engine->access(engine->arg, &access);
+	slot->fault_addr = slot->fault ? addr : 0;
 
-	return mem;
+	return !slot->fault;
 }
 
 /* The next page. Returns the status of the descriptor; PENDING: not at its end. */
@@ -211,16 +204,11 @@ static enum status copy_piece(const struct engine *engine, struct slot *slot)
 {
 	uint64_t len = piece(slot);
 	uint8_t page[PAGE];
-	void *mem;
 
-	mem = reach(engine, slot, slot->src + slot->done, len, false);
-	if (!mem)
+	if (!reach(engine, slot, slot->src + slot->done, len, page, false))
 		return READ_FAULT;
-	memcpy(page, mem, len);
-	mem = reach(engine, slot, slot->dst + slot->done, len, true);
-	if (!mem)
+	if (!reach(engine, slot, slot->dst + slot->done, len, page, true))
 		return WRITE_FAULT;
-	memcpy(mem, page, len);
 	slot->done += len;
 
 	return slot->done == slot->len ? DONE : PENDING;
