@@ -90,7 +90,7 @@ static int changed(struct emu_device *dev)
 
 	emu_inval_start(&batch, dev->unit);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
-	if (rid) {
+	if (rid && rid->dom) { /* else it is being attached, and nothing is there yet */
 		emu_inval_fence(&batch);
 		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
 				 rid->dom->did, 0);
