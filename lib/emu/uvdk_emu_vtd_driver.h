@@ -71,6 +71,29 @@ void uvdk_emu_iommu_write(struct uvdk_emu *emu, unsigned int unit, uint32_t off,
 			  uint64_t value);
 
 /**
+ * enum uvdk_emu_iommu_irq - interrupts of a unit
+ * @UVDK_EMU_IOMMU_IRQ_FAULT: fault event (7.3): masked by FECTL
+ * @UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST: page request event (7.9): masked by PECTL
+ */
+enum uvdk_emu_iommu_irq {
+	UVDK_EMU_IOMMU_IRQ_FAULT,
+	UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST,
+};
+
+/**
+ * uvdk_emu_iommu_irq_route() - where an interrupt of a unit goes
+ * @emu: machine
+ * @unit: number of the unit
+ * @kind: which interrupt
+ * @fd: eventfd that does not block, borrowed until another takes its place; -1:
+ *	nowhere
+ *
+ * Thread-safe.
+ */
+void uvdk_emu_iommu_irq_route(struct uvdk_emu *emu, unsigned int unit, enum uvdk_emu_iommu_irq kind,
+			      int fd);
+
+/**
  * uvdk_emu_iommu_begin() - tables of a unit are about to change
  * @emu: machine
  * @unit: number of the unit

@@ -23,7 +23,7 @@ static uint64_t capabilities(unsigned int mgaw)
 static uint64_t extended(bool snoop)
 {
 	return ECAP_C | ECAP_QI | ECAP_DT | ECAP_PT | (snoop ? ECAP_SC : 0) | ECAP_NEST | ECAP_PRS |
-	       ECAP_ERS | ECAP_SRS | ECAP_PSS | ECAP_PASID | ECAP_SMTS | ECAP_SSADS | ECAP_SSTS |
+	       ECAP_ERS | ECAP_SRS | ECAP_PSS | ECAP_PASID | ECAP_PDS | ECAP_SMTS | ECAP_SSADS | ECAP_SSTS |
 	       ECAP_FSTS | ECAP_SMPWC | ECAP_RPS;
 }
 
@@ -44,6 +44,7 @@ int vtd_create(struct uvdk_emu *emu, unsigned int unit, struct vtd **out)
 	pthread_mutex_init(&vtd->reg_lock, NULL);
 	pthread_mutex_init(&vtd->queue_lock, NULL);
 	pthread_mutex_init(&vtd->prq_lock, NULL);
+	vtd_event_init(vtd);
 	*out = vtd;
 
 	return 0;
@@ -54,6 +55,7 @@ void vtd_destroy(struct vtd *vtd)
 	if (!vtd)
 		return;
 	vtd_cache_free(vtd);
+	vtd_event_fini(vtd);
 	pthread_mutex_destroy(&vtd->prq_lock);
 	pthread_mutex_destroy(&vtd->queue_lock);
 	pthread_mutex_destroy(&vtd->reg_lock);
@@ -93,7 +95,8 @@ void vtd_forget_device(struct uvdk_emu_function *fn)
 
 /* ---- registers ---- */
 
-static uint32_t fault_status(struct vtd *vtd)
+/* Under reg_lock. */
+uint32_t vtd_fault_status(struct vtd *vtd)
 {
 	uint32_t status = atomic_load(&vtd->fsts);
 
@@ -122,7 +125,13 @@ static uint64_t read_pair(struct vtd *vtd, uint32_t off)
 	case REG_RTADDR:
 		return vtd->rtaddr_next;
 	case REG_FSTS - 4:
-		return FIELD(fault_status(vtd), 32);
+		return FIELD(vtd_fault_status(vtd), 32);
+	case REG_FECTL:
+		return vtd_event_read(vtd, UVDK_EMU_IOMMU_IRQ_FAULT) |
+		       FIELD(vtd->plain[REG_FEDATA / 4], 32);
+	case REG_PECTL:
+		return vtd_event_read(vtd, UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST) |
+		       FIELD(vtd->plain[REG_PECTL / 4 + 1], 32);
 	case REG_IQH:
 		return atomic_load(&vtd->iqh);
 	case REG_IQT:
@@ -202,6 +211,11 @@ static void write_locked(struct vtd *vtd, uint32_t off, uint64_t value, unsigned
 		atomic_fetch_and(&vtd->fsts, ~(uint32_t)(value & FSTS_W1C));
 		break;
 	case REG_FECTL:
+		vtd_event_write(vtd, UVDK_EMU_IOMMU_IRQ_FAULT, (uint32_t)value);
+		break;
+	case REG_PECTL:
+		vtd_event_write(vtd, UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST, (uint32_t)value);
+		break;
 	case REG_FEDATA:
 	case REG_FEADDR:
 	case REG_FEUADDR:
@@ -215,6 +229,8 @@ static void write_locked(struct vtd *vtd, uint32_t off, uint64_t value, unsigned
 		else if (off >= REG_FRCD && off < REG_FRCD + VTD_FRCD_COUNT * 16)
 			vtd_frcd_write(vtd, off - REG_FRCD, value, width);
 	}
+	if (!vtd_fault_status(vtd))
+		vtd_event_clear(vtd, UVDK_EMU_IOMMU_IRQ_FAULT);
 }
 
 UVDK_EXPORT void uvdk_emu_iommu_write(struct uvdk_emu *emu, unsigned int unit, uint32_t off,

@@ -16,11 +16,13 @@ static bool reportable(const struct vtd_req *req, const struct vtd_walk *w)
 void vtd_fault_record(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 		      const struct vtd_walk *w)
 {
+	uint32_t before;
 	uint64_t *frcd;
 
 	if (!reportable(req, w))
 		return;
 	pthread_mutex_lock(&vtd->reg_lock);
+	before = vtd_fault_status(vtd);
 	frcd = vtd->frcd[vtd->frcd_next];
 	if (frcd[1] & FRCD_F) {
 		atomic_fetch_or(&vtd->fsts, (uint32_t)FSTS_PFO);
@@ -33,6 +35,8 @@ void vtd_fault_record(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 				   (req->priv ? FRCD_PRIV : 0) | (req->exec ? FRCD_EXE : 0);
 		vtd->frcd_next = (vtd->frcd_next + 1) % VTD_FRCD_COUNT;
 	}
+	if (!(before & FSTS_EVENTS)) /* else somebody has been told, and has not looked yet */
+		vtd_event_raise(vtd, UVDK_EMU_IOMMU_IRQ_FAULT);
 	pthread_mutex_unlock(&vtd->reg_lock);
 }
 

@@ -74,6 +74,7 @@ enum {
 #define ECAP_SRS   BIT(31)
 #define ECAP_PSS   FIELD(19, 35) /* 20 bits of PASID */
 #define ECAP_PASID BIT(40)
+#define ECAP_PDS   BIT(42) /* requests are in the queue before their function goes on */
 #define ECAP_SMTS  BIT(43)
 #define ECAP_SSADS BIT(45)
 #define ECAP_SSTS  BIT(46)
@@ -90,12 +91,13 @@ enum {
 #define RTADDR_TTM_SCALABLE 1
 
 /* FSTS, 11.4.9 */
-#define FSTS_PFO BIT(0)
-#define FSTS_PPF BIT(1)
-#define FSTS_IQE BIT(4)
-#define FSTS_ICE BIT(5)
-#define FSTS_ITE BIT(6)
-#define FSTS_W1C (FSTS_PFO | FSTS_IQE | FSTS_ICE | FSTS_ITE)
+#define FSTS_PFO    BIT(0)
+#define FSTS_PPF    BIT(1)
+#define FSTS_IQE    BIT(4)
+#define FSTS_ICE    BIT(5)
+#define FSTS_ITE    BIT(6)
+#define FSTS_W1C    (FSTS_PFO | FSTS_IQE | FSTS_ICE | FSTS_ITE)
+#define FSTS_EVENTS (FSTS_W1C | FSTS_PPF)
 
 /* FRCD, 11.4.14, upper half */
 #define FRCD_T2	   BIT(28) /* with T1: 0 write, 1 page request, 2 read */
@@ -117,9 +119,13 @@ enum {
 #define IQEI_WIDTH	5
 #define IQEI_TAIL_ALIGN 6
 
-#define ICS_IWC		BIT(0)
-#define PRS_PPR		BIT(0)
-#define PRS_PRO		BIT(1)
+/* FECTL, 11.4.7, and PECTL, 11.4.11 */
+#define EVENT_IM BIT(31)
+#define EVENT_IP BIT(30)
+
+#define ICS_IWC	 BIT(0)
+#define PRS_PPR	 BIT(0)
+#define PRS_PRO	 BIT(1)
 
 /* Root and context entries in scalable mode, 9.2 and 9.4 */
 #define ROOT_PRESENT  BIT(0)

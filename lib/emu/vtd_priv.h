@@ -103,6 +103,14 @@ struct vtd_walk {
 	uint64_t inner[2][VTD_LEVELS + 1];
 };
 
+/* An interrupt of the unit. */
+struct vtd_event {
+	uint32_t control; /* EVENT_IM, EVENT_IP */
+	int fd;		  /* -1: nobody hears it */
+};
+
+#define VTD_EVENTS 2 /* enum uvdk_emu_iommu_irq */
+
 struct vtd {
 	struct uvdk_emu *emu;
 	unsigned int unit;
@@ -129,6 +137,9 @@ struct vtd {
 	pthread_mutex_t prq_lock;
 	_Atomic uint64_t pqa, pqh, pqt;
 	_Atomic uint32_t prs;
+
+	pthread_mutex_t event_lock; /* taken last */
+	struct vtd_event event[VTD_EVENTS];
 
 	atomic_ulong begun, ended; /* changes of tables */
 
@@ -206,11 +217,20 @@ void vtd_fault_record(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 uint64_t vtd_frcd_read(struct vtd *vtd, uint32_t off, unsigned int width);
 void vtd_frcd_write(struct vtd *vtd, uint32_t off, uint64_t value, unsigned int width);
 
+/* vtd_event.c */
+void vtd_event_init(struct vtd *vtd);
+void vtd_event_fini(struct vtd *vtd);
+void vtd_event_raise(struct vtd *vtd, enum uvdk_emu_iommu_irq kind);
+void vtd_event_clear(struct vtd *vtd, enum uvdk_emu_iommu_irq kind);
+uint32_t vtd_event_read(struct vtd *vtd, enum uvdk_emu_iommu_irq kind);
+void vtd_event_write(struct vtd *vtd, enum uvdk_emu_iommu_irq kind, uint32_t value);
+
 /* vtd_prq.c */
 void vtd_prq_write(struct vtd *vtd, uint32_t off, uint64_t value);
 int vtd_page_response(struct vtd *vtd, const uint64_t *desc);
 
-/* vtd.c */
+/* vtd.c; vtd_fault_status() is FSTS */
+uint32_t vtd_fault_status(struct vtd *vtd);
 struct vtd *vtd_of(struct uvdk_emu *emu, unsigned int unit);
 int vtd_create(struct uvdk_emu *emu, unsigned int unit, struct vtd **out);
 void vtd_destroy(struct vtd *vtd);

@@ -34,6 +34,13 @@ static void respond(struct uvdk_emu_function *fn, uint32_t pasid, unsigned int g
 		fn->model->page_response(fn, pasid, group, code);
 }
 
+/* That tells of what came before, too. */
+static void set_status(struct vtd *vtd, uint64_t bit)
+{
+	if (!atomic_fetch_or(&vtd->prs, (uint32_t)bit))
+		vtd_event_raise(vtd, UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST);
+}
+
 /* Under prq_lock. */
 static bool put(struct vtd *vtd, const uint64_t *desc)
 {
@@ -42,13 +49,13 @@ static bool put(struct vtd *vtd, const uint64_t *desc)
 	uint64_t *at = vtd_at(vtd, (atomic_load(&vtd->pqa) & SPAN(63, 12)) + tail);
 
 	if (!at || next == atomic_load(&vtd->pqh) || (atomic_load(&vtd->prs) & PRS_PRO)) {
-		atomic_fetch_or(&vtd->prs, (uint32_t)PRS_PRO);
+		set_status(vtd, PRS_PRO);
 		return false;
 	}
 	for (unsigned int i = 0; i < 4; i++)
 		__atomic_store_n(at + i, desc[i], __ATOMIC_RELEASE);
 	atomic_store(&vtd->pqt, next);
-	atomic_fetch_or(&vtd->prs, (uint32_t)PRS_PPR);
+	set_status(vtd, PRS_PPR);
 
 	return true;
 }
@@ -130,7 +137,11 @@ void vtd_prq_write(struct vtd *vtd, uint32_t off, uint64_t value)
 		atomic_store(&vtd->pqa, value & (SPAN(63, 12) | SPAN(2, 0)));
 		break;
 	case REG_PRS:
+		pthread_mutex_lock(&vtd->prq_lock);
 		atomic_fetch_and(&vtd->prs, ~(uint32_t)(value & (PRS_PPR | PRS_PRO)));
+		if (!atomic_load(&vtd->prs))
+			vtd_event_clear(vtd, UVDK_EMU_IOMMU_IRQ_PAGE_REQUEST);
+		pthread_mutex_unlock(&vtd->prq_lock);
 		break;
 	default:
 		break;

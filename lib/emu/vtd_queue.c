@@ -28,7 +28,8 @@ static void stop(struct vtd *vtd, int info)
 		bit = FSTS_ITE;
 	else
 		atomic_store(&vtd->iqercd, (uint64_t)info);
-	atomic_fetch_or(&vtd->fsts, bit);
+	if (!(atomic_fetch_or(&vtd->fsts, bit) & FSTS_W1C))
+		vtd_event_raise(vtd, UVDK_EMU_IOMMU_IRQ_FAULT);
 }
 
 static bool stopped(struct vtd *vtd)

@@ -197,8 +197,11 @@ static void take_fault(struct fault_queue *q, const struct uvdk_fault_record *re
 	struct uvdk_device *dev = NULL;
 	struct fault_group *group;
 
-	if (record->dev_id != UVDK_FAULT_NO_DEVICE)
+	if (record->dev_id != UVDK_FAULT_NO_DEVICE) {
 		dev = uvdk_iommu_find_device(q->pub.iommu, record->dev_id);
+		if (!dev) /* under another iommu of the same machine, or closed */
+			return;
+	}
 	group = group_begin(q, dev, record);
 	if (!group) {
 		fault_lose(q, 1);

@@ -3,6 +3,7 @@
 #include <search.h>
 
 #include "iommu_emu_domain.h"
+#include "iommu_emu_events.h"
 
 static int compare(const void *a, const void *b)
 {
@@ -66,17 +67,26 @@ static void drop(struct emu_attachment *at)
 }
 
 /* The entry of a function, and of a PASID in it. */
-static int write_entries(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
+static int write_entries(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom,
+			 struct emu_faultq *faults)
 {
 	int err = emu_context_set(dev);
 
 	if (!err && pasid)
 		err = emu_context_enable_pasid(dev);
+	if (!err && faults)
+		err = emu_prq_watch(dev, pasid, faults);
+	if (err)
+		return err;
+	err = emu_pasid_set(dev, pasid, dom);
+	if (err && faults)
+		emu_prq_unwatch(dev, pasid);
 
-	return err ? err : emu_pasid_set(dev, pasid, dom);
+	return err;
 }
 
-static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
+		  struct emu_faultq *faults)
 {
 	struct emu_attachment *at = add(dev, pasid);
 	int err;
@@ -84,8 +94,9 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	if (!at)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory to attach %s",
 				 uvdk_emu_fn_name(dev->fn));
-	err = write_entries(dev, pasid, dom);
+	err = write_entries(dev, pasid, dom, faults);
 	if (!err) {
+		at->faults = faults;
 		enlist(at, dom);
 		return 0;
 	}
@@ -96,7 +107,7 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	return err;
 }
 
-static void replace(struct emu_domain *dom, struct emu_attachment *at)
+static void replace_table(struct emu_domain *dom, struct emu_attachment *at)
 {
 	if (at->dom == dom)
 		return;
@@ -105,16 +116,40 @@ static void replace(struct emu_domain *dom, struct emu_attachment *at)
 	enlist(at, dom);
 }
 
+/* What was asked for under the old table is refused, what is under the new one heard. */
+static int replace(struct emu_domain *dom, struct emu_attachment *at, struct emu_faultq *faults)
+{
+	struct emu_faultq *before = at->faults;
+	int err = faults && !before ? emu_prq_watch(at->dev, at->pasid, faults) : 0;
+
+	if (err)
+		return err;
+	if (faults && before)
+		emu_prq_move(at->dev, at->pasid, faults);
+	replace_table(dom, at);
+	if (before && !faults)
+		emu_prq_unwatch(at->dev, at->pasid);
+	at->faults = faults;
+
+	return 0;
+}
+
 int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+{
+	return emu_domain_attach_faulting(dom, dev, pasid, NULL);
+}
+
+int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
+			       struct emu_faultq *faults)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
 	int err = 0;
 
 	emu_device_begin(dev);
 	if (at)
-		replace(dom, at);
+		err = replace(dom, at, faults);
 	else
-		err = attach(dom, dev, pasid);
+		err = attach(dom, dev, pasid, faults);
 	emu_device_end(dev);
 
 	return err;
@@ -128,6 +163,8 @@ void emu_domain_detach(struct emu_device *dev, uint32_t pasid)
 		return;
 	emu_device_begin(dev);
 	emu_pasid_clear(dev, pasid, at->dom);
+	if (at->faults)
+		emu_prq_unwatch(dev, pasid);
 	delist(at);
 	drop(at);
 	if (!dev->count)

@@ -3,17 +3,22 @@
 
 #include "iommu_emu_device.h"
 
-/* Extended capabilities of a function: PCI Express Base 6.0, 7.6.3, 7.8.9, 10.5.1. */
+/* Extended capabilities of a function: PCI Express Base 6.0, 7.6.3, 7.8.9, 10.5. */
 
 #define EXT_FIRST	0x100
 #define EXT_END		0x1000
 #define EXT_ATS		0x000f
+#define EXT_PRI		0x0013
 #define EXT_PASID	0x001b
 
 #define ATS_CAP		0x04
 #define ATS_CTRL	0x06
 #define ATS_DEPTH	0x1f
 #define ATS_ENABLE	0x8000
+#define PRI_CTRL	0x04
+#define PRI_CAPACITY	0x08
+#define PRI_ALLOC	0x0c
+#define PRI_ENABLE	0x0001
 #define PASID_CAP	0x04
 #define PASID_CTRL	0x06
 #define PASID_ENABLE	0x0001
@@ -66,6 +71,7 @@ void emu_caps_read(struct emu_device *dev)
 	dev->ats_cap = VTD_ECAP_DT(dev->unit->ecap) ? find(dev, EXT_ATS) : 0;
 	if (dev->ats_cap)
 		dev->asker.depth = (uint8_t)(read16(dev, dev->ats_cap + ATS_CAP) & ATS_DEPTH);
+	dev->pri_cap = dev->ats_cap && VTD_ECAP_PRS(dev->unit->ecap) ? find(dev, EXT_PRI) : 0;
 	dev->asker.sid = dev->sid;
 }
 
@@ -96,12 +102,14 @@ static void clear16(struct emu_device *dev, uint32_t off, uint16_t bit)
 /* PASIDs can't be switched while ATS is on (PCIe 7.8.9.3). */
 int emu_caps_enable(struct emu_device *dev)
 {
-	int err = set16(dev, dev->pasid_cap + PASID_CTRL, PASID_ENABLE, "PASID");
+	int err = 0;
 
-	if (err || !dev->ats_cap)
+	if (dev->pasid_on)
+		err = set16(dev, dev->pasid_cap + PASID_CTRL, PASID_ENABLE, "PASID");
+	if (err || !dev->ats_on)
 		return err;
 	err = set16(dev, dev->ats_cap + ATS_CTRL, ATS_ENABLE, "ATS");
-	if (err)
+	if (err && dev->pasid_on)
 		clear16(dev, dev->pasid_cap + PASID_CTRL, PASID_ENABLE);
 
 	return err;
@@ -111,5 +119,23 @@ void emu_caps_disable(struct emu_device *dev)
 {
 	if (dev->ats_cap)
 		clear16(dev, dev->ats_cap + ATS_CTRL, ATS_ENABLE);
-	clear16(dev, dev->pasid_cap + PASID_CTRL, PASID_ENABLE);
+	if (dev->pasid_cap)
+		clear16(dev, dev->pasid_cap + PASID_CTRL, PASID_ENABLE);
+}
+
+/* As many at once as it can have. */
+int emu_caps_enable_requests(struct emu_device *dev)
+{
+	struct uvdk_le32 most = {0};
+
+	uvdk_emu_config_read(dev->fn, dev->pri_cap + PRI_CAPACITY, &most, sizeof(most));
+	if (!uvdk_emu_fn_gone(dev->fn))
+		uvdk_emu_config_write(dev->fn, dev->pri_cap + PRI_ALLOC, &most, sizeof(most));
+
+	return set16(dev, dev->pri_cap + PRI_CTRL, PRI_ENABLE, "PRI");
+}
+
+void emu_caps_disable_requests(struct emu_device *dev)
+{
+	clear16(dev, dev->pri_cap + PRI_CTRL, PRI_ENABLE);
 }

@@ -60,7 +60,8 @@ static uint64_t word_of(const struct emu_device *dev)
 	unsigned int pdts = dev->pasid_on ? dir_bits(dev->pasid_bits) - VTD_DIR_MIN_BITS : 0;
 
 	return vtd_addr(slot->dir) | VTD_CONTEXT_PDTS(pdts) | VTD_P |
-	       (dev->pasid_on ? VTD_CONTEXT_PASIDE : 0) | (dev->ats_on ? VTD_CONTEXT_DTE : 0);
+	       (dev->pasid_on ? VTD_CONTEXT_PASIDE : 0) | (dev->ats_on ? VTD_CONTEXT_DTE : 0) |
+	       (dev->pri_on ? VTD_CONTEXT_PRE : 0);
 }
 
 /* What has no PASID goes by entry 0: RID_PASID, in the second word, is 0. */
@@ -89,7 +90,7 @@ static int changed(struct emu_device *dev)
 
 	emu_inval_start(&batch, dev->unit);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
-	if (rid) {
+	if (rid && rid->dom) { /* else it is being attached, and nothing is there yet */
 		emu_inval_fence(&batch);
 		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
 				 rid->dom->did, 0);
@@ -101,16 +102,11 @@ static int changed(struct emu_device *dev)
 }
 
 /* The unit is ready for such requests before the function may send them. */
-int emu_context_enable_pasid(struct emu_device *dev)
+static int enable(struct emu_device *dev, bool pasid)
 {
 	int err;
 
-	if (dev->pasid_on)
-		return 0;
-	if (!dev->pasid_cap || !dev->pasid_bits)
-		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT, "%s has no PASIDs",
-				 uvdk_emu_fn_name(dev->fn));
-	dev->pasid_on = true;
+	dev->pasid_on = pasid;
 	dev->ats_on = dev->ats_cap;
 	vtd_set(&entry_of(dev)->w[0], word_of(dev));
 	err = changed(dev);
@@ -126,6 +122,66 @@ int emu_context_enable_pasid(struct emu_device *dev)
 	return err;
 }
 
+static bool has_pasids(const struct emu_device *dev)
+{
+	return dev->pasid_cap && dev->pasid_bits;
+}
+
+int emu_context_enable_pasid(struct emu_device *dev)
+{
+	if (dev->pasid_on)
+		return 0;
+	if (!has_pasids(dev))
+		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT, "%s has no PASIDs",
+				 uvdk_emu_fn_name(dev->fn));
+
+	return enable(dev, true);
+}
+
+/* No other cache than that of contexts knows whether a function may ask. */
+static int set_requests(struct emu_device *dev, bool on)
+{
+	struct emu_batch batch;
+
+	emu_inval_start(&batch, dev->unit);
+	dev->pri_on = on;
+	vtd_set(&entry_of(dev)->w[0], word_of(dev));
+	emu_inval_context(&batch, EMU_SITE_CONTEXT_REQUESTS, VTD_G_DEVICE, dev->sid);
+
+	return emu_inval_run(&batch);
+}
+
+/* Requests stand on ATS, and PASIDs can't be switched on once that is. */
+int emu_context_enable_requests(struct emu_device *dev)
+{
+	int err = 0;
+
+	if (dev->pri_on)
+		return 0;
+	if (!dev->pri_cap)
+		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT,
+				 "%s can't ask for pages: it, or I/O MMU %u, has no ATS or no PRI",
+				 uvdk_emu_fn_name(dev->fn), dev->unit->number);
+	if (!dev->ats_on)
+		err = enable(dev, has_pasids(dev));
+	if (!err)
+		err = set_requests(dev, true);
+	if (!err)
+		err = emu_caps_enable_requests(dev);
+	if (err && dev->pri_on)
+		set_requests(dev, false);
+
+	return err;
+}
+
+void emu_context_disable_requests(struct emu_device *dev)
+{
+	if (!dev->pri_on)
+		return;
+	emu_caps_disable_requests(dev);
+	set_requests(dev, false);
+}
+
 /* Each PASID that was detached took along what was cached of it. */
 void emu_context_clear(struct emu_device *dev)
 {
@@ -138,7 +194,7 @@ void emu_context_clear(struct emu_device *dev)
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_DETACH, VTD_G_DEVICE, dev->sid);
 	emu_inval_run(&batch);
 	vtd_set(&entry_of(dev)->w[0], 0);
-	if (dev->pasid_on)
+	if (dev->pasid_on || dev->ats_on)
 		emu_caps_disable(dev);
 	dev->present = false;
 	dev->pasid_on = false;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "iommu_emu_events.h"
 #include "iommu_emu_fault.h"
 
 static void decode(const struct emu_unit *unit, uint64_t low, uint64_t high, struct emu_fault *out)
@@ -64,4 +65,79 @@ unsigned int emu_faults_drain(struct emu_machine *machine, struct emu_fault *out
 	}
 
 	return count;
+}
+
+/* ---- for the library ---- */
+
+#define BATCH 16
+
+/*
+ * 7.1.3. A second stage says with one number that nothing is mapped, and that
+ * what is does not allow it.
+ */
+static enum uvdk_fault_reason reason_of(uint8_t reason)
+{
+	switch (reason) {
+	case 0x39: /* root, context, directory or PASID entry not present; PASIDs off or too wide */
+	case 0x41:
+	case 0x45:
+	case 0x46:
+	case 0x51:
+	case 0x59:
+		return UVDK_FAULT_DETACHED;
+	case 0x71:
+		return UVDK_FAULT_UNMAPPED;
+	case 0x5c: /* execute or supervisor requests off; user, execute, write, read */
+	case 0x5d:
+	case 0x81:
+	case 0x82:
+	case 0x85:
+	case 0x86:
+		return UVDK_FAULT_PERMISSION;
+	case 0x80: /* not canonical; beyond what either stage takes; interrupts' */
+	case 0x83:
+	case 0x84:
+	case 0x87:
+		return UVDK_FAULT_ADDRESS;
+	default:
+		break;
+	}
+
+	return reason >= 0x30 && reason < 0x7c && reason != 0x79 ? UVDK_FAULT_MALFORMED
+								 : UVDK_FAULT_UNKNOWN;
+}
+
+static void tell(struct emu_machine *machine, const struct emu_fault *fault)
+{
+	const struct uvdk_fault_record record = {
+		.fault = {.type = UVDK_FAULT_IOMMU,
+			  .access = (fault->write ? UVDK_FAULT_WRITE : UVDK_FAULT_READ) |
+				    (fault->exec ? UVDK_FAULT_EXEC : 0u) |
+				    (fault->priv ? UVDK_FAULT_PRIV : 0u),
+			  .pasid = fault->has_pasid ? fault->pasid : UVDK_PASID_RID,
+			  .addr = fault->iova,
+			  .reason = reason_of(fault->reason),
+			  .code = fault->reason},
+		.dev_id = fault->sid < EMU_SLOTS << 3 ? fault->sid >> 3 : UVDK_FAULT_NO_DEVICE,
+	};
+	struct emu_faultq *q;
+
+	LIST_FOREACH(q, &machine->events.queues, entry)
+	emu_faultq_put(q, &record);
+}
+
+void emu_faults_tell(struct emu_machine *machine)
+{
+	struct emu_fault fault[BATCH];
+	struct emu_faultq *q;
+	unsigned int count;
+	bool lost;
+
+	do {
+		count = emu_faults_drain(machine, fault, BATCH, &lost);
+		for (unsigned int i = 0; i < count; i++)
+			tell(machine, &fault[i]);
+		LIST_FOREACH(q, &machine->events.queues, entry)
+		emu_faultq_lose(q, lost);
+	} while (count);
 }

@@ -77,7 +77,7 @@ int emu_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_
 				 hwpt->dom->unit->number, uvdk_emu_fn_name(dev->fn),
 				 dev->unit->number);
 
-	return emu_domain_attach(hwpt->dom, dev, pasid);
+	return emu_domain_attach_faulting(hwpt->dom, dev, pasid, hwpt->faults);
 }
 
 void emu_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)

@@ -50,6 +50,22 @@ void emu_inval_fence(struct emu_batch *batch)
 		push(batch, VTD_DESC_WAIT | VTD_WAIT_FN, 0);
 }
 
+/* What functions asked before is in the queue of page requests then (6.5.2.9, 7.10). */
+void emu_inval_drain_requests(struct emu_batch *batch)
+{
+	uint64_t pd = VTD_ECAP_PDS(batch->unit->ecap) ? VTD_WAIT_PD : 0;
+
+	push(batch, VTD_DESC_WAIT | VTD_WAIT_FN | pd, 0);
+}
+
+void emu_inval_response(struct emu_batch *batch, const struct emu_response *r)
+{
+	push(batch,
+	     VTD_DESC_RESPONSE | VTD_RESP_CODE(r->code) | VTD_RESP_SID(r->sid) |
+		     (r->has_pasid ? VTD_RESP_PP | VTD_DESC_PASID(r->pasid) : 0),
+	     VTD_RESP_GROUP(r->index) | VTD_RESP_LAST);
+}
+
 void emu_inval_context(struct emu_batch *batch, enum emu_site site, unsigned int granularity,
 		       uint16_t sid)
 {

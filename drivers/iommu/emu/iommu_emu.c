@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "iommu_emu_events.h"
 #include "iommu_emu_space.h"
 
 /*
@@ -96,6 +97,7 @@ static int emu_bind(void *priv, const struct uvdk_iommu_bind_args *args,
 static void emu_unbind(void *priv, struct uvdk_iommu_binding *binding)
 {
 	(void)priv;
+	emu_events_forget(binding->priv);
 	free(binding->priv);
 	binding->priv = NULL;
 }
@@ -125,4 +127,6 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.pasid_detach = emu_pasid_detach,
 	.dirty_set = emu_hwpt_dirty_set,
 	.dirty_read = emu_hwpt_dirty_read,
+	.faults = &emu_fault_ops,
+	.hwpt_create_faulting = emu_hwpt_create_faulting,
 };

@@ -14,12 +14,14 @@ struct emu_domain;
  * @dev: function
  * @pasid: PASID, 0: accesses without one
  * @dom: what it sees
+ * @faults: where its page requests go, or NULL
  * @entry: in the domain's list
  */
 struct emu_attachment {
 	struct emu_device *dev;
 	uint32_t pasid;
 	struct emu_domain *dom;
+	struct emu_faultq *faults;
 	LIST_ENTRY(emu_attachment) entry;
 };
 
@@ -83,6 +85,10 @@ struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_
 
 /* Attach, or replace without a gap. 0 or a negative errno with a sentence. */
 int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid);
+
+/* The same; page requests go to @faults, if that is not NULL. */
+int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
+			       struct emu_faultq *faults);
 
 /* Nothing happens if nothing is attached there. */
 void emu_domain_detach(struct emu_device *dev, uint32_t pasid);

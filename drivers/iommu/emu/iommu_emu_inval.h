@@ -92,6 +92,28 @@ void emu_inval_devtlb(struct emu_batch *batch, enum emu_site site, const struct 
 /* What comes later is not begun before what came earlier is done. */
 void emu_inval_fence(struct emu_batch *batch);
 
+/* The same, and page requests that were under way have arrived. */
+void emu_inval_drain_requests(struct emu_batch *batch);
+
+/**
+ * struct emu_response - answer to a group of page requests
+ * @sid: who asked
+ * @has_pasid: with a PASID
+ * @pasid: it
+ * @index: number of the group
+ * @code: VTD_RESP_*
+ */
+struct emu_response {
+	uint16_t sid;
+	bool has_pasid;
+	uint32_t pasid;
+	unsigned int index;
+	unsigned int code;
+};
+
+/* 7.7.1; it goes the way of invalidations. */
+void emu_inval_response(struct emu_batch *batch, const struct emu_response *r);
+
 /* Submit and wait. 0 or a negative errno, logged. */
 int emu_inval_run(struct emu_batch *batch);
 

@@ -22,10 +22,12 @@ struct emu_space {
  * struct emu_hwpt - a page table of the library's
  * @space: whose maps it has
  * @dom: where they are
+ * @faults: where requests for missing pages go, or NULL
  */
 struct emu_hwpt {
 	struct emu_space *space;
 	struct emu_domain *dom;
+	struct emu_faultq *faults;
 };
 
 /* The operations of struct uvdk_iommu_ops, where the library calls us. */

@@ -2,6 +2,8 @@
 #ifndef UVDK_DRV_IOMMU_EMU_UNIT_H
 #define UVDK_DRV_IOMMU_EMU_UNIT_H
 
+#include <sys/queue.h>
+
 #include <uvdk_emu_vtd_driver.h>
 
 #include "iommu_emu_arena.h"
@@ -34,6 +36,16 @@ struct emu_queue {
 };
 
 /**
+ * struct emu_requests - queue of page requests; guarded by the machine's events
+ * @ring: descriptors, NULL: nobody has wanted any yet
+ * @head: next one to take
+ */
+struct emu_requests {
+	const struct vtd_desc *ring;
+	unsigned int head;
+};
+
+/**
  * struct emu_slot - tables of the function in a slot; they stay when it goes
  * @dir: PASID directory, all of whose entries are not present at first
  * @dir_bits: log2 of its entries
@@ -59,6 +71,7 @@ struct emu_slot {
  * @slots: tables of functions
  * @dids: domain IDs in use, a bit each
  * @replacing: held by whoever uses EMU_DID_REPLACE; taken before @lock
+ * @requests: queue of page requests
  */
 struct emu_unit {
 	struct emu_machine *machine;
@@ -75,6 +88,30 @@ struct emu_unit {
 	struct emu_slot slots[EMU_SLOTS];
 	uint64_t dids[EMU_DIDS / 64];
 	struct uvdk_lock replacing;
+	struct emu_requests requests;
+};
+
+struct emu_faultq;
+
+/**
+ * struct emu_events - page requests and faults, see iommu_emu_events.h
+ * @lock: guards what follows, and the units' page requests; taken before a
+ *	unit's
+ * @queues: fault queues
+ * @routes: tree of whose page requests go to which
+ * @cookie: for the next group of them
+ * @irq_lock: guards the rest, for those who only write @irq; a leaf
+ * @hears: there are queues
+ * @irq: eventfd: an interrupt of some unit
+ */
+struct emu_events {
+	struct uvdk_lock lock;
+	LIST_HEAD(, emu_faultq) queues;
+	void *routes;
+	uint32_t cookie;
+	struct uvdk_lock irq_lock;
+	bool hears;
+	int irq;
 };
 
 /**
@@ -85,6 +122,7 @@ struct emu_unit {
  * @arena: memory for tables
  * @count: units
  * @units: units
+ * @events: page requests and faults
  *
  * Zeroes are its start; it lives in uvdk_emu_shared() and so does its memory:
  * nothing here is freed before the machine goes.
@@ -96,6 +134,7 @@ struct emu_machine {
 	struct emu_arena arena;
 	unsigned int count;
 	struct emu_unit units[EMU_UNITS];
+	struct emu_events events;
 };
 
 /* The state of a machine, made at first; NULL: out of memory (logged). */

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "iommu_emu_unit.h"
+#include "iommu_emu_events.h"
 
 /* Invalidation queue, 6.5.2 and 11.4.9. It is empty between two calls. */
 
@@ -92,6 +92,7 @@ static void look(struct emu_unit *unit, struct trouble *trouble)
 	}
 	if (fsts & VTD_FSTS_ICE)
 		on_stray(unit);
+	emu_events_kick(unit->machine); /* while a status is set, another fault is silent (7.3) */
 }
 
 static bool is_done(const struct emu_queue *queue)

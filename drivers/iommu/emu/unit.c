@@ -97,7 +97,7 @@ static int make_tables(struct emu_unit *unit)
 /* 6.5.2: while the queue is off, its head is where hardware starts. */
 static int start_queue(struct emu_unit *unit)
 {
-	emu_unit_write32(unit, VTD_FECTL, VTD_FECTL_IM);
+	emu_unit_write32(unit, VTD_FECTL, 0); /* who wants to hear of faults routes it */
 	emu_unit_write32(unit, VTD_FSTS, VTD_FSTS_QUEUE | VTD_FSTS_PFO);
 	unit->queue.tail = 0;
 	emu_unit_write64(unit, VTD_IQT, 0);

@@ -34,6 +34,11 @@ enum vtd_reg {
 	VTD_IQT = 0x88,
 	VTD_IQA = 0x90,
 	VTD_IQER = 0xb0,
+	VTD_PQH = 0xc0,
+	VTD_PQT = 0xc8,
+	VTD_PQA = 0xd0,
+	VTD_PRS = 0xdc,
+	VTD_PECTL = 0xe0,
 };
 
 /* Capabilities, 11.4.2 */
@@ -63,6 +68,7 @@ enum vtd_reg {
 #define VTD_ECAP_PSS(e)	  VTD_FIELD(e, 39, 35)
 #define VTD_ECAP_PASID(e) VTD_FIELD(e, 40, 40)
 #define VTD_ECAP_DIT(e)	  VTD_FIELD(e, 41, 41)
+#define VTD_ECAP_PDS(e)	  VTD_FIELD(e, 42, 42)
 #define VTD_ECAP_SMTS(e)  VTD_FIELD(e, 43, 43)
 #define VTD_ECAP_SSADS(e) VTD_FIELD(e, 45, 45)
 #define VTD_ECAP_SSTS(e)  VTD_FIELD(e, 46, 46)
@@ -86,7 +92,6 @@ enum vtd_reg {
 #define VTD_FSTS_ITE	(1u << 6)
 #define VTD_FSTS_QUEUE	(VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)
 #define VTD_FSTS_FRI(f) VTD_FIELD(f, 15, 8)
-#define VTD_FECTL_IM	(1u << 31)
 
 /* Fault record, 11.4.7: 16 bytes each, this is the upper half */
 #define VTD_FRCD_SIZE	 16u
@@ -108,6 +113,24 @@ enum vtd_reg {
 #define VTD_IQER_ITESID(r) VTD_FIELD(r, 47, 32)
 #define VTD_IQER_ICESID(r) VTD_FIELD(r, 63, 48)
 
+/* Page request queue, 11.4.11: status bits are cleared by writing ones */
+#define VTD_PQ_SHIFT 5
+#define VTD_PRS_PPR  (1u << 0)
+#define VTD_PRS_PRO  (1u << 1)
+
+/* Page request, 7.4.1 */
+#define VTD_REQ_TYPE(w)	 VTD_FIELD(w, 7, 0)
+#define VTD_REQ_PAGE	 1u
+#define VTD_REQ_PP(w)	 VTD_FIELD(w, 8, 8)
+#define VTD_REQ_SID(w)	 VTD_FIELD(w, 31, 16)
+#define VTD_REQ_PASID(w) VTD_FIELD(w, 51, 32)
+#define VTD_REQ_EXEC(w)	 VTD_FIELD(w, 52, 52)
+#define VTD_REQ_PRIV(w)	 VTD_FIELD(w, 53, 53)
+#define VTD_REQ_READ(w)	 VTD_FIELD(w, 0, 0) /* second word */
+#define VTD_REQ_WRITE(w) VTD_FIELD(w, 1, 1)
+#define VTD_REQ_LAST(w)	 VTD_FIELD(w, 2, 2)
+#define VTD_REQ_GROUP(w) VTD_FIELD(w, 11, 3)
+
 /* ---- descriptors, 6.5.2 ---- */
 
 struct vtd_desc {
@@ -122,6 +145,7 @@ enum vtd_desc_type {
 	VTD_DESC_PIOTLB = 6,
 	VTD_DESC_PASIDC = 7,
 	VTD_DESC_PDEVTLB = 8,
+	VTD_DESC_RESPONSE = 9,
 };
 
 #define VTD_DESC_TYPE(w)  VTD_FIELD(w, 3, 0)
@@ -153,7 +177,18 @@ enum vtd_desc_type {
 #define VTD_DEVTLB_ALL	    UINT64_C(0x7ffffffffffff000)
 #define VTD_WAIT_SW	    VTD_BIT(5)
 #define VTD_WAIT_FN	    VTD_BIT(6)
+#define VTD_WAIT_PD	    VTD_BIT(7)
 #define VTD_WAIT_DATA(d)    ((uint64_t)(d) << 32)
+
+/* Page group response, 7.7.1 */
+#define VTD_RESP_PP	  VTD_BIT(4)
+#define VTD_RESP_CODE(c)  ((uint64_t)(c) << 12)
+#define VTD_RESP_SID(s)	  ((uint64_t)(s) << 16)
+#define VTD_RESP_LAST	  VTD_BIT(2) /* second word */
+#define VTD_RESP_GROUP(g) ((uint64_t)(g) << 3)
+#define VTD_RESP_SUCCESS  0u
+#define VTD_RESP_INVALID  1u
+#define VTD_RESP_FAILURE  15u
 
 /* ---- tables, chapter 9 ---- */
 
