@@ -183,6 +183,8 @@ void vtd_cache_leftovers(struct vtd *vtd);
 bool vtd_chance(struct vtd *vtd, unsigned int one_in);
 
 /* vtd_translate.c */
+/* The context entry, through its cache; takes the gate. */
+int vtd_find_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w);
 int vtd_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, struct vtd_walk *w);
 int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 			 struct vtd_walk *w);

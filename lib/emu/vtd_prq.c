@@ -65,7 +65,7 @@ static bool may_ask(struct vtd *vtd, const struct vtd_req *req)
 {
 	struct vtd_walk w = {0};
 
-	if (vtd_read_context(vtd, req->sid, &w) || vtd_check_context(req, &w))
+	if (vtd_find_context(vtd, req, &w) || vtd_check_context(req, &w))
 		return false;
 
 	return (w.context[0] & CTX_PRE) && (atomic_load(&vtd->pqa) & SPAN(63, 12));

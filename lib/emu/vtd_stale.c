@@ -50,8 +50,9 @@ static void cure(struct vtd *vtd, const struct vtd_entry *e, uint64_t iova, char
 	bool second = e->key.pasid == VTD_NO_PASID;
 	char pasid[20] = "";
 
-	if (context_stale(vtd, e)) {
-		snprintf(text, size, "context-cache invalidation of requester 0x%04x", e->sid);
+	if (e->key.kind == VTD_CONTEXT || context_stale(vtd, e)) {
+		snprintf(text, size, "context-cache invalidation of requester 0x%04x",
+			 e->key.kind == VTD_CONTEXT ? e->key.id : e->sid);
 		return;
 	}
 	switch (e->key.kind) {

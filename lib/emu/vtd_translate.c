@@ -46,6 +46,17 @@ static int get_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_wa
 	return fault;
 }
 
+int vtd_find_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w)
+{
+	int fault;
+
+	emu_gate_enter(&vtd->gate);
+	fault = get_context(vtd, req, w);
+	emu_gate_leave(&vtd->gate);
+
+	return fault;
+}
+
 /* The PASID table entry of a request, and with it the domain. */
 static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk *w)
 {

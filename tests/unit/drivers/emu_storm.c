@@ -1,88 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include <uvdk_device_driver.h>
-#include <uvdk_emu_driver.h>
-#include <uvdk_iommu_driver.h>
 
 #include "emu_storm.h"
 
-#define PAGE	    UINT64_C(4096)
-#define LARGE	    UINT64_C(0x200000)
+#define PAGE	    ASKER_PAGE
+#define LARGE	    ASKER_LARGE
 #define LARGE_PAGES 512u
 #define SMALL_PAGES 128u
-#define MEMORY	    (2 * LARGE) /* a large page, and small ones behind it */
 #define SLOT_SPAN   (UINT64_C(1) << 30)
 #define LARGE_SLOTS 4u
-
-/* ---- a device that reads and writes where it is told ---- */
-
-static struct uvdk_emu_function *created;
-
-static int thing_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
-{
-	static const uint8_t pasid[4] = {0, 20};
-	static const uint8_t none[12] = {0};
-
-	uvdk_emu_fn_ids(fn, 0x1234, 0x5678, 0, 0, 0x088000, 0);
-	uvdk_emu_fn_bar(fn, 0, 4096, false);
-	uvdk_emu_fn_ext_cap(fn, 0x001b, 1, pasid, sizeof(pasid));
-	if (uvdk_args_str(args, "ats", NULL)) {
-		uvdk_emu_fn_ext_cap(fn, 0x000f, 1, none, 4);
-		uvdk_emu_fn_ext_cap(fn, 0x0013, 1, none, 12);
-	}
-	created = fn;
-
-	return 0;
-}
-
-static void thing_nothing(struct uvdk_emu_function *fn)
-{
-	(void)fn;
-}
-
-static uint64_t thing_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-			   unsigned int width)
-{
-	(void)fn;
-	(void)bar;
-	(void)off;
-	(void)width;
-	return 0;
-}
-
-static void thing_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-			unsigned int width, uint64_t value)
-{
-	(void)value;
-	thing_read(fn, bar, off, width);
-}
-
-static bool thing_step(struct uvdk_emu_function *fn)
-{
-	(void)fn;
-	return false;
-}
-
-static const struct uvdk_emu_model thing = {
-	.name = "thing",
-	.create = thing_create,
-	.destroy = thing_nothing,
-	.reset = thing_nothing,
-	.bar_read = thing_read,
-	.bar_write = thing_write,
-	.step = thing_step,
-};
-
-extern const struct uvdk_bus_ops uvdk_bus_emu;
-extern const struct uvdk_iommu_ops uvdk_iommu_emu;
-
-const struct uvdk_emu_model *const uvdk_builtin_models[] = {&thing, NULL};
-const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {&uvdk_bus_emu, NULL};
-const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {&uvdk_iommu_emu, NULL};
 
 /* ---- chance ---- */
 
@@ -114,13 +41,10 @@ static unsigned int unit_of(unsigned int device)
 static void open_device(struct storm *s, unsigned int i)
 {
 	struct storm_device *d = &s->device[i];
-	const uint16_t command = 6;
 	char spec[64];
 
-	snprintf(spec, sizeof(spec), "emu:thing,iommu=%u%s", unit_of(i), i % 2 ? ",ats" : "");
-	cr_assert_eq(uvdk_device_open(s->iommu, spec, NULL, &d->dev), 0, "%s", uvdk_last_error());
-	d->fn = created;
-	uvdk_device_config_write(d->dev, 4, &command, 2);
+	snprintf(spec, sizeof(spec), "emu:asker,iommu=%u%s", unit_of(i), i % 2 ? "" : ",plain");
+	d->asker = asker_open(s->world.iommu, spec);
 	for (unsigned int p = 0; p <= STORM_PASIDS; p++)
 		d->sees[p] = -1;
 }
@@ -128,9 +52,10 @@ static void open_device(struct storm *s, unsigned int i)
 static void make_table(struct storm *s, unsigned int space, unsigned int unit)
 {
 	const struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
-					    .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
+					    .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY,
+					    .faultq = space < STORM_ASKING ? s->queue : NULL};
 
-	cr_assert_eq(uvdk_hwpt_create(s->space[space], s->device[unit * 2].dev, &opts,
+	cr_assert_eq(uvdk_hwpt_create(s->space[space], s->device[unit * 2 + 1].asker->dev, &opts,
 				      &s->table[space][unit].hwpt),
 		     0, "%s", uvdk_last_error());
 }
@@ -143,22 +68,17 @@ void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, ui
 				    .caching = caching,
 				    .absence = absence,
 				    .seed = seed};
-	struct uvdk_iommu_opts iommu = {.size = sizeof(iommu)};
-	uint8_t *raw = mmap(NULL, MEMORY + LARGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memset(s, 0, sizeof(*s));
 	s->random = seed * 2 + 1;
-	s->memory = (uint8_t *)(((uintptr_t)raw + LARGE - 1) & ~(LARGE - 1));
+	asker_world_open(&s->world, &emu);
 	for (uint64_t i = 0; i < LARGE_PAGES + SMALL_PAGES; i++)
-		memcpy(s->memory + i * PAGE, &i, sizeof(i));
-	cr_assert_eq(uvdk_emu_create(&emu, &s->emu), 0);
-	iommu.emu = s->emu;
-	cr_assert_eq(uvdk_iommu_open("emu", &iommu, &s->iommu), 0);
+		memcpy(s->world.memory + i * PAGE, &i, sizeof(i));
+	cr_assert_eq(uvdk_faultq_create(s->world.iommu, NULL, &s->queue), 0);
 	for (unsigned int i = 0; i < STORM_DEVICES; i++)
 		open_device(s, i);
 	for (unsigned int i = 0; i < STORM_SPACES; i++)
-		cr_assert_eq(uvdk_ioas_create(s->iommu, NULL, &s->space[i]), 0);
+		cr_assert_eq(uvdk_ioas_create(s->world.iommu, NULL, &s->space[i]), 0);
 	for (unsigned int i = 0; i < STORM_SPACES * STORM_UNITS; i++)
 		make_table(s, i / STORM_UNITS, i % STORM_UNITS);
 }
@@ -169,10 +89,10 @@ void storm_close(struct storm *s)
 		uvdk_hwpt_destroy(s->table[i / STORM_UNITS][i % STORM_UNITS].hwpt);
 	for (unsigned int i = 0; i < STORM_SPACES; i++)
 		uvdk_ioas_destroy(s->space[i]);
+	uvdk_faultq_destroy(s->queue);
 	for (unsigned int i = 0; i < STORM_DEVICES; i++)
-		uvdk_device_close(s->device[i].dev);
-	uvdk_iommu_close(s->iommu);
-	uvdk_emu_destroy(s->emu);
+		asker_close(s->device[i].asker);
+	asker_world_close(&s->world);
 }
 
 /* ---- one step ---- */
@@ -198,8 +118,8 @@ static void map(struct storm *s, unsigned int a, unsigned int i)
 	}
 	if (slot->writable)
 		flags |= UVDK_MAP_WRITE;
-	if (uvdk_ioas_map(s->space[a], s->memory + slot->first * PAGE, slot->pages * PAGE, flags,
-			  &iova)) {
+	if (uvdk_ioas_map(s->space[a], s->world.memory + slot->first * PAGE, slot->pages * PAGE,
+			  flags, &iova)) {
 		wrong(s, uvdk_last_error(), 0, 0, a, i);
 		slot->mapped = false;
 	}
@@ -228,24 +148,30 @@ static struct storm_table *table_of(struct storm *s, const struct storm_device *
 	return &s->table[a][unit_of((unsigned int)(d - s->device))];
 }
 
+/* One that may ask for pages is for devices that can. */
+static bool may_use(const struct storm *s, const struct storm_device *d, unsigned int a)
+{
+	return a >= STORM_ASKING || (d - s->device) % 2;
+}
+
 /* Through the table that the library picks, or one of ours. */
 static int attach(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
 {
-	d->ours[pasid] = dice(s, 3) == 0;
+	d->ours[pasid] = may_use(s, d, to) && dice(s, 3) == 0;
 	if (d->ours[pasid])
-		return uvdk_hwpt_attach(table_of(s, d, to)->hwpt, d->dev, pasid);
+		return uvdk_hwpt_attach(table_of(s, d, to)->hwpt, d->asker->dev, pasid);
 
-	return pasid ? uvdk_ioas_attach_pasid(s->space[to], d->dev, pasid)
-		     : uvdk_ioas_attach(s->space[to], d->dev);
+	return pasid ? uvdk_ioas_attach_pasid(s->space[to], d->asker->dev, pasid)
+		     : uvdk_ioas_attach(s->space[to], d->asker->dev);
 }
 
 static int replace(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
 {
-	d->ours[pasid] = !pasid || dice(s, 3) == 0;
+	d->ours[pasid] = may_use(s, d, to) && (!pasid || dice(s, 3) == 0);
 	if (d->ours[pasid])
-		return uvdk_hwpt_replace(table_of(s, d, to)->hwpt, d->dev, pasid);
+		return uvdk_hwpt_replace(table_of(s, d, to)->hwpt, d->asker->dev, pasid);
 
-	return uvdk_ioas_replace_pasid(s->space[to], d->dev, pasid);
+	return uvdk_ioas_replace_pasid(s->space[to], d->asker->dev, pasid);
 }
 
 static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)
@@ -253,9 +179,9 @@ static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)
 	struct uvdk_ioas *space = s->space[d->sees[pasid]];
 
 	if (pasid)
-		uvdk_ioas_detach_pasid(space, d->dev, pasid);
+		uvdk_ioas_detach_pasid(space, d->asker->dev, pasid);
 	else
-		uvdk_ioas_detach(space, d->dev);
+		uvdk_ioas_detach(space, d->asker->dev);
 	d->sees[pasid] = -1;
 }
 
@@ -267,7 +193,7 @@ static void change_sight(struct storm *s)
 	struct storm_device *d = &s->device[n];
 	int ret;
 
-	if (d->sees[pasid] >= 0 && dice(s, 2)) {
+	if (d->sees[pasid] >= 0 && ((!pasid && !may_use(s, d, to)) || dice(s, 2))) {
 		detach(s, d, pasid);
 		return;
 	}
@@ -345,6 +271,42 @@ static void track(struct storm *s)
 	memset(table->written, 0, sizeof(table->written));
 }
 
+/* ---- page requests ---- */
+
+/* Between faults of the accesses that were refused. */
+static bool next_request(struct storm *s, struct uvdk_fault *out)
+{
+	while (uvdk_faultq_read(s->queue, out, 1) == 1)
+		if (out->type == UVDK_FAULT_PAGE_REQUEST)
+			return true;
+
+	return false;
+}
+
+/* What is asked for is there or not: the answer is only seen to arrive. */
+static void ask(struct storm *s)
+{
+	unsigned int n = (unsigned int)dice(s, STORM_DEVICES);
+	uint32_t pasid = (uint32_t)dice(s, STORM_PASIDS + 1);
+	struct storm_device *d = &s->device[n];
+	struct uvdk_fault_answer answer = {.code = UVDK_FAULT_SUCCESS};
+	struct uvdk_fault fault;
+	int a = d->sees[pasid];
+
+	if (a < 0 || a >= STORM_ASKING || !d->ours[pasid])
+		return;
+	d->asker->answers = 0;
+	if (asker_asks(d->asker, pasid, LARGE, n, true) || !next_request(s, &fault) ||
+	    fault.dev != d->asker->dev || fault.pasid != pasid) {
+		wrong(s, "a page was asked for", n, pasid, (unsigned int)a, 0);
+		return;
+	}
+	answer.group = fault.group;
+	if (uvdk_faultq_answer(s->queue, &answer, 1) || d->asker->answers != 1)
+		wrong(s, "a page request was answered", n, pasid, (unsigned int)a, 0);
+	s->asked++;
+}
+
 /* ---- one access ---- */
 
 static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a, unsigned int i,
@@ -355,8 +317,8 @@ static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a,
 	uint32_t tag = pasid ? pasid : UVDK_EMU_NO_PASID;
 	uvdk_iova_t iova = slot_iova(i) + page * PAGE;
 	uint64_t value = write ? s->random : UINT64_MAX;
-	int ret = write ? uvdk_emu_dma_write_pasid(s->device[n].fn, tag, iova + 8, &value, 8)
-			: uvdk_emu_dma_read_pasid(s->device[n].fn, tag, iova, &value, 8);
+	int ret = write ? uvdk_emu_dma_write_pasid(s->device[n].asker->fn, tag, iova + 8, &value, 8)
+			: uvdk_emu_dma_read_pasid(s->device[n].asker->fn, tag, iova, &value, 8);
 
 	if (!may != !!ret) {
 		wrong(s, may ? "refused" : "let through", n, pasid, (unsigned int)a, i);
@@ -367,7 +329,7 @@ static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a,
 		return;
 	}
 	s->accesses++;
-	if (write ? memcmp(s->memory + (slot->first + page) * PAGE + 8, &value, 8) != 0
+	if (write ? memcmp(s->world.memory + (slot->first + page) * PAGE + 8, &value, 8) != 0
 		  : value != slot->first + page)
 		wrong(s, "somewhere else", n, pasid, (unsigned int)a, i);
 	if (write)
@@ -402,9 +364,11 @@ void storm_run(struct storm *s, uint64_t ops)
 			change_sight(s);
 		else if (what < 72)
 			track(s);
+		else if (what < 76)
+			ask(s);
 		else
 			access_once(s);
 		if (ops % 64 == 0)
-			uvdk_emu_faults(s->emu, faults, 64, NULL);
+			uvdk_emu_faults(s->world.emu, faults, 64, NULL);
 	}
 }

@@ -2,8 +2,9 @@
 #ifndef EMU_STORM_H
 #define EMU_STORM_H
 
-#include <uvdk_emu.h>
 #include <uvdk_hwpt.h>
+
+#include "emu_asker.h"
 
 /*
  * Random maps, accesses, unmaps, attaches and detaches on emulated devices,
@@ -14,6 +15,7 @@
 #define STORM_SPACES  8
 #define STORM_SLOTS   24
 #define STORM_UNITS   2
+#define STORM_ASKING  2 /* address spaces in which devices may ask for pages */
 
 struct storm_slot {
 	bool mapped;
@@ -30,22 +32,21 @@ struct storm_table {
 };
 
 struct storm_device {
-	struct uvdk_device *dev;
-	struct uvdk_emu_function *fn;
+	struct asker *asker;	     /* every second one with ATS */
 	int sees[STORM_PASIDS + 1];  /* address space, -1: none; [0]: accesses without a PASID */
 	bool ours[STORM_PASIDS + 1]; /* through a table of ours */
 };
 
 struct storm {
-	struct uvdk_emu *emu;
-	struct uvdk_iommu *iommu;
+	struct asker_world world;
+	struct uvdk_faultq *queue;
 	struct storm_device device[STORM_DEVICES];
 	struct uvdk_ioas *space[STORM_SPACES];
 	struct storm_table table[STORM_SPACES][STORM_UNITS];
 	struct storm_slot slot[STORM_SPACES][STORM_SLOTS];
-	uint8_t *memory;
 	uint64_t random;
 	uint64_t accesses; /* that must succeed, and did */
+	uint64_t asked;	   /* pages, and was answered */
 	uint64_t refusals; /* that must not, and did not */
 	uint64_t wrong;	   /* accesses and calls that went otherwise than the model has it */
 	char first_wrong[160];

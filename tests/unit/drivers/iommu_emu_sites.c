@@ -56,7 +56,7 @@ struct found {
 static void collect(struct storm *s, const char *expected, struct found *f)
 {
 	struct uvdk_emu_stale stale[64];
-	unsigned int n = uvdk_emu_stales(s->emu, stale, 64);
+	unsigned int n = uvdk_emu_stales(s->world.emu, stale, 64);
 
 	for (unsigned int i = 0; i < n; i++) {
 		f->reports++;

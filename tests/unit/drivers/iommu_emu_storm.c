@@ -21,11 +21,12 @@ static void blow(enum uvdk_emu_caching caching, bool absence)
 	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
 	storm_open(&s, caching, absence, 12345);
 	storm_run(&s, OPS);
-	cr_expect_eq(uvdk_emu_stales(s.emu, &stale, 1), 0, "missing: %s", stale.missing);
+	cr_expect_eq(uvdk_emu_stales(s.world.emu, &stale, 1), 0, "missing: %s", stale.missing);
 	cr_expect_eq(s.wrong, 0, "%llu times wrong, first %s", (unsigned long long)s.wrong,
 		     s.first_wrong);
 	cr_expect_gt(s.accesses, OPS / 20);
 	cr_expect_gt(s.refusals, OPS / 20);
+	cr_expect_gt(s.asked, OPS / 5000);
 	storm_close(&s);
 }
 

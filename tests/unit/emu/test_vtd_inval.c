@@ -248,7 +248,7 @@ Test(vtd_inval, what_a_context_entry_said_is_cached_below_it)
 
 	for (unsigned int i = 0; i < 4; i++) {
 		cr_assert_eq(peek(&k, 5, 0x7000), 1);
-		set_context(&k, k.fn, i % 2 ? CTX_PASIDE : CTX_PASIDE | CTX_DTE);
+		set_context(&k, k.fn, i % 2 ? CTX_PASIDE | CTX_DTE : CTX_PASIDE);
 		begin(&k);
 		if (i != 0)
 			inval_context(&k, sid_of(k.fn));
@@ -259,9 +259,9 @@ Test(vtd_inval, what_a_context_entry_said_is_cached_below_it)
 		cr_assert(wait_queue(&k));
 		end(&k);
 		cr_expect_eq(peek(&k, 5, 0x7000), i == 3 ? 1 : -1);
-		cr_expect_eq(uvdk_emu_stales(k.emu, &s, 1), i == 3 ? 0 : 1);
+		cr_expect_eq(uvdk_emu_stales(k.emu, &s, 1), i == 3 ? 0 : 1, "%u", i);
 		if (i < 3)
-			cr_expect(strstr(s.missing, missing[i]), "%s", s.missing);
+			cr_expect(strstr(s.missing, missing[i]), "%u: %s", i, s.missing);
 		begin(&k);
 		inval_context(&k, sid_of(k.fn));
 		inval_pasid(&k, 1, 5);
@@ -522,6 +522,12 @@ Test(vtd_inval, who_may_not_ask_is_told_to_stop)
 	cr_expect_eq(uvdk_emu_page_request(k.fn, 5, 0, false, 1, true), -EPERM, "no queue");
 	prq_setup();
 	set_context(&k, k.fn, CTX_PASIDE | CTX_DTE);
+	cr_expect_eq(uvdk_emu_page_request(k.fn, 5, 0, false, 1, true), 0, "as it is cached");
+	set_reg(&k, PQT, 8, 0);
+	begin(&k);
+	inval_context(&k, sid_of(k.fn));
+	cr_assert(wait_queue(&k));
+	end(&k);
 	cr_expect_eq(uvdk_emu_page_request(k.fn, 5, 0, false, 1, true), -EPERM, "PRE is clear");
 	cr_expect_eq(probe()->answers, 2);
 	cr_expect_eq(probe()->answer, UVDK_EMU_PAGE_FAILURE);
