@@ -26,7 +26,7 @@ static void blow(enum uvdk_emu_caching caching, bool absence)
 		     s.first_wrong);
 	cr_expect_gt(s.accesses, OPS / 20);
 	cr_expect_gt(s.refusals, OPS / 20);
-	cr_expect_gt(s.asked, OPS / 5000);
+	cr_expect_gt(s.asked, OPS / 20000);
 	storm_close(&s);
 }
 
