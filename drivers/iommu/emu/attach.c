@@ -21,11 +21,13 @@ struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_
 }
 
 /* By ascending PASID, for those who look at each PASID once. */
-static void enlist(struct emu_attachment *at, struct emu_domain *dom)
+static void enlist(struct emu_attachment *at, struct emu_domain *dom, bool plain)
 {
 	struct emu_attachment *before = LIST_FIRST(&dom->attached);
 
 	at->dom = dom;
+	at->plain = plain;
+	dom->plain += plain;
 	emu_domain_get(dom);
 	if (!before || before->pasid >= at->pasid) {
 		LIST_INSERT_HEAD(&dom->attached, at, entry);
@@ -39,6 +41,8 @@ static void enlist(struct emu_attachment *at, struct emu_domain *dom)
 static void delist(struct emu_attachment *at)
 {
 	LIST_REMOVE(at, entry);
+	at->dom->plain -= at->plain;
+	emu_domain_leave(at->dom, at->dev->unit);
 	emu_domain_put(at->dom);
 }
 
@@ -76,7 +80,7 @@ static int write_entries(struct emu_device *dev, uint32_t pasid, const struct em
 	return err ? err : emu_pasid_set(dev, pasid, dom);
 }
 
-static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain)
 {
 	struct emu_attachment *at = add(dev, pasid);
 	int err;
@@ -84,37 +88,45 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	if (!at)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory to attach %s",
 				 uvdk_emu_fn_name(dev->fn));
+	err = emu_domain_enter(dom, dev->unit);
+	if (err)
+		goto drop;
 	err = write_entries(dev, pasid, dom);
-	if (!err) {
-		enlist(at, dom);
-		return 0;
-	}
+	if (err)
+		goto leave;
+	enlist(at, dom, plain);
 
+	return 0;
+leave:
+	emu_domain_leave(dom, dev->unit);
+drop:
 	drop(at);
 	if (!dev->count)
 		emu_context_clear(dev);
 	return err;
 }
 
-static void replace(struct emu_domain *dom, struct emu_attachment *at)
+static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain)
 {
-	if (at->dom == dom)
-		return;
-	emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
+	int err = emu_domain_enter(dom, at->dev->unit);
+
+	if (err)
+		return err;
+	if (at->dom != dom)
+		emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
 	delist(at);
-	enlist(at, dom);
+	enlist(at, dom, plain);
+
+	return 0;
 }
 
-int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
-	int err = 0;
+	int err;
 
 	emu_device_begin(dev);
-	if (at)
-		replace(dom, at);
-	else
-		err = attach(dom, dev, pasid);
+	err = at ? replace(dom, at, plain) : attach(dom, dev, pasid, plain);
 	emu_device_end(dev);
 
 	return err;

@@ -86,16 +86,16 @@ static int changed(struct emu_device *dev)
 {
 	struct emu_batch batch;
 	const struct emu_attachment *rid = emu_attachment_find(dev, 0);
+	uint16_t did = rid ? emu_domain_did(rid->dom, dev->unit) : 0;
 
 	emu_inval_start(&batch, dev->unit);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
 	if (rid) {
 		emu_inval_fence(&batch);
-		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
-				 rid->dom->did, 0);
+		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN, did,
+				 0);
 		emu_inval_fence(&batch);
-		emu_inval_iotlb(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, VTD_G_DOMAIN, rid->dom->did,
-				NULL);
+		emu_inval_iotlb(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, VTD_G_DOMAIN, did, NULL);
 	}
 
 	return emu_inval_run(&batch);
