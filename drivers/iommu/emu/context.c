@@ -127,6 +127,7 @@ int emu_context_enable_pasid(struct emu_device *dev)
 	return err;
 }
 
+/* Of domain 0 is what was cached of PASIDs that had no entry (6.1). */
 void emu_context_clear(struct emu_device *dev)
 {
 	struct emu_batch batch;
@@ -136,6 +137,10 @@ void emu_context_clear(struct emu_device *dev)
 		return;
 	vtd_clear_bits(&entry_of(dev)->w[0], VTD_P);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_DETACH, VTD_G_DEVICE, dev->sid);
+	if (VTD_CAP_CM(dev->unit->cap)) {
+		emu_inval_fence(&batch);
+		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_DETACH_PASIDC, VTD_G_PASIDC_DOMAIN, 0, 0);
+	}
 	if (emu_device_caches(dev)) {
 		emu_inval_fence(&batch);
 		emu_inval_devtlb(&batch, EMU_SITE_CONTEXT_DETACH_DEVTLB, &dev->asker, 0, NULL);
