@@ -10,8 +10,6 @@
 
 #include "emu_policy.h"
 
-#define IOVA UINT64_C(0x40000000)
-
 /* ---- a device that reads and writes where it is told ---- */
 
 static struct uvdk_emu_function *created;
@@ -123,9 +121,9 @@ static void check_access(struct policy *p, unsigned int device, unsigned int way
 
 	p->checks++;
 	memset(out, ++p->stamp, sizeof(out));
-	err = uvdk_emu_dma_no_snoop(fn, pasid, IOVA + at, out, sizeof(out), true);
+	err = uvdk_emu_dma_no_snoop(fn, pasid, POLICY_IOVA + at, out, sizeof(out), true);
 	if (!err)
-		err = uvdk_emu_dma_no_snoop(fn, pasid, IOVA + at, in, sizeof(in), false);
+		err = uvdk_emu_dma_no_snoop(fn, pasid, POLICY_IOVA + at, in, sizeof(in), false);
 	if (!err != may)
 		wrong(p, may ? "refused" : "let through", device, way);
 	else if (may && (memcmp(in, out, 8) != 0 || memcmp(p->memory + at, out, 8) != 0))
@@ -187,7 +185,7 @@ void policy_toggle(struct policy *p, unsigned int device, unsigned int way)
 
 void policy_remap(struct policy *p)
 {
-	uvdk_iova_t iova = IOVA + POLICY_PAGE;
+	uvdk_iova_t iova = POLICY_IOVA + POLICY_PAGE;
 	int err = p->second ? uvdk_ioas_unmap(p->ioas, iova, POLICY_PAGE)
 			    : uvdk_ioas_map(p->ioas, p->memory + POLICY_PAGE, POLICY_PAGE,
 					    UVDK_MAP_RW | UVDK_MAP_FIXED, &iova);
@@ -234,7 +232,7 @@ void policy_open(struct policy *p, enum uvdk_coherency_policy how, enum uvdk_emu
 					  .absence = absence};
 	const struct uvdk_ioas_opts space = {.size = sizeof(space), .coherency = how};
 	struct uvdk_iommu_opts iommu = {.size = sizeof(iommu)};
-	uvdk_iova_t iova = IOVA;
+	uvdk_iova_t iova = POLICY_IOVA;
 
 	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
 	*p = (struct policy){.how = how};

@@ -14,6 +14,7 @@
 #define POLICY_DEVICES 4
 #define POLICY_WAYS    3 /* by RID, and by two PASIDs */
 #define POLICY_PAGE    4096
+#define POLICY_IOVA    UINT64_C(0x40000000)
 
 struct policy {
 	struct uvdk_emu *emu;
