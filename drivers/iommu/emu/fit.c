@@ -62,9 +62,9 @@ int emu_domain_enter(struct emu_domain *dom, struct emu_unit *unit)
 
 	if (what)
 		return uvdk_fail(-EINVAL, EMU_COMPONENT,
-				 "this page table was made for an I/O MMU that has what %u lacks: "
-				 "%s; make one for a device behind %u, and use it for both",
-				 unit->number, what, unit->number);
+				 "this page table is for I/O MMUs with %s, which I/O MMU %u lacks: "
+				 "make one for a device behind that, and use it for both",
+				 what, unit->number);
 	err = tag->attached ? 0 : emu_unit_did_get(unit, &tag->did);
 	if (err)
 		return err;

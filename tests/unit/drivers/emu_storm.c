@@ -125,6 +125,7 @@ void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, ui
 	struct uvdk_emu_opts emu = {.size = sizeof(emu),
 				    .manual = true,
 				    .iommus = 2,
+				    .no_snoop = seed % 2 ? 0 : 1 << 1,
 				    .caching = caching,
 				    .absence = absence,
 				    .seed = seed};
