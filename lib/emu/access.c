@@ -10,11 +10,19 @@ struct access {
 	struct uvdk_emu_function *fn;
 	uint32_t pasid; /* UVDK_EMU_NO_PASID: none */
 	bool write;
+	bool no_snoop;
 };
 
 /* Outcome of a translation: a fault reason, or one of these. */
 #define ACCESS_OK   (-1)
 #define ACCESS_GONE (-2)
+
+/* Whom the caches' contents would have escaped: nobody here, for memory is coherent. */
+static void note_snoop(const struct access *a, const struct vtd_walk *w)
+{
+	if (a->no_snoop && !(w->right & VTD_SNOOP))
+		atomic_fetch_add_explicit(&a->fn->incoherent, 1, memory_order_relaxed);
+}
 
 static int through_unit(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 {
@@ -39,6 +47,7 @@ static int through_unit(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 	page = vtd_at(vtd, w.host);
 	if (!page)
 		return UVDK_EMU_FAULT_TABLES;
+	note_snoop(a, &w);
 	*va = page + (iova & (EMU_PAGE_SIZE - 1));
 
 	return ACCESS_OK;
@@ -130,6 +139,19 @@ UVDK_EXPORT int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t 
 
 	/* Never written through: the buffer of a write is its source. */
 	return access_memory(&a, iova, (uint8_t *)(uintptr_t)buf, len);
+}
+
+UVDK_EXPORT int uvdk_emu_dma_no_snoop(struct uvdk_emu_function *fn, uint32_t pasid,
+				      uvdk_iova_t iova, void *buf, size_t len, bool write)
+{
+	const struct access a = {.fn = fn, .pasid = pasid, .write = write, .no_snoop = true};
+
+	return access_memory(&a, iova, buf, len);
+}
+
+UVDK_EXPORT uint64_t uvdk_emu_fn_incoherent(const struct uvdk_emu_function *fn)
+{
+	return atomic_load_explicit(&fn->incoherent, memory_order_relaxed);
 }
 
 UVDK_EXPORT int uvdk_emu_dma_read(struct uvdk_emu_function *fn, uvdk_iova_t iova, void *buf,

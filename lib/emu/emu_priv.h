@@ -97,8 +97,9 @@ struct uvdk_emu_function {
 	struct emu_bar bar[EMU_BARS];
 	atomic_bool gone;
 	atomic_bool removal_asked;
-	atomic_uint command; /* what config[CFG_COMMAND] says, for hot paths */
-	atomic_bool ats;     /* its ATS capability is enabled */
+	atomic_uint command;	 /* what config[CFG_COMMAND] says, for hot paths */
+	atomic_bool ats;	 /* its ATS capability is enabled */
+	atomic_ulong incoherent; /* pages accessed without a look at the caches */
 
 	struct emu_gate gate; /* held during each page of DMA */
 

@@ -253,6 +253,37 @@ int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_
 			     const void *buf, size_t len);
 
 /**
+ * uvdk_emu_dma_no_snoop() - device asks that the CPUs' caches are not looked at
+ * @fn: function
+ * @pasid: PASID of 20 bits, or UVDK_EMU_NO_PASID
+ * @iova: address
+ * @buf: receives @len bytes, or has them
+ * @len: bytes
+ * @write: a write
+ *
+ * An access with the No Snoop attribute (PCI Express 2.2.6.5). Whether a device
+ * may set it (Enable No Snoop, 7.5.3.4) is for the model to see. The bytes are
+ * those of any other access; uvdk_emu_fn_incoherent() counts what real ones
+ * might have missed.
+ *
+ * Return: as uvdk_emu_dma_read().
+ */
+int uvdk_emu_dma_no_snoop(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_iova_t iova, void *buf,
+			  size_t len, bool write);
+
+/**
+ * uvdk_emu_fn_incoherent() - accesses of a function that were not coherent
+ * @fn: function
+ *
+ * Of uvdk_emu_dma_no_snoop(), page by page, those that were not refused and that
+ * the IOMMU let have their way: it can't force them to be coherent, or its tables
+ * don't say so (snoop control: SNP, PGSNP; PCI Express 10.2.3: N).
+ *
+ * Return: pages accessed so, since the function was made. Thread-safe.
+ */
+uint64_t uvdk_emu_fn_incoherent(const struct uvdk_emu_function *fn);
+
+/**
  * uvdk_emu_page_request() - ask for a page (PCI Express 10.4)
  * @fn: function
  * @pasid: PASID, or UVDK_EMU_NO_PASID

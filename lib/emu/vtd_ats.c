@@ -38,10 +38,12 @@ static int lookup(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, str
 		if (!vtd_holds(vtd, e, req, iova))
 			return vtd_fault(w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
 		*hit = allows(req, e->val[1]);
-		if (*hit)
+		if (*hit) {
 			w->host = e->val[0] + inside;
-		else
+			w->right = (unsigned int)e->val[1]; /* with N, PCIe 10.2.3 */
+		} else {
 			vtd_drop(vtd, e);
+		}
 		return 0;
 	}
 

@@ -158,7 +158,7 @@ static int ss_walk(const struct stage *s, uint64_t addr, bool write, unsigned in
 	}
 	if (!ad || (entry & SS_D))
 		have |= VTD_DIRTY;
-	*right = have;
+	*right = have | (entry & SS_SNP ? VTD_SNOOP : 0u);
 	*host = (entry & SPAN(51, vtd_shift(*level))) |
 		(addr & (BIT(vtd_shift(*level)) - 1) & ~(EMU_PAGE_SIZE - 1));
 
@@ -225,7 +225,7 @@ static int fs_leaf(const struct stage *s, uint64_t addr, uint64_t entry, uint64_
 	fault = ss_walk(s, w->host, s->req->write, &right, &second, &w->host);
 	if (fault)
 		return fault;
-	w->right = have & (right | VTD_USER | VTD_EXEC);
+	w->right = (have & (right | VTD_USER | VTD_EXEC)) | (right & VTD_SNOOP);
 	w->level = second < level ? second : level;
 
 	return 0;
@@ -286,8 +286,8 @@ int vtd_permit(const struct vtd_req *req, struct vtd_walk *w, unsigned int right
 	return reason ? vtd_fault(w, reason, UVDK_EMU_FAULT_PERMISSION) : 0;
 }
 
-int vtd_walk_pages(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, bool cached,
-		   struct vtd_walk *w)
+static int walk(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, bool cached,
+		struct vtd_walk *w)
 {
 	const struct stage s = {.vtd = vtd, .req = req, .w = w, .cached = cached};
 	int fault;
@@ -308,4 +308,20 @@ int vtd_walk_pages(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, bo
 		w->right = VTD_READ | VTD_WRITE | VTD_USER | VTD_EXEC | VTD_DIRTY;
 		return 0;
 	}
+}
+
+/*
+ * Snoop control: of a second stage, each leaf has a bit (9.8); for a first stage
+ * and what passes through, the PASID table entry has one for all pages (9.6).
+ * Without ECAP.SC both are reserved.
+ */
+int vtd_walk_pages(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, bool cached,
+		   struct vtd_walk *w)
+{
+	int fault = walk(vtd, req, iova, cached, w);
+
+	if (!fault && w->pte[1] & PTE_PGSNP && PTE_PGTT(w->pte[0]) != PGTT_SECOND)
+		w->right |= VTD_SNOOP;
+
+	return fault;
 }

@@ -40,6 +40,7 @@ enum vtd_right {
 	VTD_EXEC = 1 << 2,
 	VTD_USER = 1 << 3,
 	VTD_DIRTY = 1 << 4, /* a write need not touch the tables any more */
+	VTD_SNOOP = 1 << 5, /* no right: caches are looked at, whatever a request asks for */
 };
 
 struct vtd_key {

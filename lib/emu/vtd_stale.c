@@ -126,6 +126,9 @@ static bool page_same(const struct vtd_entry *e, const struct vtd_walk *w, uint6
 	if (w->fault || w->host != e->val[0] + inside)
 		return false;
 
+	if ((e->val[1] ^ w->right) & VTD_SNOOP)
+		return false;
+
 	return (e->val[1] & ~(uint64_t)w->right) == 0;
 }
 

@@ -31,7 +31,8 @@ void *vtd_at(struct vtd *vtd, uint64_t pa)
 	if (emu->memory)
 		return emu->memory(emu->memory_arg, pa);
 
-	return (void *)(uintptr_t)pa;
+	/* The first page of a process is none; what is left in caches may point there. */
+	return pa < EMU_PAGE_SIZE ? NULL : (void *)(uintptr_t)pa;
 }
 
 /* Entries are read word by word, the one with the present bit first. */

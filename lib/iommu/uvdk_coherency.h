@@ -25,10 +25,11 @@ extern "C" {
  * table of uvdk_hwpt_create() enforces coherency exactly if the iommu of the
  * device it was made for can.
  *
- * type1 has a table for each group and emu none that could be chosen: with
- * them UVDK_COHERENCY_SHARE takes nothing from a device whose iommu can enforce
- * coherency. The same happens, with a line in the log, to a device whose iommu
- * can't use the table of the others.
+ * type1 has a table for each group: there UVDK_COHERENCY_SHARE takes nothing
+ * from a device whose iommu can enforce coherency. The same happens, with a
+ * line in the log, to a device whose iommu can't use the table of the others.
+ * emu behaves as the kernel does with VT-d, for units with and without snoop
+ * control (&struct uvdk_emu_opts.no_snoop).
  */
 
 /**

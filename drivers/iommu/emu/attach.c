@@ -22,11 +22,13 @@ struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_
 }
 
 /* By ascending PASID, for those who look at each PASID once. */
-static void enlist(struct emu_attachment *at, struct emu_domain *dom)
+static void enlist(struct emu_attachment *at, struct emu_domain *dom, bool plain)
 {
 	struct emu_attachment *before = LIST_FIRST(&dom->attached);
 
 	at->dom = dom;
+	at->plain = plain;
+	dom->plain += plain;
 	emu_domain_get(dom);
 	if (!before || before->pasid >= at->pasid) {
 		LIST_INSERT_HEAD(&dom->attached, at, entry);
@@ -40,6 +42,8 @@ static void enlist(struct emu_attachment *at, struct emu_domain *dom)
 static void delist(struct emu_attachment *at)
 {
 	LIST_REMOVE(at, entry);
+	at->dom->plain -= at->plain;
+	emu_domain_leave(at->dom, at->dev->unit);
 	emu_domain_put(at->dom);
 }
 
@@ -85,7 +89,7 @@ static int write_entries(struct emu_device *dev, uint32_t pasid, const struct em
 	return err;
 }
 
-static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
+static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain,
 		  struct emu_faultq *faults)
 {
 	struct emu_attachment *at = add(dev, pasid);
@@ -94,39 +98,56 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	if (!at)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory to attach %s",
 				 uvdk_emu_fn_name(dev->fn));
+	err = emu_domain_enter(dom, dev->unit);
+	if (err)
+		goto drop;
 	err = write_entries(dev, pasid, dom, faults);
-	if (!err) {
-		at->faults = faults;
-		enlist(at, dom);
-		return 0;
-	}
+	if (err)
+		goto leave;
+	at->faults = faults;
+	enlist(at, dom, plain);
 
+	return 0;
+leave:
+	emu_domain_leave(dom, dev->unit);
+drop:
 	drop(at);
 	if (!dev->count)
 		emu_context_clear(dev);
 	return err;
 }
 
-static void replace_table(struct emu_domain *dom, struct emu_attachment *at)
+static int replace_table(struct emu_domain *dom, struct emu_attachment *at, bool plain)
 {
-	if (at->dom == dom)
-		return;
-	emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
+	int err = emu_domain_enter(dom, at->dev->unit);
+
+	if (err)
+		return err;
+	if (at->dom != dom)
+		emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
 	delist(at);
-	enlist(at, dom);
+	enlist(at, dom, plain);
+
+	return 0;
 }
 
 /* What was asked for under the old table is refused, what is under the new one heard. */
-static int replace(struct emu_domain *dom, struct emu_attachment *at, struct emu_faultq *faults)
+static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain,
+		   struct emu_faultq *faults)
 {
 	struct emu_faultq *before = at->faults;
 	int err = faults && !before ? emu_prq_watch(at->dev, at->pasid, faults) : 0;
 
 	if (err)
 		return err;
+	err = replace_table(dom, at, plain);
+	if (err) {
+		if (faults && !before)
+			emu_prq_unwatch(at->dev, at->pasid);
+		return err;
+	}
 	if (faults && before)
 		emu_prq_move(at->dev, at->pasid, faults);
-	replace_table(dom, at);
 	if (before && !faults)
 		emu_prq_unwatch(at->dev, at->pasid);
 	at->faults = faults;
@@ -134,22 +155,19 @@ static int replace(struct emu_domain *dom, struct emu_attachment *at, struct emu
 	return 0;
 }
 
-int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid)
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain)
 {
-	return emu_domain_attach_faulting(dom, dev, pasid, NULL);
+	return emu_domain_attach_faulting(dom, dev, pasid, plain, NULL);
 }
 
 int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
-			       struct emu_faultq *faults)
+			       bool plain, struct emu_faultq *faults)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
-	int err = 0;
+	int err;
 
 	emu_device_begin(dev);
-	if (at)
-		err = replace(dom, at, faults);
-	else
-		err = attach(dom, dev, pasid, faults);
+	err = at ? replace(dom, at, plain, faults) : attach(dom, dev, pasid, plain, faults);
 	emu_device_end(dev);
 
 	return err;

@@ -93,7 +93,7 @@ static int changed(struct emu_device *dev)
 	if (rid && rid->dom) { /* else it is being attached, and nothing is there yet */
 		emu_inval_fence(&batch);
 		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
-				 rid->dom->did, 0);
+				 emu_domain_did(rid->dom, dev->unit), 0);
 		emu_inval_fence(&batch);
 		emu_inval_table(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, rid->dom, 0);
 	}

@@ -8,12 +8,12 @@
 
 static void begin(const struct emu_domain *dom)
 {
-	uvdk_emu_iommu_begin(dom->unit->machine->emu, dom->unit->number);
+	emu_domain_begin(dom);
 }
 
 static void end(const struct emu_domain *dom)
 {
-	uvdk_emu_iommu_end(dom->unit->machine->emu, dom->unit->number);
+	emu_domain_end(dom);
 }
 
 static void track(struct emu_domain *dom, bool on)
@@ -29,12 +29,8 @@ static void track(struct emu_domain *dom, bool on)
 static void forget(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 {
 	struct emu_reach reach = {.iova = iova, .len = len};
-	struct emu_batch batch;
 
-	emu_inval_start(&batch, dom->unit);
-	emu_domain_inval(&batch, dom, EMU_SITE_DIRTY_READ_IOTLB, EMU_SITE_DIRTY_READ_DEVTLB,
-			 &reach);
-	emu_inval_run(&batch);
+	emu_domain_inval(dom, EMU_SITE_DIRTY_READ_IOTLB, EMU_SITE_DIRTY_READ_DEVTLB, &reach);
 }
 
 /*
@@ -43,7 +39,7 @@ static void forget(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
  */
 int emu_dirty_start(struct emu_domain *dom)
 {
-	if (!emu_domain_is_second(dom) || !VTD_ECAP_SSADS(dom->unit->ecap))
+	if (!(dom->kind.special & UVDK_HWPT_DIRTY))
 		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT,
 				 "this page table can't tell which pages were written: make it "
 				 "with UVDK_HWPT_DIRTY");

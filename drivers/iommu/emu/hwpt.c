@@ -5,19 +5,22 @@
 
 /* Page tables that the library chooses, and PASIDs. */
 
-#define SPECIAL (UVDK_HWPT_NEST_PARENT | UVDK_HWPT_DIRTY)
-
-static int check_flags(const struct emu_device *dev, unsigned int flags)
+/* One for PASIDs is of the first stage, as a process has it. */
+static struct emu_kind kind_of(const struct emu_unit *unit, unsigned int flags)
 {
-	uint64_t ecap = dev->unit->ecap;
-	const char *lacks = NULL;
+	bool first = flags & UVDK_HWPT_PASID && !(flags & EMU_SPECIAL);
 
-	if (flags & SPECIAL && !emu_unit_levels(dev->unit, EMU_SECOND_STAGE))
-		lacks = "second stage (ECAP.SSTS)";
-	else if (flags & UVDK_HWPT_NEST_PARENT && !VTD_ECAP_NEST(ecap))
-		lacks = "nested tables (ECAP.NEST)";
-	else if (flags & UVDK_HWPT_DIRTY && !VTD_ECAP_SSADS(ecap))
-		lacks = "marks for dirty pages (ECAP.SSADS)";
+	return (struct emu_kind){
+		.stage = first ? EMU_FIRST_STAGE : EMU_SECOND_STAGE,
+		.enforced = VTD_ECAP_SC(unit->ecap),
+		.special = flags & EMU_SPECIAL,
+	};
+}
+
+static int check_special(const struct emu_device *dev, const struct emu_kind *kind)
+{
+	const char *lacks = kind->special ? emu_kind_lacks(kind, dev->unit) : NULL;
+
 	if (!lacks)
 		return 0;
 
@@ -30,22 +33,17 @@ int emu_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigne
 		    void **hwpt_priv)
 {
 	const struct emu_device *dev = binding->priv;
-	struct emu_space *space = ioas_priv;
+	struct emu_kind kind = kind_of(dev->unit, flags);
 	struct emu_hwpt *hwpt;
-	int err = check_flags(dev, flags);
+	int err = check_special(dev, &kind);
 
 	if (err)
 		return err;
 	hwpt = calloc(1, sizeof(*hwpt));
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a page table");
-	hwpt->space = space;
-	if (flags & SPECIAL)
-		err = emu_space_add(space, dev->unit, EMU_SECOND_STAGE, &hwpt->dom);
-	else
-		err = emu_space_shared(space, dev->unit,
-				       flags & UVDK_HWPT_PASID ? EMU_FIRST_STAGE : EMU_SECOND_STAGE,
-				       &hwpt->dom);
+	hwpt->space = ioas_priv;
+	err = emu_space_table(ioas_priv, dev->unit, kind, &hwpt->dom);
 	if (err) {
 		free(hwpt);
 		return err;
@@ -66,18 +64,11 @@ void emu_hwpt_destroy(void *hwpt_priv)
 /* What is attached there now, whatever it is, is replaced. */
 int emu_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid, void *from)
 {
-	struct emu_hwpt *hwpt = hwpt_priv;
-	struct emu_device *dev = binding->priv;
+	const struct emu_hwpt *hwpt = hwpt_priv;
 
 	(void)from;
-	if (hwpt->dom->unit != dev->unit)
-		return uvdk_fail(-EINVAL, EMU_COMPONENT,
-				 "this page table was made for I/O MMU %u, and %s is behind %u: "
-				 "make one for it",
-				 hwpt->dom->unit->number, uvdk_emu_fn_name(dev->fn),
-				 dev->unit->number);
 
-	return emu_domain_attach_faulting(hwpt->dom, dev, pasid, hwpt->faults);
+	return emu_domain_attach_faulting(hwpt->dom, binding->priv, pasid, false, hwpt->faults);
 }
 
 void emu_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)

@@ -124,6 +124,7 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.hwpt_create = emu_hwpt_create,
 	.hwpt_destroy = emu_hwpt_destroy,
 	.hwpt_attach = emu_hwpt_attach,
+	.rid_restore = emu_rid_restore,
 	.pasid_detach = emu_pasid_detach,
 	.dirty_set = emu_hwpt_dirty_set,
 	.dirty_read = emu_hwpt_dirty_read,

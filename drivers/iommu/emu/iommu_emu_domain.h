@@ -4,6 +4,8 @@
 
 #include <sys/queue.h>
 
+#include <uvdk_hwpt.h>
+
 #include "iommu_emu_device.h"
 #include "iommu_emu_table.h"
 
@@ -15,6 +17,7 @@ struct emu_domain;
  * @pasid: PASID, 0: accesses without one
  * @dom: what it sees
  * @faults: where its page requests go, or NULL
+ * @plain: nobody chose a page table for it
  * @entry: in the domain's list
  */
 struct emu_attachment {
@@ -22,31 +25,60 @@ struct emu_attachment {
 	uint32_t pasid;
 	struct emu_domain *dom;
 	struct emu_faultq *faults;
+	bool plain;
 	LIST_ENTRY(emu_attachment) entry;
 };
 
 LIST_HEAD(emu_attachments, emu_attachment);
 
 /**
- * struct emu_domain - a page table of an address space, and its tag in one unit
- * @unit: unit
+ * struct emu_kind - what the page tables of an address space differ in
+ * @stage: format
+ * @enforced: accesses are coherent, whatever a device asks for
+ * @special: UVDK_HWPT_NEST_PARENT, UVDK_HWPT_DIRTY; such a table is shared with nobody
+ */
+struct emu_kind {
+	enum emu_stage stage;
+	bool enforced;
+	unsigned int special;
+};
+
+#define EMU_SPECIAL (UVDK_HWPT_NEST_PARENT | UVDK_HWPT_DIRTY)
+
+/**
+ * struct emu_tag - a page table in one unit
+ * @did: domain ID, while there are attachments
+ * @attached: attachments of functions behind the unit
+ * @seen: there was one: an invalidation that failed may have left something
+ */
+struct emu_tag {
+	uint16_t did;
+	unsigned int attached;
+	bool seen;
+};
+
+/**
+ * struct emu_domain - a page table of an address space, in front of all units it fits
+ * @machine: whose
+ * @kind: for whom
  * @table: page table
- * @did: domain ID
- * @shared: for whatever of the address space asks for nothing special
+ * @tag: in each unit
  * @tracked: the hardware marks dirty pages
  * @refs: attachments, and page tables of the library's
+ * @plain: attachments for which nobody chose a page table
  * @attached: by ascending PASID
  * @entry: in the address space's list
  *
  * Guarded by the lock of the address space.
  */
 struct emu_domain {
-	struct emu_unit *unit;
+	struct emu_machine *machine;
+	struct emu_kind kind;
 	struct emu_table table;
-	uint16_t did;
-	bool shared;
+	struct emu_tag tag[EMU_UNITS];
 	bool tracked;
 	unsigned int refs;
+	unsigned int plain;
 	struct emu_attachments attached;
 	LIST_ENTRY(emu_domain) entry;
 };
@@ -55,11 +87,17 @@ LIST_HEAD(emu_domains, emu_domain);
 
 static inline bool emu_domain_is_second(const struct emu_domain *dom)
 {
-	return dom->table.stage == EMU_SECOND_STAGE;
+	return dom->kind.stage == EMU_SECOND_STAGE;
 }
 
-/* An empty table with a domain ID; its reference is the caller's. */
-int emu_domain_create(struct emu_unit *unit, enum emu_stage stage, struct emu_domain **out);
+/* Its domain ID in a unit behind which it is attached. */
+static inline uint16_t emu_domain_did(const struct emu_domain *dom, const struct emu_unit *unit)
+{
+	return dom->tag[unit->number].did;
+}
+
+/* An empty table as a unit takes it; its reference is the caller's. */
+int emu_domain_create(struct emu_unit *unit, const struct emu_kind *kind, struct emu_domain **out);
 void emu_domain_get(struct emu_domain *dom);
 
 /* The last one takes it out of its list and frees it. */
@@ -70,9 +108,25 @@ int emu_domain_map(struct emu_domain *dom, uvdk_iova_t iova, const void *va, uin
 		   unsigned int access);
 void emu_domain_unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len);
 
+/* Around changes of its table: in each unit behind which it is attached. */
+void emu_domain_begin(const struct emu_domain *dom);
+void emu_domain_end(const struct emu_domain *dom);
+
 /* Invalidate addresses wherever it is attached. */
-void emu_domain_inval(struct emu_batch *batch, const struct emu_domain *dom, enum emu_site iotlb,
-		      enum emu_site devtlb, const struct emu_reach *reach);
+void emu_domain_inval(const struct emu_domain *dom, enum emu_site iotlb, enum emu_site devtlb,
+		      const struct emu_reach *reach);
+
+/* ---- which unit takes which page table ---- */
+
+/* What a unit would need for such a table and has not, or NULL. */
+const char *emu_kind_lacks(const struct emu_kind *kind, const struct emu_unit *unit);
+
+/* Can a unit use this table, which may have been made for another? */
+bool emu_domain_fits(const struct emu_domain *dom, const struct emu_unit *unit);
+
+/* One attachment more behind a unit. -EINVAL (it does not fit) or -ENOSPC, with a sentence. */
+int emu_domain_enter(struct emu_domain *dom, struct emu_unit *unit);
+void emu_domain_leave(struct emu_domain *dom, struct emu_unit *unit);
 
 /* All of it as one PASID sees it, 0: without. */
 void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct emu_domain *dom,
@@ -83,12 +137,15 @@ void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct e
 /* NULL: nothing is attached there. */
 struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_t pasid);
 
-/* Attach, or replace without a gap. 0 or a negative errno with a sentence. */
-int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid);
+/*
+ * Attach, or replace without a gap. @plain: nobody chose this table. 0, -EINVAL
+ * (the unit can't use it) or another negative errno, with a sentence.
+ */
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain);
 
 /* The same; page requests go to @faults, if that is not NULL. */
 int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
-			       struct emu_faultq *faults);
+			       bool plain, struct emu_faultq *faults);
 
 /* Nothing happens if nothing is attached there. */
 void emu_domain_detach(struct emu_device *dev, uint32_t pasid);

@@ -41,6 +41,7 @@ int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned i
 int emu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
 int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 void emu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);
+int emu_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding);
 int emu_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,
 		    void **hwpt_priv);
 void emu_hwpt_destroy(void *hwpt_priv);
@@ -51,13 +52,13 @@ int emu_hwpt_dirty_set(void *hwpt_priv, bool on);
 int emu_hwpt_dirty_read(void *hwpt_priv, uvdk_iova_t iova, size_t len, size_t page_size,
 			uint64_t *bitmap, bool keep);
 
-/* The table of a stage (or of the only one) for all in front of a unit who ask for no more. */
-int emu_space_shared(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
-		     struct emu_domain **out);
-
-/* One more table of the address space, with all its maps. */
-int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
-		  struct emu_domain **out);
+/*
+ * A table of a kind for a unit, with all maps of the address space: one that is
+ * there if it fits, unless the kind is special. A unit without this stage gets
+ * the other.
+ */
+int emu_space_table(struct emu_space *space, struct emu_unit *unit, struct emu_kind kind,
+		    struct emu_domain **out);
 
 /* Is all of it memory that a device may reach so? 0, -EFAULT or -EPERM with a sentence. */
 int emu_memory_check(uint8_t *va, size_t len, bool write);

@@ -27,6 +27,7 @@ enum emu_stage {
  * @arena: where its pages come from
  * @root: its uppermost page
  * @stage: format
+ * @snoop: second stage: accesses are coherent, whatever a device asks for
  * @levels: 3 to 5
  * @bits: width of an address it takes
  * @leaf_sizes: bitmap of leaf sizes, of 4 KiB, 2 MiB and 1 GiB
@@ -35,6 +36,7 @@ struct emu_table {
 	struct emu_arena *arena;
 	struct uvdk_le64 *root;
 	enum emu_stage stage;
+	bool snoop;
 	unsigned int levels;
 	unsigned int bits;
 	uint64_t leaf_sizes;

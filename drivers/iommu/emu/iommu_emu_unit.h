@@ -143,8 +143,8 @@ struct emu_machine *emu_machine_get(struct uvdk_emu *emu);
 /* Switch a unit on if it is not; 0 or a negative errno with a sentence. */
 int emu_unit_start(struct emu_unit *unit);
 
-/* Give a list of pages back that have been invalidated. */
-void emu_unit_give_back(struct emu_unit *unit, struct emu_page *list);
+/* May it still know what it was told to forget? Pages and IDs are then not used again. */
+bool emu_unit_unsure(const struct emu_unit *unit);
 
 /* A domain ID of a unit. -ENOSPC with a sentence. */
 int emu_unit_did_get(struct emu_unit *unit, uint16_t *did);

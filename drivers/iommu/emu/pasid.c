@@ -19,15 +19,17 @@ struct image {
 	uint64_t w[3];
 };
 
-static struct image image_of(const struct emu_domain *dom)
+static struct image image_of(const struct emu_unit *unit, const struct emu_domain *dom)
 {
-	uint64_t ecap = dom->unit->ecap;
+	bool second = emu_domain_is_second(dom);
 	uint64_t root = vtd_addr(dom->table.root);
 	struct image image = {0};
 
-	image.w[1] = dom->did | (VTD_ECAP_SC(ecap) ? VTD_PASID_PGSNP : 0) |
-		     (VTD_ECAP_SMPWC(ecap) ? VTD_PASID_PWSNP : 0);
-	if (emu_domain_is_second(dom)) {
+	/* A second stage says in each leaf what is to be snooped (9.8). */
+	image.w[1] = emu_domain_did(dom, unit) |
+		     (dom->kind.enforced && !second ? VTD_PASID_PGSNP : 0) |
+		     (VTD_ECAP_SMPWC(unit->ecap) ? VTD_PASID_PWSNP : 0);
+	if (second) {
 		image.w[0] = VTD_P | VTD_PASID_SECOND | VTD_PASID_AW(dom->table.levels - 2) | root |
 			     (dom->tracked ? VTD_PASID_SSADE : 0);
 	} else {
@@ -67,17 +69,21 @@ static struct vtd_pasid *make_entry(struct emu_device *dev, uint32_t pasid)
 void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct emu_domain *dom,
 		     uint32_t pasid)
 {
+	uint16_t did = emu_domain_did(dom, batch->unit);
+
 	if (emu_domain_is_second(dom))
-		emu_inval_iotlb(batch, site, VTD_G_DOMAIN, dom->did, NULL);
+		emu_inval_iotlb(batch, site, VTD_G_DOMAIN, did, NULL);
 	else
-		emu_inval_piotlb(batch, site, dom->did, pasid, NULL);
+		emu_inval_piotlb(batch, site, did, pasid, NULL);
 }
 
 /* Table 25 of 6.5.3.3: PASID cache, IOTLB, device TLB; @site is the first of three. */
 static void inval_entry(struct emu_batch *batch, enum emu_site site, uint32_t pasid,
 			const struct emu_domain *dom)
 {
-	emu_inval_pasidc(batch, site, VTD_G_PASIDC_PASID, dom->did, pasid);
+	uint16_t did = emu_domain_did(dom, batch->unit);
+
+	emu_inval_pasidc(batch, site, VTD_G_PASIDC_PASID, did, pasid);
 	emu_inval_fence(batch);
 	emu_inval_table(batch, site + 1, dom, pasid);
 }
@@ -106,7 +112,7 @@ static void inval_absence(const struct emu_device *dev, uint32_t pasid)
 int emu_pasid_set(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
 {
 	struct vtd_pasid *entry = make_entry(dev, pasid);
-	struct image image = image_of(dom);
+	struct image image = image_of(dev->unit, dom);
 
 	if (!entry)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for PASID %u of %s", pasid,
@@ -161,7 +167,8 @@ static void settle(struct emu_device *dev, enum emu_site site, uint16_t did, uin
  *	3. the new ID
  *
  * At each moment a whole old or a whole new table is found, under the old ID
- * (old table), the spare ID (either), or the new ID (new table).
+ * (old table), the spare ID (either), or the new ID (new table). What is
+ * snooped changes with the ID, too.
  */
 void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_domain *from,
 		       const struct emu_domain *to)
@@ -169,14 +176,14 @@ void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_
 	enum emu_site site = pasid ? EMU_SITE_PASID_REPLACE_PASIDC : EMU_SITE_RID_REPLACE_PASIDC;
 	struct emu_batch batch;
 	struct vtd_pasid *entry = entry_of(dev, pasid);
-	struct image image = image_of(to);
+	struct image image = image_of(dev->unit, to);
 
 	emu_inval_start(&batch, dev->unit);
 	uvdk_lock_acquire(&dev->unit->replacing);
 	if (emu_domain_is_second(from))
 		vtd_set(&entry->w[2], image.w[2]);
 	set_did(entry, EMU_DID_REPLACE);
-	settle(dev, site, from->did, pasid);
+	settle(dev, site, emu_domain_did(from, dev->unit), pasid);
 
 	if (emu_domain_is_second(from) || emu_domain_is_second(to))
 		vtd_set(&entry->w[0], image.w[0]);
@@ -202,7 +209,7 @@ void emu_pasid_track(struct emu_device *dev, uint32_t pasid, const struct emu_do
 	struct emu_batch batch;
 
 	emu_inval_start(&batch, dev->unit);
-	vtd_set(&entry_of(dev, pasid)->w[0], image_of(dom).w[0]);
+	vtd_set(&entry_of(dev, pasid)->w[0], image_of(dev->unit, dom).w[0]);
 	inval_entry(&batch, EMU_SITE_DIRTY_SET_PASIDC, pasid, dom);
 	inval_device(&batch, EMU_SITE_DIRTY_SET_DEVTLB, dev, pasid);
 	emu_inval_run(&batch);

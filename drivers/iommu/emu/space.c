@@ -38,11 +38,11 @@ static int replay(const struct uvdk_map_info *map, void *arg)
 	return emu_domain_map(arg, map->iova, map->va, map->len, access_of(map->flags));
 }
 
-int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
-		  struct emu_domain **out)
+static int add(struct emu_space *space, struct emu_unit *unit, const struct emu_kind *kind,
+	       struct emu_domain **out)
 {
 	struct emu_domain *dom;
-	int err = emu_domain_create(unit, stage, &dom);
+	int err = emu_domain_create(unit, kind, &dom);
 
 	if (err)
 		return err;
@@ -57,28 +57,28 @@ int emu_space_add(struct emu_space *space, struct emu_unit *unit, enum emu_stage
 	return 0;
 }
 
-int emu_space_shared(struct emu_space *space, struct emu_unit *unit, enum emu_stage stage,
-		     struct emu_domain **out)
+static bool same(const struct emu_kind *a, const struct emu_kind *b)
+{
+	return a->stage == b->stage && a->enforced == b->enforced && !a->special && !b->special;
+}
+
+int emu_space_table(struct emu_space *space, struct emu_unit *unit, struct emu_kind kind,
+		    struct emu_domain **out)
 {
 	struct emu_domain *dom;
-	int err;
 
-	if (!emu_unit_levels(unit, stage))
-		stage = stage == EMU_FIRST_STAGE ? EMU_SECOND_STAGE : EMU_FIRST_STAGE;
-
+	if (!emu_unit_levels(unit, kind.stage))
+		kind.stage = kind.stage == EMU_FIRST_STAGE ? EMU_SECOND_STAGE : EMU_FIRST_STAGE;
 	LIST_FOREACH(dom, &space->domains, entry)
 	{
-		if (dom->shared && dom->unit == unit && dom->table.stage == stage) {
+		if (same(&dom->kind, &kind) && emu_domain_fits(dom, unit)) {
 			emu_domain_get(dom);
 			*out = dom;
 			return 0;
 		}
 	}
-	err = emu_space_add(space, unit, stage, out);
-	if (!err)
-		(*out)->shared = true;
 
-	return err;
+	return add(space, unit, &kind, out);
 }
 
 int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
@@ -120,19 +120,47 @@ int emu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 	return 0;
 }
 
+/*
+ * As a kernel does: the first that others were attached to so, if it fits, or
+ * else one for this unit. The second stage has maps that may be written and not
+ * read; the first has not.
+ */
+static int pick(struct emu_space *space, struct emu_unit *unit, struct emu_domain **out)
+{
+	const struct emu_kind kind = {.stage = EMU_SECOND_STAGE,
+				      .enforced = VTD_ECAP_SC(unit->ecap)};
+	struct emu_domain *dom;
+
+	LIST_FOREACH(dom, &space->domains, entry)
+	{
+		if (dom->plain && emu_domain_fits(dom, unit)) {
+			emu_domain_get(dom);
+			*out = dom;
+			return 0;
+		}
+	}
+
+	return emu_space_table(space, unit, kind, out);
+}
+
 int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 {
 	struct emu_device *dev = binding->priv;
 	struct emu_domain *dom;
-	/* The second stage has maps that may be written and not read; the first has not. */
-	int err = emu_space_shared(ioas_priv, dev->unit, EMU_SECOND_STAGE, &dom);
+	int err = pick(ioas_priv, dev->unit, &dom);
 
 	if (err)
 		return err;
-	err = emu_domain_attach(dom, dev, UVDK_PASID_RID);
+	err = emu_domain_attach(dom, dev, UVDK_PASID_RID, true);
 	emu_domain_put(dom);
 
 	return err;
+}
+
+/* What is there is replaced. */
+int emu_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding)
+{
+	return emu_attach(ioas_priv, binding);
 }
 
 void emu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding)

@@ -54,7 +54,7 @@ static uint64_t leaf_bits(const struct emu_table *table, unsigned int access)
 {
 	if (table->stage == EMU_SECOND_STAGE)
 		return (access & EMU_TABLE_READ ? VTD_SS_R : 0) |
-		       (access & EMU_TABLE_WRITE ? VTD_SS_W : 0);
+		       (access & EMU_TABLE_WRITE ? VTD_SS_W : 0) | (table->snoop ? VTD_SS_SNP : 0);
 
 	return VTD_FS_P | VTD_FS_US | VTD_FS_A |
 	       (access & EMU_TABLE_WRITE ? VTD_FS_RW | VTD_FS_D : 0);

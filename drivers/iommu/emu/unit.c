@@ -159,10 +159,9 @@ int emu_unit_start(struct emu_unit *unit)
 	return err;
 }
 
-void emu_unit_give_back(struct emu_unit *unit, struct emu_page *list)
+bool emu_unit_unsure(const struct emu_unit *unit)
 {
-	if (!__atomic_load_n(&unit->unsure, __ATOMIC_ACQUIRE))
-		emu_arena_put(&unit->machine->arena, list);
+	return __atomic_load_n(&unit->unsure, __ATOMIC_ACQUIRE);
 }
 
 /* Those that are there: 16 << 2 * ND (11.4.2). */
@@ -196,6 +195,8 @@ int emu_unit_did_get(struct emu_unit *unit, uint16_t *did)
 
 void emu_unit_did_put(struct emu_unit *unit, uint16_t did)
 {
+	if (emu_unit_unsure(unit))
+		return;
 	uvdk_lock_acquire(&unit->lock);
 	unit->dids[did / 64] &= ~VTD_BIT(did % 64);
 	uvdk_lock_release(&unit->lock);

@@ -236,11 +236,12 @@ struct vtd_pasid {
 #define VTD_FS_D  VTD_BIT(6)
 
 /* Second-stage paging entries, 9.8 */
-#define VTD_SS_R VTD_BIT(0)
-#define VTD_SS_W VTD_BIT(1)
-#define VTD_SS_D VTD_BIT(9)
+#define VTD_SS_R   VTD_BIT(0)
+#define VTD_SS_W   VTD_BIT(1)
+#define VTD_SS_D   VTD_BIT(9)
+#define VTD_SS_SNP VTD_BIT(11) /* leaves; reserved without ECAP.SC */
 
-#define VTD_PS	 VTD_BIT(7) /* both: a leaf above the last level */
+#define VTD_PS	   VTD_BIT(7) /* both: a leaf above the last level */
 
 static_assert(sizeof(struct vtd_desc) == 1 << VTD_IQ_SHIFT, "6.5.2");
 static_assert(sizeof(struct vtd_root) == 16, "9.2");

@@ -65,6 +65,7 @@ void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, ui
 	struct uvdk_emu_opts emu = {.size = sizeof(emu),
 				    .manual = true,
 				    .iommus = STORM_UNITS,
+				    .no_snoop = seed % 2 ? 0 : 1 << 1,
 				    .caching = caching,
 				    .absence = absence,
 				    .seed = seed};

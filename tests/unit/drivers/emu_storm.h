@@ -52,6 +52,7 @@ struct storm {
 	char first_wrong[160];
 };
 
+/* An even @seed: one of the two IOMMUs has no snoop control. */
 void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, uint64_t seed);
 void storm_run(struct storm *s, uint64_t ops);
 void storm_close(struct storm *s);

@@ -13,34 +13,39 @@
 #define OPS 10000000
 #endif
 
-static void blow(enum uvdk_emu_caching caching, bool absence)
+static void blow(enum uvdk_emu_caching caching, bool absence, uint64_t seed, uint64_t ops)
 {
 	struct uvdk_emu_stale stale;
 	struct storm s;
 
 	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
-	storm_open(&s, caching, absence, 12345);
-	storm_run(&s, OPS);
+	storm_open(&s, caching, absence, seed);
+	storm_run(&s, ops);
 	cr_expect_eq(uvdk_emu_stales(s.world.emu, &stale, 1), 0, "missing: %s", stale.missing);
 	cr_expect_eq(s.wrong, 0, "%llu times wrong, first %s", (unsigned long long)s.wrong,
 		     s.first_wrong);
-	cr_expect_gt(s.accesses, OPS / 20);
-	cr_expect_gt(s.refusals, OPS / 20);
-	cr_expect_gt(s.asked, OPS / 20000);
+	cr_expect_gt(s.accesses, ops / 20);
+	cr_expect_gt(s.refusals, ops / 20);
+	cr_expect_gt(s.asked, ops / 20000);
 	storm_close(&s);
 }
 
 Test(emu_storm, where_caches_keep_what_is_not_invalidated)
 {
-	blow(UVDK_EMU_CACHE_KEEPS, false);
+	blow(UVDK_EMU_CACHE_KEEPS, false, 12345, OPS);
 }
 
 Test(emu_storm, where_caches_forget_at_random)
 {
-	blow(UVDK_EMU_CACHE_FORGETS, false);
+	blow(UVDK_EMU_CACHE_FORGETS, false, 12345, OPS);
 }
 
 Test(emu_storm, where_absence_is_cached_too)
 {
-	blow(UVDK_EMU_CACHE_KEEPS, true);
+	blow(UVDK_EMU_CACHE_KEEPS, true, 12345, OPS);
+}
+
+Test(emu_storm, where_units_differ_and_tables_are_replaced_for_that)
+{
+	blow(UVDK_EMU_CACHE_KEEPS, true, 12346, OPS / 4);
 }

@@ -684,11 +684,12 @@ Test(emu_unit, domain_ids_come_back)
 	uvdk_ioas_create(iommu, NULL, &a);
 	uvdk_ioas_create(iommu, NULL, &b);
 	for (unsigned int i = 0; i <= 14; i++) {
-		struct uvdk_hwpt_opts opts = {sizeof(opts), UVDK_HWPT_DIRTY};
+		struct uvdk_hwpt_opts opts = {sizeof(opts), UVDK_HWPT_DIRTY | UVDK_HWPT_PASID};
 		static struct uvdk_hwpt *hwpt[15];
 
-		cr_expect_eq(uvdk_hwpt_create(a, dev, &opts, &hwpt[i]), i < 14 ? 0 : -ENOSPC);
-		for (unsigned int n = 0; i == 14 && n < 14; n++)
+		cr_assert_eq(uvdk_hwpt_create(a, dev, &opts, &hwpt[i]), 0);
+		cr_expect_eq(uvdk_hwpt_attach(hwpt[i], dev, i + 1), i < 14 ? 0 : -ENOSPC);
+		for (unsigned int n = 0; i == 14 && n <= 14; n++)
 			uvdk_hwpt_destroy(hwpt[n]);
 	}
 	finish();
