@@ -67,7 +67,7 @@ static int open_device(struct state *s, const char *args)
 	if (uvdk_emu_create(&emu_opts, &s->emu))
 		return fail("machine");
 	iommu_opts.emu = s->emu;
-	snprintf(spec, sizeof(spec), "emu:virtio-net,%s", args);
+	snprintf(spec, sizeof(spec), "emu:virtio-net%s%s", *args ? "," : "", args);
 	if (uvdk_iommu_open("emu", &iommu_opts, &s->iommu) ||
 	    uvdk_ioas_create(s->iommu, NULL, &s->ioas) ||
 	    uvdk_device_open(s->iommu, spec, NULL, &s->dev) || uvdk_ioas_attach(s->ioas, s->dev) ||
@@ -111,7 +111,7 @@ static int setup(struct state *s, int argc, char **argv, const char *extra)
 		fprintf(stderr, "usage: uvdk-bench %s [DEVICE-ARGS [multi-seg]]\n", argv[0]);
 		return 2;
 	}
-	snprintf(all, sizeof(all), "%s%s", args, extra);
+	snprintf(all, sizeof(all), "%s%s%s", args, *args && *extra ? "," : "", extra);
 	if (start_eal() || open_device(s, all) ||
 	    start_port(s, multi_seg ? UVDK_NETDEV_MULTI_SEG : 0))
 		return 1;
@@ -227,7 +227,7 @@ static int run(int argc, char **argv, bool rx)
 	uint64_t packets;
 	uint64_t rung;
 	uint64_t ns = 0;
-	int status = setup(&s, argc, argv, rx ? ",source" : "");
+	int status = setup(&s, argc, argv, rx ? "source" : "");
 
 	if (status)
 		return status;

@@ -54,8 +54,8 @@ static int open_device(struct app *app, struct port *port, const char *spec)
 	return port->name ? 0 : -ENOMEM;
 }
 
-/* What a frame has besides its MTU: an Ethernet header with a VLAN tag. */
-#define L2_LEN (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+/* What a frame has besides its MTU: an Ethernet header with two VLAN tags. */
+#define L2_LEN (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 static uint32_t offloads(const struct options *opts, const struct port *port)
 {

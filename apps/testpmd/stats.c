@@ -48,6 +48,10 @@ static void print_port(const struct app *app, unsigned int id, const struct port
 	       "----------------------\n",
 	       id);
 	print_lines(share->in.rx, nic.rx_missed, share->out.tx, share->out.dropped);
+	if (nic.tx_errors)
+		printf("  TX-errors:  %-14" PRIu64 " taken by the port, but too long or not "
+		       "mapped: never sent\n",
+		       nic.tx_errors);
 	if (engine->receives && engine->sends && engine != &fwd_flowgen)
 		printf("  Received %" PRIu64 " = forwarded %" PRIu64 " + dropped %" PRIu64 "\n",
 		       share->in.rx, share->in.tx, share->in.dropped);

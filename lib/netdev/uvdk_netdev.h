@@ -366,9 +366,9 @@ static inline uint16_t uvdk_netdev_rx_burst(struct uvdk_netdev *nd, unsigned int
  * @pkts: chains; the first n returned now belong to the port
  * @count: packets in @pkts
  *
- * A packet that can never be sent (longer than MTU, Ethernet header and VLAN tag,
- * if it has one; not mapped; chain too long) is freed, counted in tx_errors, and
- * counts as taken.
+ * A packet that can never be sent (longer than MTU, Ethernet header and VLAN tags,
+ * up to two if it has them; not mapped; chain too long) is freed, counted in
+ * tx_errors, and counts as taken.
  *
  * Return: packets taken, from the front.
  */

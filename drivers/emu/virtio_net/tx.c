@@ -28,7 +28,11 @@ static size_t greatest_frame(const struct vnet *m, const uint8_t *frame)
 {
 	size_t most = 14u + (vnet_has(m, VNET_F_MTU) ? m->conf.mtu : 1500u);
 
-	return frame[12] == 0x81 && frame[13] == 0x00 ? most + 4 : most;
+	/* VLAN tags are part of the header: one, or two with a service tag outside. */
+	if ((frame[12] != 0x81 || frame[13] != 0x00) && (frame[12] != 0x88 || frame[13] != 0xa8))
+		return most;
+
+	return frame[16] == 0x81 && frame[17] == 0x00 ? most + 8 : most + 4;
 }
 
 static int check_frame(struct vnet *m, struct vnet_queue *q, const uint8_t *pkt, size_t len)

@@ -136,20 +136,31 @@ static void point_to_table(struct txq *q, uint16_t id, int count)
 	};
 }
 
-/* A tag does not count as payload, but not every frame of four bytes more has one. */
-static bool is_too_long(const struct txq *q, struct rte_mbuf *m)
+/* Is there a tag at @at? The outer one of two may be a service tag. */
+static bool is_tag(struct rte_mbuf *m, uint32_t at)
 {
 	rte_be16_t type;
 
-	if (likely(m->pkt_len <= q->longest))
+	if (m->data_len < at + TAG_LEN)
 		return false;
-	if (m->pkt_len > q->longest + L2_LEN - ETH_LEN || m->data_len < ETH_LEN)
-		return true;
-	memcpy(&type,
-	       rte_pktmbuf_mtod_offset(m, void *, offsetof(struct rte_ether_hdr, ether_type)),
-	       sizeof(type));
+	memcpy(&type, rte_pktmbuf_mtod_offset(m, void *, at), sizeof(type));
 
-	return type != RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+	       (type == RTE_BE16(RTE_ETHER_TYPE_QINQ) && at < ETH_LEN);
+}
+
+/* Tags do not count as payload, but not every frame of four bytes more has one. */
+static bool is_too_long(const struct txq *q, struct rte_mbuf *m)
+{
+	uint32_t at = offsetof(struct rte_ether_hdr, ether_type);
+	uint32_t longest = q->longest;
+
+	while (m->pkt_len > longest && longest < q->longest + L2_LEN - ETH_LEN && is_tag(m, at)) {
+		longest += TAG_LEN;
+		at += TAG_LEN;
+	}
+
+	return m->pkt_len > longest;
 }
 
 enum verdict send_slowly(struct txq *q, struct rte_mbuf *m)

@@ -74,9 +74,10 @@ _Static_assert(offsetof(struct net_hdr, num_buffers) == 10, "virtio 1.2, 5.1.6")
 #define HDR_F_DATA_VALID 2
 #define HDR_LEN		 sizeof(struct net_hdr)
 
-/* Ethernet header, and one with a VLAN tag. */
+/* Ethernet header, VLAN tag, and a header with two (QinQ, IEEE 802.1ad). */
 #define ETH_LEN 14
-#define L2_LEN	18
+#define TAG_LEN 4
+#define L2_LEN	22
 
 /* The device takes at most so many pairs of queues (5.1.4.1). */
 #define MAX_PAIRS 0x8000
@@ -141,7 +142,7 @@ struct txq {
 	struct tx_stats *stats;
 	struct tx_slot *slots; /* [size] */
 	uvdk_iova_t slots_iova;
-	uint32_t longest; /* frame that may be sent, but for a VLAN tag */
+	uint32_t longest; /* frame that may be sent, but for VLAN tags */
 	bool straight;	  /* see tx_priv.h */
 	bool indirect;
 	bool csum;

@@ -25,6 +25,17 @@ static struct rte_mbuf *tagged(uint32_t n, uint32_t len, unsigned int segs)
 	return m;
 }
 
+/* With a service tag around a customer's. */
+static struct rte_mbuf *tagged_twice(uint32_t n, uint32_t len, unsigned int segs)
+{
+	struct rte_mbuf *m = tagged(n, len, segs);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	memcpy(frame + 12, "\x88\xa8", 2);
+	memcpy(frame + 16, "\x81\x00", 2);
+	return m;
+}
+
 static void expect_frame(uint32_t n, uint32_t len)
 {
 	uint8_t frame[2048];
@@ -70,6 +81,33 @@ static void keeps_to(uint32_t most)
 	cr_expect_not(uvdk_netdev_broken(nd, NULL));
 	cr_assert_eq(uvdk_netdev_stop(nd), 0);
 	cr_expect_eq(net_mbufs_out(&net), 0);
+}
+
+Test(virtio_net_mtu, two_tags_are_no_payload)
+{
+	struct uvdk_netdev *nd;
+	struct uvdk_netdev_stats s;
+	struct rte_mbuf *pkts[5];
+	uint8_t frame[2048];
+
+	one_port("capture", 0);
+	nd = net.port[0].nd;
+	pkts[0] = tagged_twice(0, 1522, 1);
+	pkts[1] = tagged_twice(1, 1522, 3);
+	pkts[2] = tagged_twice(2, 1523, 1);
+	pkts[3] = tagged(3, 1522, 1);
+	pkts[4] = tagged_twice(4, 1523, 3);
+	cr_assert_eq(uvdk_netdev_tx_burst(nd, 0, pkts, 5), 5);
+	net_step(&net);
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(uvdk_emu_virtio_net_capture(net.emu, net.port[0].name, frame,
+							 sizeof(frame)),
+			     1522);
+	uvdk_netdev_get_stats(nd, &s);
+	cr_expect_eq(s.tx_packets, 2);
+	cr_expect_eq(s.tx_errors, 3);
+	cr_expect_not(uvdk_netdev_broken(nd, NULL));
+	net_destroy(&net);
 }
 
 Test(virtio_net_mtu, frames_over_it_are_dropped_and_counted)

@@ -155,6 +155,15 @@ Test(run, several_queues_and_odd_ports)
 	expect_said("streams=6");
 }
 
+Test(run, frames_that_a_port_can_never_send_are_told)
+{
+	expect_run(0, "-pemu:virtio-net,source,len=1514", "-pemu:virtio-net,mtu=900", "--packets",
+		   "500");
+	expect_said("TX-errors: ");
+	expect_run(0, "--packets", "500");
+	cr_expect_null(strstr(out, "TX-errors: "), "%s", out);
+}
+
 Test(run, json_is_not_renamed_over_a_device)
 {
 	expect_run(0, "--packets=100", "--stats-json=/dev/null");
