@@ -114,12 +114,12 @@ if command -v "${CXX:-c++}" >/dev/null; then
 fi
 check "examples that need no DPDK: build, shared" build_examples shared core
 check "the same: build, static" build_examples static core STATIC=1
-for name in edu tenants; do
-	[ -d "$top/apps/examples/$name" ] || continue
-	check "$name: loads libuvdk" loads "$copy/shared/$name/$name" "libuvdk.so.0 "
-	check "$name: runs, shared" in_prefix "$copy/shared/$name/$name"
-	check "$name: loads nothing of ours" loads "$copy/static/$name/$name" ""
-	check "$name: runs, static" "$copy/static/$name/$name"
+for example in edu tenants; do
+	[ -d "$top/apps/examples/$example" ] || continue
+	check "$example: loads libuvdk" loads "$copy/shared/$example/$example" "libuvdk.so.0 "
+	check "$example: runs, shared" in_prefix "$copy/shared/$example/$example"
+	check "$example: loads nothing of ours" loads "$copy/static/$example/$example" ""
+	check "$example: runs, static" "$copy/static/$example/$example"
 done
 
 if [ "$net" ]; then
