@@ -112,14 +112,15 @@ check "headers stand alone in C" header_alone "${CC:-cc}" c
 if command -v "${CXX:-c++}" >/dev/null; then
 	check "headers stand alone in C++" header_alone "${CXX:-c++}" c++
 fi
-if [ -d "$top/apps/examples/edu" ]; then
-	check "edu: builds, shared" build_examples shared core
-	check "edu: loads libuvdk" loads "$copy/shared/edu/edu" "libuvdk.so.0 "
-	check "edu: runs, shared" in_prefix "$copy/shared/edu/edu"
-	check "edu: builds, static" build_examples static core STATIC=1
-	check "edu: loads nothing of ours" loads "$copy/static/edu/edu" ""
-	check "edu: runs, static" "$copy/static/edu/edu"
-fi
+check "examples that need no DPDK: build, shared" build_examples shared core
+check "the same: build, static" build_examples static core STATIC=1
+for example in edu tenants; do
+	[ -d "$top/apps/examples/$example" ] || continue
+	check "$example: loads libuvdk" loads "$copy/shared/$example/$example" "libuvdk.so.0 "
+	check "$example: runs, shared" in_prefix "$copy/shared/$example/$example"
+	check "$example: loads nothing of ours" loads "$copy/static/$example/$example" ""
+	check "$example: runs, static" "$copy/static/$example/$example"
+done
 
 if [ "$net" ]; then
 	check "libuvdk_net exports uvdk_netdev_open@UVDK_0.1" has libuvdk_net.so uvdk_netdev_open

@@ -30,6 +30,15 @@ def test_pasid_tenants(case):
     assert "pasid_bits 16" in output and "64 tenants: all good" in output, output
 
 
+def test_pasid_example(case):
+    """The example of the guide, as it is, on a real kernel."""
+    vm = pasid.boot(case, [case.program("x86_64", name) for name in
+                           ("apps/examples/tenants", "usertools/uvdk-devbind")])
+    vm.guest.check(f"uvdk-devbind -b vfio-pci {BDF}")
+    output = run(vm.guest, f"tenants {BDF} 16", timeout=100)
+    assert output.count("and is refused") == 2 and "the others notice nothing" in output, output
+
+
 def test_pasid_replace_in_flight(case):
     """Switched between two address spaces under copies: each page in one of them, none lost."""
     guest = boot(case, "pasid_replace")
