@@ -94,6 +94,7 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	if (!at)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory to attach %s",
 				 uvdk_emu_fn_name(dev->fn));
+	at->dom = dom; /* who looks at what is attached meanwhile finds it */
 	err = write_entries(dev, pasid, dom, faults);
 	if (!err) {
 		at->faults = faults;

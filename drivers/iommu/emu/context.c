@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <search.h>
 #include <string.h>
 
 #include "iommu_emu_domain.h"
@@ -90,7 +91,7 @@ static int changed(struct emu_device *dev)
 
 	emu_inval_start(&batch, dev->unit);
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
-	if (rid && rid->dom) { /* else it is being attached, and nothing is there yet */
+	if (rid) {
 		emu_inval_fence(&batch);
 		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
 				 rid->dom->did, 0);
@@ -139,7 +140,26 @@ int emu_context_enable_pasid(struct emu_device *dev)
 	return enable(dev, true);
 }
 
-/* No other cache than that of contexts knows whether a function may ask. */
+/* tsearch(3): each attachment once. */
+static void inval_attached(const void *node, VISIT visit, void *arg)
+{
+	const struct emu_attachment *at = *(const struct emu_attachment *const *)node;
+	struct emu_batch *batch = arg;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	emu_inval_pasidc(batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_PASID, at->dom->did,
+			 at->pasid);
+	emu_inval_fence(batch);
+	if (emu_domain_is_second(at->dom))
+		emu_inval_iotlb(batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, VTD_G_DOMAIN, at->dom->did,
+				NULL);
+	else
+		emu_inval_piotlb(batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, at->dom->did, at->pasid,
+				 NULL);
+}
+
+/* As changed(), when any number of PASIDs is attached already. */
 static int set_requests(struct emu_device *dev, bool on)
 {
 	struct emu_batch batch;
@@ -147,7 +167,9 @@ static int set_requests(struct emu_device *dev, bool on)
 	emu_inval_start(&batch, dev->unit);
 	dev->pri_on = on;
 	vtd_set(&entry_of(dev)->w[0], word_of(dev));
-	emu_inval_context(&batch, EMU_SITE_CONTEXT_REQUESTS, VTD_G_DEVICE, dev->sid);
+	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
+	emu_inval_fence(&batch);
+	twalk_r(dev->attached, inval_attached, &batch);
 
 	return emu_inval_run(&batch);
 }

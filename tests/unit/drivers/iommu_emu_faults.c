@@ -241,6 +241,31 @@ Test(emu_faults, the_last_to_be_detached_asks_no_more)
 	finish();
 }
 
+/* What others see does not change, nor is it in doubt, when it may ask or no longer. */
+Test(emu_faults, other_pasids_go_on_while_one_begins_and_ends_to_ask)
+{
+	static const uint32_t others[] = {0, PASID + 1, PASID + 2};
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
+				      .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
+	struct uvdk_hwpt *second_stage;
+
+	map(IOVA);
+	cr_assert_eq(uvdk_hwpt_create(ioas, a->dev, &opts, &second_stage), 0);
+	attach(second_stage, a, others[2]);
+	cr_assert_eq(uvdk_ioas_attach_pasid(ioas, a->dev, others[1]), 0);
+	cr_assert_eq(uvdk_ioas_attach(ioas, a->dev), 0);
+	for (unsigned int i = 0; i < 12; i++) {
+		cr_expect(asker_writes(a, others[i % 3], IOVA), "%u", i);
+		if (i % 6 == 2)
+			uvdk_hwpt_detach(table, a->dev, PASID);
+		if (i % 6 == 5)
+			attach(table, a, PASID);
+	}
+	cr_expect(asker_writes(a, PASID, IOVA));
+	uvdk_hwpt_destroy(second_stage);
+	finish();
+}
+
 Test(emu_faults, a_replacement_refuses_what_waits_and_goes_on)
 {
 	struct uvdk_faultq *second;
