@@ -71,7 +71,8 @@ static int answer(uint64_t group, enum uvdk_fault_code code)
 
 static void map(uint64_t iova)
 {
-	cr_assert_eq(uvdk_ioas_map(ioas, w.memory, ASKER_PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
+	cr_assert_eq(uvdk_ioas_map(ioas, w.memory + (iova - IOVA), ASKER_PAGE,
+				   UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
 		     0, "%s", uvdk_last_error());
 }
 
@@ -244,22 +245,27 @@ Test(emu_faults, the_last_to_be_detached_asks_no_more)
 /* What others see does not change, nor is it in doubt, when it may ask or no longer. */
 Test(emu_faults, other_pasids_go_on_while_one_begins_and_ends_to_ask)
 {
-	static const uint32_t others[] = {0, PASID + 1, PASID + 2};
 	struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
 				      .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
 	struct uvdk_hwpt *second_stage;
 
-	map(IOVA);
 	cr_assert_eq(uvdk_hwpt_create(ioas, a->dev, &opts, &second_stage), 0);
-	attach(second_stage, a, others[2]);
-	cr_assert_eq(uvdk_ioas_attach_pasid(ioas, a->dev, others[1]), 0);
+	attach(second_stage, a, PASID + 1);
+	attach(second_stage, a, PASID + 2);
+	cr_assert_eq(uvdk_ioas_attach_pasid(ioas, a->dev, PASID + 3), 0);
 	cr_assert_eq(uvdk_ioas_attach(ioas, a->dev), 0);
 	for (unsigned int i = 0; i < 12; i++) {
-		cr_expect(asker_writes(a, others[i % 3], IOVA), "%u", i);
-		if (i % 6 == 2)
-			uvdk_hwpt_detach(table, a->dev, PASID);
-		if (i % 6 == 5)
+		uvdk_iova_t page = IOVA + i * ASKER_PAGE; /* that it has not seen yet */
+
+		map(page);
+		cr_expect(asker_reads(a, PASID + 1, page));
+		if (i % 2)
 			attach(table, a, PASID);
+		else
+			uvdk_hwpt_detach(table, a->dev, PASID);
+		cr_expect(asker_reads(a, PASID + 2, page), "of the same table, %u", i);
+		cr_expect(asker_reads(a, PASID + 3, page), "%u", i);
+		cr_expect(asker_reads(a, 0, page), "%u", i);
 	}
 	cr_expect(asker_writes(a, PASID, IOVA));
 	uvdk_hwpt_destroy(second_stage);
