@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "emu_asker.h"
 
@@ -344,6 +346,51 @@ Test(emu_faults, a_queue_that_nobody_reads_loses_its_own_alone)
 	cr_expect_eq(n, asked);
 	uvdk_hwpt_destroy(other);
 	uvdk_faultq_destroy(second);
+	finish();
+}
+
+/* ---- threads ---- */
+
+#define TURNS 300
+
+/* What a device does: try, ask, wait for the answer, try again. */
+static void *device(void *arg)
+{
+	unsigned int *had = arg;
+	unsigned int before;
+
+	for (unsigned int i = 0; i < TURNS; i++) {
+		before = __atomic_load_n(&a->answers, __ATOMIC_ACQUIRE);
+		if (asker_writes(a, PASID, IOVA + i * ASKER_PAGE) ||
+		    asker_asks(a, PASID, IOVA + i * ASKER_PAGE, i % 512, true))
+			break;
+		while (__atomic_load_n(&a->answers, __ATOMIC_ACQUIRE) == before)
+			sched_yield(); /* the other thread has a deadline */
+		*had += asker_writes(a, PASID, IOVA + i * ASKER_PAGE);
+	}
+
+	return NULL;
+}
+
+Test(emu_faults, no_request_goes_unheard_while_others_come_and_go)
+{
+	struct pollfd p = {.fd = uvdk_faultq_fd(queue), .events = POLLIN};
+	unsigned int had = 0;
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, device, &had), 0);
+	for (unsigned int i = 0; i < TURNS; i++) {
+		if (i % 2)
+			uvdk_hwpt_detach(table, a->dev, PASID + 1);
+		else
+			attach(table, a, PASID + 1);
+		cr_assert_eq(poll(&p, 1, 20000), 1, "request %u", i);
+		cr_assert_eq(uvdk_faultq_read(queue, got, MANY), 1);
+		map(got[0].addr);
+		cr_assert_eq(answer(got[0].group, UVDK_FAULT_SUCCESS), 0);
+	}
+	pthread_join(thread, NULL);
+	cr_expect_eq(had, TURNS);
 	finish();
 }
 
