@@ -297,6 +297,25 @@ Test(emu_faults, a_replacement_refuses_what_waits_and_goes_on)
 	finish();
 }
 
+/* Also of what another reader has taken from the unit already. */
+Test(emu_faults, a_replacement_within_one_queue_refuses_what_waits)
+{
+	struct uvdk_hwpt *other = table_for(ioas, queue);
+	struct uvdk_faultq *second;
+
+	cr_assert_eq(uvdk_faultq_create(w.iommu, NULL, &second), 0);
+	cr_assert_eq(asker_asks(a, PASID, IOVA, 8, true), 0);
+	cr_assert_eq(uvdk_faultq_read(second, got, MANY), 0);
+	cr_assert_eq(uvdk_hwpt_replace(other, a->dev, PASID), 0, "%s", uvdk_last_error());
+	cr_expect_eq(asker_answers(a, PASID, 8, UVDK_EMU_PAGE_INVALID), 1);
+	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 0);
+	cr_assert_eq(asker_asks(a, PASID, IOVA, 8, true), 0);
+	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 1);
+	uvdk_faultq_destroy(second);
+	uvdk_hwpt_destroy(other);
+	finish();
+}
+
 Test(emu_faults, what_the_queue_of_the_unit_drops_is_told)
 {
 	unsigned int asked = 0, lost = 0, n;
@@ -417,11 +436,16 @@ Test(emu_faults, a_device_that_vanishes_leaves_nothing)
 
 Test(emu_faults, nothing_of_a_device_that_is_closed_falls_to_the_next)
 {
+	struct asker *b = asker_open(w.iommu, "emu:asker,plain");
+
 	ask_three(PASID);
 	attach(table, a, PASID + 1);
 	cr_assert_eq(asker_asks(a, PASID + 1, IOVA, 3, true), 0);
+	cr_assert_not(asker_reads(b, 0, IOVA));
+	asker_close(b);
 	asker_close(a);
 	cr_expect_eq(stats().waiting, 0);
+	b = asker_open(w.iommu, "emu:asker,plain");
 	a = asker_open(w.iommu, "emu:asker");
 	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 0);
 	attach(table, a, PASID);
@@ -429,6 +453,7 @@ Test(emu_faults, nothing_of_a_device_that_is_closed_falls_to_the_next)
 	cr_assert_eq(asker_asks(a, PASID, IOVA, 1, true), 0);
 	cr_assert_eq(uvdk_faultq_read(queue, got, MANY), 1);
 	cr_expect_eq(got[0].dev, a->dev);
+	asker_close(b);
 	finish();
 }
 
