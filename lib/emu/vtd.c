@@ -23,8 +23,8 @@ static uint64_t capabilities(unsigned int mgaw)
 static uint64_t extended(bool snoop)
 {
 	return ECAP_C | ECAP_QI | ECAP_DT | ECAP_PT | (snoop ? ECAP_SC : 0) | ECAP_NEST | ECAP_PRS |
-	       ECAP_ERS | ECAP_SRS | ECAP_PSS | ECAP_PASID | ECAP_PDS | ECAP_SMTS | ECAP_SSADS | ECAP_SSTS |
-	       ECAP_FSTS | ECAP_SMPWC | ECAP_RPS;
+	       ECAP_ERS | ECAP_SRS | ECAP_PSS | ECAP_PASID | ECAP_PDS | ECAP_SMTS | ECAP_SSADS |
+	       ECAP_SSTS | ECAP_FSTS | ECAP_SMPWC | ECAP_RPS;
 }
 
 int vtd_create(struct uvdk_emu *emu, unsigned int unit, struct vtd **out)
