@@ -30,8 +30,7 @@ static bool context_same(struct vtd *vtd, uint16_t sid, uint64_t cached)
 	memset(&w, 0, sizeof(w));
 	vtd_read_context(vtd, sid, &w);
 
-	/* Only page requests look at whether there may be any, and they at this entry. */
-	return !((w.context[0] ^ cached) & ~CTX_PRE);
+	return w.context[0] == cached;
 }
 
 /* Was it fetched by way of a context entry that should have been gone? */

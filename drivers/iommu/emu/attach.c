@@ -101,6 +101,7 @@ static int attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid
 	err = emu_domain_enter(dom, dev->unit);
 	if (err)
 		goto drop;
+	at->dom = dom; /* who looks at what is attached meanwhile finds it */
 	err = write_entries(dev, pasid, dom, faults);
 	if (err)
 		goto leave;

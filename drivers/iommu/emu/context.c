@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <search.h>
 #include <string.h>
 
 #include "iommu_emu_domain.h"
@@ -82,21 +83,30 @@ int emu_context_set(struct emu_device *dev)
 	return emu_inval_run(&batch);
 }
 
-/* 6.5.3.3: the entry, then what depends on it. What serves the RID stays the same. */
-static int changed(struct emu_device *dev)
+/* tsearch(3): each attachment once. */
+static void inval_attached(const void *node, VISIT visit, void *arg)
+{
+	const struct emu_attachment *at = *(const struct emu_attachment *const *)node;
+	struct emu_batch *batch = arg;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	emu_inval_pasidc(batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_PASID,
+			 emu_domain_did(at->dom, batch->unit), at->pasid);
+	emu_inval_fence(batch);
+	emu_inval_table(batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, at->dom, at->pasid);
+}
+
+/* 6.5.3.3: the entry, then what was found by way of it. */
+static int change(struct emu_device *dev)
 {
 	struct emu_batch batch;
-	const struct emu_attachment *rid = emu_attachment_find(dev, 0);
 
 	emu_inval_start(&batch, dev->unit);
+	vtd_set(&entry_of(dev)->w[0], word_of(dev));
 	emu_inval_context(&batch, EMU_SITE_CONTEXT_CHANGE, VTD_G_DEVICE, dev->sid);
-	if (rid && rid->dom) { /* else it is being attached, and nothing is there yet */
-		emu_inval_fence(&batch);
-		emu_inval_pasidc(&batch, EMU_SITE_CONTEXT_CHANGE_PASIDC, VTD_G_PASIDC_DOMAIN,
-				 emu_domain_did(rid->dom, dev->unit), 0);
-		emu_inval_fence(&batch);
-		emu_inval_table(&batch, EMU_SITE_CONTEXT_CHANGE_IOTLB, rid->dom, 0);
-	}
+	emu_inval_fence(&batch);
+	twalk_r(dev->attached, inval_attached, &batch);
 
 	return emu_inval_run(&batch);
 }
@@ -108,8 +118,7 @@ static int enable(struct emu_device *dev, bool pasid)
 
 	dev->pasid_on = pasid;
 	dev->ats_on = dev->ats_cap;
-	vtd_set(&entry_of(dev)->w[0], word_of(dev));
-	err = changed(dev);
+	err = change(dev);
 	if (!err)
 		err = emu_caps_enable(dev);
 	if (!err)
@@ -117,8 +126,7 @@ static int enable(struct emu_device *dev, bool pasid)
 
 	dev->pasid_on = false;
 	dev->ats_on = false;
-	vtd_set(&entry_of(dev)->w[0], word_of(dev));
-	changed(dev);
+	change(dev);
 	return err;
 }
 
@@ -138,19 +146,6 @@ int emu_context_enable_pasid(struct emu_device *dev)
 	return enable(dev, true);
 }
 
-/* No other cache than that of contexts knows whether a function may ask. */
-static int set_requests(struct emu_device *dev, bool on)
-{
-	struct emu_batch batch;
-
-	emu_inval_start(&batch, dev->unit);
-	dev->pri_on = on;
-	vtd_set(&entry_of(dev)->w[0], word_of(dev));
-	emu_inval_context(&batch, EMU_SITE_CONTEXT_REQUESTS, VTD_G_DEVICE, dev->sid);
-
-	return emu_inval_run(&batch);
-}
-
 /* Requests stand on ATS, and PASIDs can't be switched on once that is. */
 int emu_context_enable_requests(struct emu_device *dev)
 {
@@ -164,13 +159,17 @@ int emu_context_enable_requests(struct emu_device *dev)
 				 uvdk_emu_fn_name(dev->fn), dev->unit->number);
 	if (!dev->ats_on)
 		err = enable(dev, has_pasids(dev));
-	if (!err)
-		err = set_requests(dev, true);
+	if (err)
+		return err;
+	dev->pri_on = true;
+	err = change(dev);
 	if (!err)
 		err = emu_caps_enable_requests(dev);
-	if (err && dev->pri_on)
-		set_requests(dev, false);
+	if (!err)
+		return 0;
 
+	dev->pri_on = false;
+	change(dev);
 	return err;
 }
 
@@ -179,7 +178,8 @@ void emu_context_disable_requests(struct emu_device *dev)
 	if (!dev->pri_on)
 		return;
 	emu_caps_disable_requests(dev);
-	set_requests(dev, false);
+	dev->pri_on = false;
+	change(dev);
 }
 
 /* Each PASID that was detached took along what was cached of it. */

@@ -72,11 +72,14 @@ static void page_response(struct uvdk_emu_function *fn, uint32_t pasid, unsigned
 {
 	struct asker *a = uvdk_emu_fn_priv(fn);
 
-	if (a->answers == ASKER_ANSWERS)
+	unsigned int n = a->answers;
+
+	if (n == ASKER_ANSWERS)
 		return;
-	a->answer[a->answers].pasid = pasid;
-	a->answer[a->answers].group = group;
-	a->answer[a->answers++].code = code;
+	a->answer[n].pasid = pasid;
+	a->answer[n].group = group;
+	a->answer[n].code = code;
+	__atomic_store_n(&a->answers, n + 1, __ATOMIC_RELEASE);
 }
 
 static const struct uvdk_emu_model asker = {

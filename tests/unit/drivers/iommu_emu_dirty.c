@@ -159,6 +159,9 @@ Test(emu_dirty, a_start_forgets_what_was_before_and_misses_nothing_after)
 	cr_expect_eq(uvdk_hwpt_dirty_read(table, page(0), ASKER_PAGE, ASKER_PAGE, &one, 0),
 		     -EINVAL);
 	start();
+	cr_expect(told(0, -1, -1));
+	cr_expect(asker_writes(cacher, PASID, page(9)), "what it keeps from before is not used");
+	cr_expect(told(0, 9, -1));
 	each_way(write_and_restart);
 	cr_expect(asker_writes(plain, 0, page(9)));
 	cr_assert_eq(uvdk_hwpt_dirty_stop(table), 0);

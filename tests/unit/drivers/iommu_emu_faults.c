@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "emu_asker.h"
 
@@ -71,7 +73,8 @@ static int answer(uint64_t group, enum uvdk_fault_code code)
 
 static void map(uint64_t iova)
 {
-	cr_assert_eq(uvdk_ioas_map(ioas, w.memory, ASKER_PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
+	cr_assert_eq(uvdk_ioas_map(ioas, w.memory + (iova - IOVA), ASKER_PAGE,
+				   UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
 		     0, "%s", uvdk_last_error());
 }
 
@@ -241,6 +244,36 @@ Test(emu_faults, the_last_to_be_detached_asks_no_more)
 	finish();
 }
 
+/* What others see does not change, nor is it in doubt, when it may ask or no longer. */
+Test(emu_faults, other_pasids_go_on_while_one_begins_and_ends_to_ask)
+{
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
+				      .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY};
+	struct uvdk_hwpt *second_stage;
+
+	cr_assert_eq(uvdk_hwpt_create(ioas, a->dev, &opts, &second_stage), 0);
+	attach(second_stage, a, PASID + 1);
+	attach(second_stage, a, PASID + 2);
+	cr_assert_eq(uvdk_ioas_attach_pasid(ioas, a->dev, PASID + 3), 0);
+	cr_assert_eq(uvdk_ioas_attach(ioas, a->dev), 0);
+	for (unsigned int i = 0; i < 12; i++) {
+		uvdk_iova_t page = IOVA + i * ASKER_PAGE; /* that it has not seen yet */
+
+		map(page);
+		cr_expect(asker_reads(a, PASID + 1, page));
+		if (i % 2)
+			attach(table, a, PASID);
+		else
+			uvdk_hwpt_detach(table, a->dev, PASID);
+		cr_expect(asker_reads(a, PASID + 2, page), "of the same table, %u", i);
+		cr_expect(asker_reads(a, PASID + 3, page), "%u", i);
+		cr_expect(asker_reads(a, 0, page), "%u", i);
+	}
+	cr_expect(asker_writes(a, PASID, IOVA));
+	uvdk_hwpt_destroy(second_stage);
+	finish();
+}
+
 Test(emu_faults, a_replacement_refuses_what_waits_and_goes_on)
 {
 	struct uvdk_faultq *second;
@@ -261,6 +294,25 @@ Test(emu_faults, a_replacement_refuses_what_waits_and_goes_on)
 	cr_expect_eq(asker_asks(a, PASID, IOVA, 8, true), -EPERM, "this one has no queue");
 	uvdk_hwpt_destroy(other);
 	uvdk_faultq_destroy(second);
+	finish();
+}
+
+/* Also of what another reader has taken from the unit already. */
+Test(emu_faults, a_replacement_within_one_queue_refuses_what_waits)
+{
+	struct uvdk_hwpt *other = table_for(ioas, queue);
+	struct uvdk_faultq *second;
+
+	cr_assert_eq(uvdk_faultq_create(w.iommu, NULL, &second), 0);
+	cr_assert_eq(asker_asks(a, PASID, IOVA, 8, true), 0);
+	cr_assert_eq(uvdk_faultq_read(second, got, MANY), 0);
+	cr_assert_eq(uvdk_hwpt_replace(other, a->dev, PASID), 0, "%s", uvdk_last_error());
+	cr_expect_eq(asker_answers(a, PASID, 8, UVDK_EMU_PAGE_INVALID), 1);
+	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 0);
+	cr_assert_eq(asker_asks(a, PASID, IOVA, 8, true), 0);
+	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 1);
+	uvdk_faultq_destroy(second);
+	uvdk_hwpt_destroy(other);
 	finish();
 }
 
@@ -316,6 +368,51 @@ Test(emu_faults, a_queue_that_nobody_reads_loses_its_own_alone)
 	finish();
 }
 
+/* ---- threads ---- */
+
+#define TURNS 300
+
+/* What a device does: try, ask, wait for the answer, try again. */
+static void *device(void *arg)
+{
+	unsigned int *had = arg;
+	unsigned int before;
+
+	for (unsigned int i = 0; i < TURNS; i++) {
+		before = __atomic_load_n(&a->answers, __ATOMIC_ACQUIRE);
+		if (asker_writes(a, PASID, IOVA + i * ASKER_PAGE) ||
+		    asker_asks(a, PASID, IOVA + i * ASKER_PAGE, i % 512, true))
+			break;
+		while (__atomic_load_n(&a->answers, __ATOMIC_ACQUIRE) == before)
+			sched_yield(); /* the other thread has a deadline */
+		*had += asker_writes(a, PASID, IOVA + i * ASKER_PAGE);
+	}
+
+	return NULL;
+}
+
+Test(emu_faults, no_request_goes_unheard_while_others_come_and_go)
+{
+	struct pollfd p = {.fd = uvdk_faultq_fd(queue), .events = POLLIN};
+	unsigned int had = 0;
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, device, &had), 0);
+	for (unsigned int i = 0; i < TURNS; i++) {
+		if (i % 2)
+			uvdk_hwpt_detach(table, a->dev, PASID + 1);
+		else
+			attach(table, a, PASID + 1);
+		cr_assert_eq(poll(&p, 1, 20000), 1, "request %u", i);
+		cr_assert_eq(uvdk_faultq_read(queue, got, MANY), 1);
+		map(got[0].addr);
+		cr_assert_eq(answer(got[0].group, UVDK_FAULT_SUCCESS), 0);
+	}
+	pthread_join(thread, NULL);
+	cr_expect_eq(had, TURNS);
+	finish();
+}
+
 /* ---- the device goes ---- */
 
 Test(emu_faults, a_device_that_vanishes_leaves_nothing)
@@ -339,11 +436,16 @@ Test(emu_faults, a_device_that_vanishes_leaves_nothing)
 
 Test(emu_faults, nothing_of_a_device_that_is_closed_falls_to_the_next)
 {
+	struct asker *b = asker_open(w.iommu, "emu:asker,plain");
+
 	ask_three(PASID);
 	attach(table, a, PASID + 1);
 	cr_assert_eq(asker_asks(a, PASID + 1, IOVA, 3, true), 0);
+	cr_assert_not(asker_reads(b, 0, IOVA));
+	asker_close(b);
 	asker_close(a);
 	cr_expect_eq(stats().waiting, 0);
+	b = asker_open(w.iommu, "emu:asker,plain");
 	a = asker_open(w.iommu, "emu:asker");
 	cr_expect_eq(uvdk_faultq_read(queue, got, MANY), 0);
 	attach(table, a, PASID);
@@ -351,6 +453,7 @@ Test(emu_faults, nothing_of_a_device_that_is_closed_falls_to_the_next)
 	cr_assert_eq(asker_asks(a, PASID, IOVA, 1, true), 0);
 	cr_assert_eq(uvdk_faultq_read(queue, got, MANY), 1);
 	cr_expect_eq(got[0].dev, a->dev);
+	asker_close(b);
 	finish();
 }
 
