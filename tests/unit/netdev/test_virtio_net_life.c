@@ -156,7 +156,7 @@ static void too_small(const char *args)
 	cr_assert_eq(net_setup_queues(&net, net.port[0].nd, &(struct conf){0}), 0);
 	cr_expect_eq(uvdk_netdev_start(net.port[0].nd), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "hold 1000 bytes") &&
-			  strstr(uvdk_last_error(), "MTU 1500 have up to 1518"),
+			  strstr(uvdk_last_error(), "MTU 1500 have up to 1522"),
 		  "%s", uvdk_last_error());
 }
 
@@ -166,9 +166,9 @@ Test(virtio_net_life, mbufs_too_small_for_the_mtu_are_refused_with_what_helps)
 
 	too_small("");
 	cr_expect(strstr(uvdk_last_error(), "UVDK_NETDEV_MULTI_SEG"), "%s", uvdk_last_error());
-	cr_expect_eq(uvdk_netdev_set_mtu(net.port[0].nd, 983), 0);
+	cr_expect_eq(uvdk_netdev_set_mtu(net.port[0].nd, 979), 0);
 	cr_expect_eq(uvdk_netdev_start(net.port[0].nd), -EINVAL);
-	cr_expect_eq(uvdk_netdev_set_mtu(net.port[0].nd, 982), 0);
+	cr_expect_eq(uvdk_netdev_set_mtu(net.port[0].nd, 978), 0);
 	cr_expect_eq(uvdk_netdev_start(net.port[0].nd), 0, "%s", uvdk_last_error());
 	net_destroy(&net);
 
