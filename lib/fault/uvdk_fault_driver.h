@@ -22,7 +22,9 @@ extern "C" {
 /**
  * struct uvdk_fault_record - what a driver reports
  * @fault: as for applications, but @dev and @group, which the driver leaves 0
- * @dev_id: &struct uvdk_iommu_binding.id of the device, or UVDK_FAULT_NO_DEVICE
+ * @dev_id: &struct uvdk_iommu_binding.id of the device, or UVDK_FAULT_NO_DEVICE;
+ *	an IOMMU fault of a device that is not, or no longer, under the queue's
+ *	iommu is dropped
  * @cookie: page request: names the group in the reply. All requests of a group
  *	carry the same one; when it comes with another group, the former needs
  *	no reply any more.

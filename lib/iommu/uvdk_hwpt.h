@@ -87,9 +87,10 @@ void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt);
  * with PASIDs.
  *
  * Return: 0; -EBUSY (attached already); -EOPNOTSUPP (device or iommu has no
- * PASIDs); -ERANGE (PASID too wide for them); -EINVAL (other iommu; a table, or
- * the RID's, without UVDK_HWPT_PASID; a table that does not fit the device's
- * iommu); -EADDRINUSE (as uvdk_ioas_attach()); -ENODEV; -ENOMEM.
+ * PASIDs, or on an emulated machine the table has a fault queue and the device
+ * no page requests); -ERANGE (PASID too wide for them); -EINVAL (other iommu; a
+ * table, or the RID's, without UVDK_HWPT_PASID; a table that does not fit the
+ * device's iommu); -EADDRINUSE (as uvdk_ioas_attach()); -ENODEV; -ENOMEM.
  */
 int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid);
 

@@ -70,6 +70,7 @@ unsigned int emu_faults_drain(struct emu_machine *machine, struct emu_fault *out
 /* ---- for the library ---- */
 
 #define BATCH 16
+#define TURNS 16 /* a function that runs wild holds up nobody */
 
 /*
  * 7.1.3. A second stage says with one number that nothing is mapped, and that
@@ -130,14 +131,17 @@ void emu_faults_tell(struct emu_machine *machine)
 {
 	struct emu_fault fault[BATCH];
 	struct emu_faultq *q;
-	unsigned int count;
 	bool lost;
 
-	do {
-		count = emu_faults_drain(machine, fault, BATCH, &lost);
+	for (unsigned int turn = 0; turn < TURNS; turn++) {
+		unsigned int count = emu_faults_drain(machine, fault, BATCH, &lost);
+
 		for (unsigned int i = 0; i < count; i++)
 			tell(machine, &fault[i]);
 		LIST_FOREACH(q, &machine->events.queues, entry)
 		emu_faultq_lose(q, lost);
-	} while (count);
+		if (!count)
+			return;
+	}
+	emu_events_kick(machine);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <search.h>
 
-#include "iommu_emu_events.h"
+#include "iommu_emu_route.h"
 
 /* Page requests: the queue of a unit (7.4, 11.4.11), and who is asked. */
 
@@ -10,87 +9,8 @@
 #define PRQ_ENTRIES (VTD_PAGE << PRQ_ORDER >> VTD_PQ_SHIFT)
 #define TURNS	    8 /* what comes still later has its own interrupt */
 
-/* A group that was begun. */
-struct group {
-	unsigned int index;
-	uint32_t cookie;
-	bool whole; /* its last request has come: it is answered as one */
-	bool has_pasid;
-	LIST_ENTRY(group) entry;
-};
-
-/* Whose requests go where. */
-struct route {
-	struct emu_device *dev;
-	uint32_t pasid;
-	struct emu_faultq *q;
-	LIST_HEAD(, group) groups;
-};
-
-/* ---- routes ---- */
-
-static int compare(const void *a, const void *b)
-{
-	const struct route *x = a;
-	const struct route *y = b;
-
-	if (x->dev->slot != y->dev->slot)
-		return x->dev->slot < y->dev->slot ? -1 : 1;
-
-	return x->pasid < y->pasid ? -1 : x->pasid > y->pasid;
-}
-
-/* Slots are of the machine, not of a unit. */
-static struct route *find(const struct emu_machine *machine, uint32_t slot, uint32_t pasid)
-{
-	struct emu_device dev = {.slot = slot};
-	const struct route key = {.dev = &dev, .pasid = pasid};
-	struct route **node = tfind(&key, &machine->events.routes, compare);
-
-	return node ? *node : NULL;
-}
-
-static struct group *group_find(const struct route *route, unsigned int index)
-{
-	struct group *group;
-
-	LIST_FOREACH(group, &route->groups, entry)
-	{
-		if (group->index == index)
-			return group;
-	}
-
-	return NULL;
-}
-
-static void group_free(struct group *group)
-{
-	LIST_REMOVE(group, entry);
-	free(group);
-}
-
-/* A number that comes again names another group: its function waits for that one. */
-static struct group *group_get(struct route *route, unsigned int index, bool has_pasid)
-{
-	struct group *group = group_find(route, index);
-
-	if (group && !group->whole)
-		return group;
-	if (group)
-		group_free(group);
-	group = calloc(1, sizeof(*group));
-	if (!group)
-		return NULL;
-	group->index = index;
-	group->cookie = route->q->machine->events.cookie++;
-	group->has_pasid = has_pasid;
-	LIST_INSERT_HEAD(&route->groups, group, entry);
-
-	return group;
-}
-
-static void respond(struct emu_batch *batch, const struct route *route, const struct group *group,
-		    unsigned int code)
+static void respond(struct emu_batch *batch, const struct emu_route *route,
+		    const struct emu_group *group, unsigned int code)
 {
 	const struct emu_response r = {
 		.sid = route->dev->sid,
@@ -104,14 +24,14 @@ static void respond(struct emu_batch *batch, const struct route *route, const st
 }
 
 /* Of those that are not whole, the rest will be refused. */
-static void refuse_all(struct emu_batch *batch, struct route *route)
+static void refuse_all(struct emu_batch *batch, struct emu_route *route)
 {
 	while (!LIST_EMPTY(&route->groups)) {
-		struct group *group = LIST_FIRST(&route->groups);
+		struct emu_group *group = LIST_FIRST(&route->groups);
 
 		if (group->whole && !uvdk_emu_fn_gone(route->dev->fn))
 			respond(batch, route, group, VTD_RESP_INVALID);
-		group_free(group);
+		emu_group_free(group);
 	}
 	emu_faultq_forget(route->q, route->dev->slot, route->pasid);
 }
@@ -126,7 +46,7 @@ static unsigned int access_of(uint64_t w0, uint64_t w1)
 	       (VTD_REQ_PRIV(w0) ? UVDK_FAULT_PRIV : 0u);
 }
 
-static bool deliver(struct route *route, struct group *group, uint64_t w0, uint64_t w1)
+static bool deliver(struct emu_route *route, struct emu_group *group, uint64_t w0, uint64_t w1)
 {
 	const struct uvdk_fault_record record = {
 		.fault = {.type = UVDK_FAULT_PAGE_REQUEST,
@@ -143,10 +63,11 @@ static bool deliver(struct route *route, struct group *group, uint64_t w0, uint6
 }
 
 /* What has no room is lost as in a full queue of the unit's: its group is asked again. */
-static void take(struct emu_batch *batch, struct route *route, uint64_t w0, uint64_t w1)
+static void take(struct emu_batch *batch, struct emu_route *route, uint64_t w0, uint64_t w1)
 {
-	struct group none = {.index = (unsigned int)VTD_REQ_GROUP(w1), .has_pasid = VTD_REQ_PP(w0)};
-	struct group *group = group_get(route, none.index, none.has_pasid);
+	struct emu_group none = {.index = (unsigned int)VTD_REQ_GROUP(w1),
+				 .has_pasid = VTD_REQ_PP(w0)};
+	struct emu_group *group = emu_group_get(route, none.index, none.has_pasid);
 
 	if (!group)
 		emu_faultq_lose(route->q, 1);
@@ -157,7 +78,7 @@ static void take(struct emu_batch *batch, struct route *route, uint64_t w0, uint
 	if (VTD_REQ_LAST(w1)) {
 		respond(batch, route, &none, VTD_RESP_SUCCESS);
 		if (group)
-			group_free(group);
+			emu_group_free(group);
 	}
 }
 
@@ -181,11 +102,11 @@ static void dispatch(struct emu_batch *batch, const struct vtd_desc *desc)
 	uint64_t w0 = vtd_get(&desc->w[0]);
 	uint64_t w1 = vtd_get(&desc->w[1]);
 	uint32_t pasid = VTD_REQ_PP(w0) ? (uint32_t)VTD_REQ_PASID(w0) : UVDK_PASID_RID;
-	struct route *route;
+	struct emu_route *route;
 
 	if (VTD_REQ_TYPE(w0) != VTD_REQ_PAGE)
 		return;
-	route = find(batch->unit->machine, (uint32_t)VTD_REQ_SID(w0) >> 3, pasid);
+	route = emu_route_find(batch->unit->machine, (uint32_t)VTD_REQ_SID(w0) >> 3, pasid);
 	if (route && route->dev->unit == batch->unit && route->dev->sid == VTD_REQ_SID(w0))
 		take(batch, route, w0, w1);
 	else
@@ -247,20 +168,20 @@ void emu_prq_drain(struct emu_machine *machine)
 
 bool emu_prq_waits(struct emu_faultq *q, const struct uvdk_fault_record *record)
 {
-	const struct route *route;
+	const struct emu_route *route;
 
 	if (record->fault.type != UVDK_FAULT_PAGE_REQUEST)
 		return true;
-	route = find(q->machine, record->dev_id, record->fault.pasid);
+	route = emu_route_find(q->machine, record->dev_id, record->fault.pasid);
 
 	return route && route->q == q && !uvdk_emu_fn_gone(route->dev->fn);
 }
 
-static struct group *waiting(const struct emu_faultq *q, const struct uvdk_fault_reply *reply,
-			     struct route **out)
+static struct emu_group *waiting(const struct emu_faultq *q, const struct uvdk_fault_reply *reply,
+				 struct emu_route **out)
 {
-	struct route *route = find(q->machine, reply->dev_id, reply->pasid);
-	struct group *group = route ? group_find(route, reply->index) : NULL;
+	struct emu_route *route = emu_route_find(q->machine, reply->dev_id, reply->pasid);
+	struct emu_group *group = route ? emu_group_find(route, reply->index) : NULL;
 
 	*out = route;
 	if (!group || route->q != q || !group->whole || group->cookie != reply->cookie ||
@@ -282,8 +203,8 @@ static void reply_unit(struct emu_unit *unit, struct emu_faultq *q,
 		       struct uvdk_fault_reply *replies, unsigned int count)
 {
 	struct emu_batch batch;
-	struct group *group;
-	struct route *route;
+	struct emu_group *group;
+	struct emu_route *route;
 	int err;
 
 	emu_inval_start(&batch, unit);
@@ -299,7 +220,7 @@ static void reply_unit(struct emu_unit *unit, struct emu_faultq *q,
 			continue;
 		replies[i].err = err;
 		if (!err)
-			group_free(group);
+			emu_group_free(group);
 	}
 }
 
@@ -336,38 +257,27 @@ static int start(struct emu_unit *unit)
 
 static int add(struct emu_device *dev, uint32_t pasid, struct emu_faultq *q)
 {
-	struct emu_events *events = &dev->unit->machine->events;
-	struct route *route;
 	int err = start(dev->unit);
 
-	if (err)
-		return err;
-	route = calloc(1, sizeof(*route));
-	if (!route)
-		goto no_memory;
-	*route = (struct route){.dev = dev, .pasid = pasid, .q = q};
-	LIST_INIT(&route->groups);
-	if (tsearch(route, &events->routes, compare))
-		return 0;
-	free(route);
-no_memory:
-	return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for page requests of %s",
-			 uvdk_emu_fn_name(dev->fn));
+	if (!err && !emu_route_add(dev, pasid, q))
+		err = uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for page requests of %s",
+				uvdk_emu_fn_name(dev->fn));
+
+	return err;
 }
 
 /* Who asked before, and is in the unit's queue, finds no route any more. */
 static void drop(struct emu_device *dev, uint32_t pasid)
 {
 	struct emu_machine *machine = dev->unit->machine;
-	struct route *route = find(machine, dev->slot, pasid);
+	struct emu_route *route = emu_route_find(machine, dev->slot, pasid);
 	struct emu_batch batch;
 
 	emu_inval_start(&batch, dev->unit);
 	emu_inval_drain_requests(&batch);
 	refuse_all(&batch, route);
 	emu_inval_run(&batch);
-	tdelete(route, &machine->events.routes, compare);
-	free(route);
+	emu_route_drop(route);
 	emu_prq_drain(machine);
 }
 
@@ -403,13 +313,13 @@ void emu_prq_unwatch(struct emu_device *dev, uint32_t pasid)
 void emu_prq_move(struct emu_device *dev, uint32_t pasid, struct emu_faultq *q)
 {
 	struct emu_machine *machine = dev->unit->machine;
-	struct route *route;
+	struct emu_route *route;
 	struct emu_batch batch;
 
 	emu_inval_start(&batch, dev->unit);
 	uvdk_lock_acquire(&machine->events.lock);
 	emu_prq_drain(machine);
-	route = find(machine, dev->slot, pasid);
+	route = emu_route_find(machine, dev->slot, pasid);
 	refuse_all(&batch, route);
 	route->q = q;
 	emu_inval_run(&batch);

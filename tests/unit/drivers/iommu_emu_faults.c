@@ -34,16 +34,21 @@ static void attach(struct uvdk_hwpt *hwpt, struct asker *to, uint32_t pasid)
 	cr_assert_eq(uvdk_hwpt_attach(hwpt, to->dev, pasid), 0, "%s", uvdk_last_error());
 }
 
-static void setup(void)
+static void open_world(const struct uvdk_emu_opts *emu)
 {
 	struct uvdk_faultq_opts opts = {.size = sizeof(opts), .groups_max = MANY};
 
-	asker_world_open(&w, NULL);
+	asker_world_open(&w, emu);
 	a = asker_open(w.iommu, "emu:asker");
 	cr_assert_eq(uvdk_ioas_create(w.iommu, NULL, &ioas), 0);
 	cr_assert_eq(uvdk_faultq_create(w.iommu, &opts, &queue), 0, "%s", uvdk_last_error());
 	table = table_for(ioas, queue);
 	attach(table, a, PASID);
+}
+
+static void setup(void)
+{
+	open_world(NULL);
 }
 
 static void finish(void)
@@ -365,6 +370,37 @@ Test(emu_faults, a_queue_that_nobody_reads_loses_its_own_alone)
 	cr_expect_eq(n, asked);
 	uvdk_hwpt_destroy(other);
 	uvdk_faultq_destroy(second);
+	finish();
+}
+
+Test(emu_faults_units, one_queue_serves_functions_behind_several_units)
+{
+	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = true, .iommus = 3};
+	struct uvdk_fault_answer answers[2];
+	struct uvdk_hwpt *other;
+	struct asker *first, *b;
+
+	open_world(&opts);
+	first = a;
+	b = asker_open(w.iommu, "emu:asker,iommu=2");
+	a = b;
+	other = table_for(ioas, queue);
+	a = first;
+	attach(other, b, PASID);
+	cr_assert_eq(asker_asks(b, PASID, IOVA, 4, true), 0);
+	cr_expect(readable(queue));
+	cr_assert_eq(asker_asks(a, PASID, IOVA, 4, true), 0);
+	cr_assert_eq(uvdk_faultq_read(queue, got, MANY), 2);
+	for (unsigned int i = 0; i < 2; i++)
+		answers[i] = (struct uvdk_fault_answer){
+			.group = got[i].group,
+			.code = got[i].dev == a->dev ? UVDK_FAULT_SUCCESS : UVDK_FAULT_INVALID};
+	cr_expect_eq(uvdk_faultq_answer(queue, answers, 2), 0);
+	cr_expect_eq(asker_answers(a, PASID, 4, UVDK_EMU_PAGE_SUCCESS), 1);
+	cr_expect_eq(asker_answers(b, PASID, 4, UVDK_EMU_PAGE_INVALID), 1);
+	cr_expect_eq(a->answers + b->answers, 2);
+	uvdk_hwpt_destroy(other);
+	asker_close(b);
 	finish();
 }
 
