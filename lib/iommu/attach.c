@@ -254,13 +254,20 @@ static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struc
 	return 0;
 }
 
-/* Replace what serves a RID. On failure a @to that was made for it is gone. */
+/*
+ * Replace what serves a RID. On failure a @to that was made for it is gone. The
+ * same table again is nothing to the kernel, which answers no request then.
+ */
 int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 {
+	const struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
 	struct uvdk_ioas *from = binding->pub.ioas;
 	struct uvdk_ioas *ioas = to->ioas;
-	int err = move_callback(binding, from, ioas);
+	int err;
 
+	if (tag && tag->hwpt == to)
+		return 0;
+	err = move_callback(binding, from, ioas);
 	if (err) {
 		ioas_hwpt_put(to);
 		return err;

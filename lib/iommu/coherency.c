@@ -122,8 +122,6 @@ int ioas_use_move(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas_bi
 	(void)ioas;
 	if (!hwpt)
 		return ioas_restore(binding);
-	if (tag && tag->hwpt == hwpt)
-		return 0;
 
 	return pasid == UVDK_PASID_RID ? ioas_move(hwpt, binding) : ioas_pasid_replace(hwpt, tag);
 }

@@ -97,6 +97,8 @@ int ioas_pasid_replace(struct uvdk_hwpt *hwpt, struct ioas_tag *tag)
 	struct uvdk_hwpt *before = tag->hwpt;
 	int err;
 
+	if (hwpt == before) /* as in ioas_move() */
+		return 0;
 	ioas_lock_both(from, to);
 	ioas_faultq_freeze(before);
 	err = to->ops->hwpt_attach(hwpt->priv, &tag->binding->pub, tag->pasid, from->priv);

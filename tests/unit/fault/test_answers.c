@@ -112,11 +112,32 @@ Test(fault_answers, a_rid_has_faults_too)
 
 	cr_assert_eq(uvdk_hwpt_attach(table, dev, UVDK_PASID_RID), 0);
 	group = ask(dev, UVDK_PASID_RID, 10);
-	cr_assert_eq(uvdk_hwpt_replace(table, dev, UVDK_PASID_RID), 0);
-	REFUSED(answer(group, UVDK_FAULT_SUCCESS), -ENOENT, "detached");
-	group = ask(dev, UVDK_PASID_RID, 11);
 	uvdk_ioas_detach(ioas, dev);
 	REFUSED(answer(group, UVDK_FAULT_SUCCESS), -ENOENT, "detached");
+	fault_teardown();
+}
+
+/* The kernel answers nobody then: whoever waits would wait for ever. */
+Test(fault_answers, the_same_table_again_keeps_those_who_wait)
+{
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts), .flags = UVDK_HWPT_PASID};
+	struct uvdk_hwpt *other;
+	uint64_t group[2];
+
+	cr_assert_eq(uvdk_hwpt_create(ioas, dev, &opts, &other), 0);
+	cr_assert_eq(uvdk_hwpt_attach(table, dev, UVDK_PASID_RID), 0);
+	group[0] = ask(dev, UVDK_PASID_RID, 10);
+	group[1] = ask(dev, 5, 11);
+	for (uint32_t pasid = 0; pasid <= 5; pasid += 5)
+		cr_expect_eq(uvdk_hwpt_replace(table, dev, pasid), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		cr_expect_eq(answer(group[i], UVDK_FAULT_SUCCESS), 0, "%u: %s", i,
+			     uvdk_last_error());
+	group[0] = ask(dev, UVDK_PASID_RID, 10);
+	cr_expect_eq(uvdk_hwpt_replace(other, dev, UVDK_PASID_RID), 0);
+	REFUSED(answer(group[0], UVDK_FAULT_SUCCESS), -ENOENT, "detached");
+	uvdk_ioas_detach(ioas, dev);
+	uvdk_hwpt_destroy(other);
 	fault_teardown();
 }
 
