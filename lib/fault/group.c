@@ -241,8 +241,11 @@ static bool concerns(const struct fault_group *group, const struct uvdk_device *
 
 void fault_abandon(struct uvdk_faultq *pub, const struct uvdk_device *dev, uint32_t pasid)
 {
+	const struct uvdk_iommu_binding *binding = uvdk_device_binding(dev);
 	struct fault_queue *q = fault_queue_of(pub);
 
+	if (binding && q->ops->forget) /* without one it has never been attached */
+		q->stats.abandoned += q->ops->forget(pub->priv, binding->id, pasid);
 	for (unsigned int i = 0; q->used && i < q->slots; i++) {
 		if (!concerns(q->slot[i], dev, pasid))
 			continue;

@@ -63,8 +63,11 @@ struct uvdk_fault_reply {
  *	negative errno with a sentence and nothing taken. A record with type
  *	UVDK_FAULT_LOST stands where others were lost.
  * @reply: Answer groups, each for itself: fills in @err of each.
+ * @forget: A PASID of a device (UVDK_PASID_ALL: all of it) was detached: what
+ *	it asked for before and @read has not reported is never to be reported.
+ *	Returns how many groups that is. NULL: @read keeps nothing back.
  *
- * None is NULL. @read and @reply are called under the queue's lock.
+ * No other is NULL. @read, @reply and @forget are called under the queue's lock.
  */
 struct uvdk_fault_ops {
 	int (*create)(void *priv, void **faultq_priv);
@@ -72,6 +75,7 @@ struct uvdk_fault_ops {
 	int (*fd)(void *faultq_priv);
 	int (*read)(void *faultq_priv, struct uvdk_fault_record *out, unsigned int max);
 	void (*reply)(void *faultq_priv, struct uvdk_fault_reply *replies, unsigned int count);
+	unsigned int (*forget)(void *faultq_priv, uint32_t dev_id, uint32_t pasid);
 };
 
 #ifdef __cplusplus

@@ -172,6 +172,27 @@ static int faultq_read(void *faultq_priv, struct uvdk_fault_record *out, unsigne
 	return (int)n;
 }
 
+/* The kernel has answered them: their cookies may be others' by now. */
+static unsigned int faultq_forget(void *faultq_priv, uint32_t dev_id, uint32_t pasid)
+{
+	struct iofd_faultq *q = faultq_priv;
+	unsigned int kept = q->at;
+	unsigned int groups = 0;
+
+	for (unsigned int i = q->at; i < q->count; i++) {
+		const struct iofd_pgfault *fault = &q->read[i];
+		uint32_t own = fault->flags & IOFD_PGFAULT_PASID ? fault->pasid : UVDK_PASID_RID;
+
+		if (fault->dev_id == dev_id && (pasid == UVDK_PASID_ALL || pasid == own))
+			groups += !!(fault->flags & IOFD_PGFAULT_LAST);
+		else
+			q->read[kept++] = *fault;
+	}
+	q->count = kept;
+
+	return groups;
+}
+
 /* The kernel stops in front of a cookie that it does not know, with EINVAL if that is the first. */
 static unsigned int reply_some(struct iofd_faultq *q, const struct iofd_page_response *from,
 			       struct uvdk_fault_reply *replies, unsigned int count)
@@ -223,4 +244,5 @@ const struct uvdk_fault_ops iofd_fault_ops = {
 	.fd = faultq_fd,
 	.read = faultq_read,
 	.reply = faultq_reply,
+	.forget = faultq_forget,
 };

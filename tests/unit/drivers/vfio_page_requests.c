@@ -175,3 +175,41 @@ Test(vfio_page_requests, kernels_and_iommus_without_queues_say_so)
 	uvdk_iommu_close(type1);
 	teardown();
 }
+
+/* With room for one group, what the kernel gave beyond it stays with the driver. */
+Test(vfio_page_requests, what_was_read_ahead_goes_with_its_pasid)
+{
+	struct uvdk_faultq_opts opts = {.size = sizeof(opts), .groups_max = 1};
+	struct uvdk_hwpt_opts of = {.size = sizeof(of), .flags = UVDK_HWPT_PASID};
+	struct uvdk_faultq_stats stats;
+	uint64_t group;
+
+	uvdk_hwpt_destroy(table);
+	uvdk_faultq_destroy(queue);
+	cr_assert_eq(uvdk_faultq_create(iommu, &opts, &queue), 0);
+	of.faultq = queue;
+	cr_assert_eq(uvdk_hwpt_create(ioas, dev, &of, &table), 0);
+	for (uint32_t pasid = 5; pasid <= 6; pasid++)
+		cr_assert_eq(uvdk_hwpt_attach(table, dev, pasid), 0);
+	sim_ask(5, 1, 6);
+	sim_ask(6, 2, 1);
+	sim_ask(5, 3, 1);
+	cr_assert_eq(uvdk_faultq_read(queue, got, 1024), 6);
+	group = got[0].group;
+
+	sim_answer_all(6);
+	uvdk_hwpt_detach(table, dev, 6);
+	cr_assert_eq(uvdk_hwpt_attach(table, dev, 6), 0);
+	sim_ask(6, 4, 1);
+	for (uint32_t index = 3; index <= 4; index++) {
+		cr_assert_eq(answer(group, UVDK_FAULT_SUCCESS), 0);
+		cr_assert_eq(uvdk_faultq_read(queue, got, 1024), 1);
+		cr_expect_eq(got[0].index, index, "%u was answered by the kernel", got[0].index);
+		group = got[0].group;
+	}
+	cr_expect_eq(answer(group, UVDK_FAULT_SUCCESS), 0);
+	cr_expect_eq(sim_faults.groups[3].code, 0);
+	uvdk_faultq_get_stats(queue, &stats);
+	cr_expect_eq(stats.abandoned, 1);
+	teardown();
+}
