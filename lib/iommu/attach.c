@@ -119,6 +119,8 @@ static void device_closes(struct uvdk_device *dev, void *arg)
 
 	pthread_mutex_lock(&ioas->iommu->lock);
 	uvdk_lock_acquire(&ioas->lock);
+	if (binding)
+		binding->closing = true;
 	if (binding && binding->pub.ioas == ioas)
 		leave(ioas, binding);
 	uvdk_lock_release(&ioas->lock);
@@ -141,6 +143,7 @@ void ioas_detach_binding(struct ioas_binding *binding)
 void ioas_detach_all(struct uvdk_ioas *ioas)
 {
 	pthread_mutex_lock(&ioas->iommu->lock);
+	ioas->closing = true; /* a WBINVD callback may try to attach something */
 	while (ioas->devices)
 		ioas_detach_binding(ioas->devices);
 	ioas_hwpt_detach_all(ioas);
@@ -151,7 +154,7 @@ int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	const struct ioas_binding *binding = ioas_binding_of(dev);
 
-	if (!binding || uvdk_device_gone(dev))
+	if (!binding || binding->closing || uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, IOAS_COMPONENT, "%s is gone: it can't be attached",
 				 ioas_name_of(dev));
 	if (binding->pub.iommu != ioas->iommu)
@@ -159,6 +162,11 @@ int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 				 "%s was opened under another iommu (%s) than this address space "
 				 "(%s): open both under one",
 				 ioas_name_of(dev), binding->pub.iommu->ops->name, ioas->ops->name);
+	if (ioas->closing)
+		return uvdk_fail(
+			-EBUSY, IOAS_COMPONENT,
+			"this address space is being destroyed: %s can't be attached to it",
+			ioas_name_of(dev));
 
 	return 0;
 }

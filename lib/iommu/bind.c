@@ -44,6 +44,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 
 	iommu = pub->iommu;
 	pthread_mutex_lock(&iommu->lock);
+	binding->closing = true;
 	ioas_pasid_detach_all(binding);
 	ioas_detach_binding(binding);
 	ioas_binding_remove(binding);

@@ -105,6 +105,7 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
 			 "an address space stays: page tables made for it are left; destroy them "
 			 "first");
+		ioas->closing = false;
 		return;
 	}
 	ioas_unmap_all(ioas);

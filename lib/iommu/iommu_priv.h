@@ -42,6 +42,7 @@ struct ioas_binding {
 	LIST_HEAD(, ioas_tag) pasids;	/* the same, but for the RID's */
 	int pasid_bits;			/* -1: not asked for yet */
 	int enforces;			/* its iommu can enforce coherency; likewise */
+	bool closing;			/* attached to nothing any more */
 	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
 };
 
@@ -143,8 +144,8 @@ struct uvdk_ioas {
 	void (*wbinvd_fn)(struct uvdk_ioas *ioas, bool needed, void *arg);
 	void *wbinvd_arg;
 	bool wbinvd_told; /* what the callback heard last */
-	bool telling;	  /* the callback runs, in this thread: */
-	pthread_t teller;
+	bool telling;	  /* the callback runs */
+	bool closing;	  /* being destroyed: nothing is attached to it any more */
 };
 
 /* struct uvdk_iommu_limits before the driver has been asked */

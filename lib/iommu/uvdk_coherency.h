@@ -90,12 +90,15 @@ bool uvdk_ioas_needs_wbinvd(struct uvdk_ioas *ioas);
  * @fn runs in the thread whose call changed it (attach, detach, replace, the
  * close of a device, uvdk_ioas_destroy()), after the change is in force and
  * before that call returns; where another thread is in @fn already, that one
- * calls again, and the other waits. @needed alternates from one call to the
- * next. No lock is held: @fn may call whatever is thread-safe, on this address
- * space, too, but must not destroy it, nor close the device whose call this is,
- * nor wait for another thread that attaches or detaches.
+ * calls again, and the other waits, unless it is in a callback itself. @needed
+ * alternates from one call to the next. No lock is held: @fn may call whatever
+ * is thread-safe, on this address space, too, but must not destroy it, nor close
+ * the device whose call this is, nor wait for another thread that attaches or
+ * detaches. What is being closed or destroyed it can't attach again (-ENODEV,
+ * -EBUSY).
  *
- * On return no other thread runs what was set before.
+ * On return no other thread runs what was set before, unless this is called from
+ * a callback.
  *
  * Return: what uvdk_ioas_needs_wbinvd() is now; @fn hears of all that follows.
  */

@@ -24,19 +24,25 @@ static bool needs_wbinvd(const struct uvdk_ioas *ioas)
 	return has_plain(ioas);
 }
 
-/* Whether this thread is in the callback; waits until no other is. */
-static bool is_teller(struct uvdk_ioas *ioas)
+/* Callbacks that this thread is in, of any address space. */
+static _Thread_local unsigned int callbacks;
+
+/*
+ * Whether someone is in the callback still. Waits until no other thread is,
+ * but not from within a callback: the other one may be waiting for that.
+ */
+static bool is_being_told(struct uvdk_ioas *ioas)
 {
-	while (ioas->telling && !pthread_equal(ioas->teller, pthread_self()))
+	while (ioas->telling && !callbacks)
 		pthread_cond_wait(&ioas->iommu->told, &ioas->iommu->lock);
 
 	return ioas->telling;
 }
 
-/* A change made inside the callback is told of when that has returned. */
+/* A change made while the callback runs is told of when that has returned. */
 static void tell(struct uvdk_ioas *ioas)
 {
-	if (is_teller(ioas))
+	if (is_being_told(ioas))
 		return;
 	while (needs_wbinvd(ioas) != ioas->wbinvd_told) {
 		void (*fn)(struct uvdk_ioas *, bool, void *) = ioas->wbinvd_fn;
@@ -46,10 +52,11 @@ static void tell(struct uvdk_ioas *ioas)
 		if (!fn)
 			continue;
 		ioas->telling = true;
-		ioas->teller = pthread_self();
+		callbacks++;
 		pthread_mutex_unlock(&ioas->iommu->lock);
 		fn(ioas, ioas->wbinvd_told, arg);
 		pthread_mutex_lock(&ioas->iommu->lock);
+		callbacks--;
 		ioas->telling = false;
 		pthread_cond_broadcast(&ioas->iommu->told);
 	}
@@ -95,7 +102,7 @@ UVDK_EXPORT bool uvdk_ioas_set_wbinvd_cb(struct uvdk_ioas *ioas,
 	bool needed;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	is_teller(ioas);
+	is_being_told(ioas);
 	needed = needs_wbinvd(ioas);
 	ioas->wbinvd_told = needed;
 	ioas->wbinvd_fn = fn;

@@ -309,6 +309,88 @@ Test(coherency_tables, threads_hear_changes_in_order)
 	teardown();
 }
 
+static int again_by_rid, again_by_pasid;
+
+static void attach_again(bool needed)
+{
+	if (needed)
+		return;
+	again_by_rid = uvdk_ioas_attach(space, weak);
+	again_by_pasid = uvdk_ioas_attach_pasid(space, weak, 5);
+}
+
+Test(coherency_tables, what_ends_is_not_attached_again_by_the_callback)
+{
+	begin(UVDK_COHERENCY_SHARE);
+	then = attach_again;
+	cr_assert_eq(uvdk_ioas_attach_pasid(space, weak, 5), 0);
+	cr_assert_eq(uvdk_ioas_attach(space, weak), 0);
+	uvdk_device_close(weak);
+	cr_expect_eq(calls, 2);
+	cr_expect_eq(again_by_rid, -ENODEV);
+	cr_expect_eq(again_by_pasid, -ENODEV);
+
+	weak = fake_device_named("fake:2");
+	cr_assert_eq(uvdk_ioas_attach(space, weak), 0);
+	uvdk_ioas_destroy(space);
+	cr_expect_eq(calls, 4);
+	cr_expect_eq(again_by_rid, -EBUSY);
+	cr_expect_eq(again_by_pasid, -EBUSY);
+	then = NULL;
+	space = NULL;
+	teardown();
+}
+
+/* Two address spaces; the callback of each, once both run, attaches to the other one. */
+static struct uvdk_ioas *pair[2];
+static pthread_barrier_t both_run;
+
+static void cross(struct uvdk_ioas *as, bool needed, void *arg)
+{
+	unsigned int *heard_so_far = arg;
+	bool is_second = as == pair[1];
+
+	if (++*heard_so_far > 1)
+		return;
+	cr_assert(needed);
+	pthread_barrier_wait(&both_run);
+	cr_expect_eq(uvdk_ioas_attach_pasid(pair[!is_second], weak, is_second ? 1 : 2), 0);
+	uvdk_ioas_detach_pasid(pair[is_second], weak, is_second ? 3 : 4);
+}
+
+static void *begin_crossing(void *arg)
+{
+	bool is_second = arg == pair[1];
+
+	cr_expect_eq(uvdk_ioas_attach_pasid(pair[is_second], weak, is_second ? 3 : 4), 0);
+	return NULL;
+}
+
+Test(coherency_tables, callbacks_of_two_spaces_do_not_wait_for_one_another, .timeout = 20)
+{
+	unsigned int counts[2] = {0, 0};
+	pthread_t threads[2];
+
+	begin(UVDK_COHERENCY_SHARE);
+	pthread_barrier_init(&both_run, NULL, 2);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(uvdk_ioas_create(iommu, NULL, &pair[i]), 0);
+		uvdk_ioas_set_wbinvd_cb(pair[i], cross, &counts[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, begin_crossing, pair[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2; i++) {
+		cr_expect(uvdk_ioas_needs_wbinvd(pair[i]));
+		cr_expect_eq(counts[i] % 2, 1, "the last it heard is not true");
+		uvdk_ioas_destroy(pair[i]);
+		cr_expect_eq(counts[i] % 2, 0);
+	}
+	pthread_barrier_destroy(&both_run);
+	teardown();
+}
+
 Test(coherency_tables, an_unknown_policy_is_refused)
 {
 	const struct uvdk_ioas_opts opts = {.size = sizeof(opts), .coherency = 2};
