@@ -99,6 +99,9 @@ static inline int pasid_check_held(const struct uvdk_pasid_owner *owner,
 /* user.c: take a user off its PASID, under the lock */
 void pasid_user_drop(struct uvdk_pasid_user *user);
 
+/* user.c: is it in use, in a space of the parent process? */
+bool pasid_user_orphaned(const struct uvdk_pasid_user *user);
+
 /* free.c: free all of an owner in first..last, 1 to highest; returns how many */
 uint32_t pasid_free_owned(struct uvdk_pasid_owner *owner, uint32_t first, uint32_t last);
 

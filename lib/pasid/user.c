@@ -17,6 +17,13 @@ static void set_space(struct uvdk_pasid_user *user, struct uvdk_pasid_space *spa
 	__atomic_store_n(&user->space, space, __ATOMIC_RELEASE);
 }
 
+bool pasid_user_orphaned(const struct uvdk_pasid_user *user)
+{
+	const struct uvdk_pasid_space *space = space_of(user);
+
+	return space && pasid_orphaned(space);
+}
+
 static void add(struct uvdk_pasid_user *user, struct uvdk_pasid_space *space, uint32_t pasid)
 {
 	struct uvdk_pasid_user **link = &space->table->entry[pasid].users;

@@ -24,6 +24,7 @@ extern "C" {
  * @user: private
  * @lock: private
  * @ioas: private; NULL: attached to nothing
+ * @to: private; while that changes
  * @dev: private
  *
  * The caller's memory: nothing is allocated for it here. It must stay where it
@@ -34,6 +35,7 @@ struct uvdk_pasid_attachment {
 	struct uvdk_pasid_user user;
 	pthread_mutex_t lock;
 	struct uvdk_ioas *ioas;
+	struct uvdk_ioas *to;
 	struct uvdk_device *dev;
 };
 
@@ -45,7 +47,9 @@ struct uvdk_pasid_attachment {
  * @dev: device
  * @out: attachment, not in use
  *
- * A PASID may be attached on any number of devices, with an attachment each.
+ * A PASID may be attached on any number of devices, with an attachment each. A
+ * WBINVD callback (uvdk_coherency.h) that this call runs may free the PASID;
+ * nothing is attached then, although 0 is returned.
  *
  * Return: 0; -EINVAL (NULL); as uvdk_pasid_use() (the PASID is not the owner's); or as
  * uvdk_ioas_attach_pasid().
@@ -60,8 +64,8 @@ int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid, struct uvd
  *
  * Without a detach in between, see uvdk_hwpt_replace().
  *
- * Return: 0; -ENOENT (the PASID has been freed meanwhile); or as
- * uvdk_ioas_replace_pasid().
+ * Return: 0; -ENOENT (the PASID has been freed meanwhile); -EPERM (in a child
+ * of fork(): the PASID is its parent's); or as uvdk_ioas_replace_pasid().
  */
 int uvdk_pasid_replace(struct uvdk_pasid_attachment *at, struct uvdk_ioas *ioas);
 
@@ -70,7 +74,9 @@ int uvdk_pasid_replace(struct uvdk_pasid_attachment *at, struct uvdk_ioas *ioas)
  * @at: attachment; nothing happens if its PASID has been freed
  *
  * The PASID stays the owner's. Thread-safe beside a free of the PASID; not to
- * be called by two threads at once.
+ * be called by two threads at once, nor while uvdk_pasid_attach() or
+ * uvdk_pasid_replace() of @at runs. In a child of fork() it leaves what the
+ * parent has attached alone.
  */
 void uvdk_pasid_detach(struct uvdk_pasid_attachment *at);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <uvdk_coherency.h>
 #include <uvdk_pasid_attach.h>
 
 #include "fake.h"
@@ -142,5 +145,66 @@ Test(pasid_attach, a_free_may_come_at_any_moment)
 	pthread_join(thread, &freed);
 	cr_expect_gt(attached, 0);
 	cr_expect_gt((unsigned long)freed, 0);
+	teardown();
+}
+
+/* What the callback frees when coherency is no longer enforced: while it is being attached. */
+static uint32_t doomed;
+static unsigned int calls;
+
+static void free_doomed(struct uvdk_ioas *as, bool needed, void *arg)
+{
+	(void)as, (void)arg;
+	calls++;
+	if (needed)
+		cr_expect_eq(uvdk_pasid_free(owner, doomed), 0);
+}
+
+Test(pasid_attach, a_callback_may_free_what_is_being_attached, .timeout = 20)
+{
+	struct uvdk_pasid_attachment at;
+
+	uvdk_ioas_set_wbinvd_cb(other, free_doomed, NULL);
+	doomed = take();
+	cr_expect_eq(uvdk_pasid_attach(owner, doomed, other, dev, &at), 0);
+	cr_expect_eq(calls, 2);
+	cr_expect_eq(sees(doomed), NULL);
+	cr_expect_eq(uvdk_pasid_replace(&at, ioas), -ENOENT);
+	uvdk_pasid_detach(&at);
+
+	doomed = take();
+	cr_assert_eq(uvdk_pasid_attach(owner, doomed, ioas, dev, &at), 0);
+	cr_expect_eq(uvdk_pasid_replace(&at, other), 0);
+	cr_expect_eq(calls, 4);
+	cr_expect_eq(sees(doomed), NULL);
+	uvdk_pasid_detach(&at);
+	cr_expect_eq(take(), doomed, "it is free");
+	uvdk_ioas_set_wbinvd_cb(other, NULL, NULL);
+	teardown();
+}
+
+/* Its descriptors are the parent's, so that a detach there would be one here. */
+Test(pasid_attach, a_child_detaches_nothing)
+{
+	struct uvdk_pasid_attachment at;
+	uint32_t pasid = take();
+	int status = -1;
+	pid_t child;
+
+	cr_assert_eq(uvdk_pasid_attach(owner, pasid, ioas, dev, &at), 0);
+	child = fork();
+	if (child == 0) {
+		bool good = uvdk_pasid_replace(&at, other) == -EPERM;
+
+		alarm(20);
+		uvdk_pasid_detach(&at);
+		uvdk_pasid_detach(&at);
+		_exit(good && sees(pasid) == ioas ? 0 : 1);
+	}
+	cr_assert_gt(child, 0);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect_eq(status, 0, "the child called the driver");
+	uvdk_pasid_detach(&at);
+	cr_expect_eq(sees(pasid), NULL);
 	teardown();
 }
