@@ -191,7 +191,7 @@ void emu_config_finish(struct uvdk_emu_function *fn);
 void emu_config_reset(struct uvdk_emu_function *fn);
 void emu_set_status(struct uvdk_emu_function *fn, uint16_t bits, bool on);
 
-/* irq.c; under the function lock */
+/* irq.c, irq_route.c (reset); under the function lock */
 int emu_irq_alloc(struct uvdk_emu_function *fn);
 void emu_irq_reset(struct uvdk_emu_function *fn);
 void emu_irq_config_changed(struct uvdk_emu_function *fn);

@@ -1,175 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "gate.h"
-#include "vtd_priv.h"
+#include "vtd_scope.h"
 
-/*
- * Invalidation descriptors, 6.5.2. What a descriptor is not bound to remove
- * stays. What was removed is looked up again at once, as hardware may: an
- * invalidation that came before the tables changed is worth nothing.
- */
+/* Invalidation descriptors, 6.5.2: what each says is to be removed. */
 
-#define PREFETCH     16
-#define LOOKUP_PAGES 32
-#define MAMV	     18
-
-/* What to remove; fields that are not looked at are 0. */
-struct scope {
-	unsigned int kind;
-	bool all_ids;	  /* else @id */
-	uint16_t id;	  /* requester or domain, as the kind has it */
-	uint16_t id_mask; /* bits of it that are not compared */
-	bool by_did;	  /* compare @did, whatever the ID is */
-	uint16_t did;
-	bool all_pasids; /* else @pasid */
-	uint32_t pasid;
-	bool second;	/* translations of no PASID, and nested ones */
-	uint64_t first; /* byte addresses */
-	uint64_t last;
-};
-
-struct removed {
-	unsigned int count;
-	struct {
-		uint16_t sid;
-		uint32_t pasid;
-		uint64_t iova;
-		bool device;
-	} item[PREFETCH];
-};
-
-static void note(struct removed *r, const struct vtd_entry *e)
-{
-	if (r->count == PREFETCH || (e->key.kind != VTD_IOTLB && e->key.kind != VTD_PASID))
-		return;
-	r->item[r->count].sid = e->sid;
-	r->item[r->count].pasid = e->key.kind == VTD_PASID ? e->key.pasid : e->pasid;
-	r->item[r->count].iova =
-		e->key.kind == VTD_PASID ? 0 : e->key.addr << vtd_shift(e->key.level);
-	r->count++;
-}
-
-static bool in_pages(const struct scope *s, const struct vtd_entry *e)
-{
-	unsigned int shift;
-	uint64_t first;
-
-	if (e->key.kind < VTD_INNER)
-		return true;
-	shift = vtd_shift(e->key.level % VTD_SECOND);
-	first = e->key.addr << shift;
-
-	return first <= s->last && first + (BIT(shift) - 1) >= s->first;
-}
-
-static bool in_scope(const struct scope *s, const struct vtd_entry *e)
-{
-	if (!s->all_ids && ((e->key.id ^ s->id) & ~s->id_mask))
-		return false;
-	if (s->by_did && e->did != s->did)
-		return false;
-	if (s->second) {
-		/* First-stage entries are none of its business: 6.5.2.3. */
-		if (e->key.pasid != VTD_NO_PASID && !e->nested)
-			return false;
-	} else if (!s->all_pasids) {
-		uint32_t pasid = e->key.kind == VTD_PASID ? e->pasid : e->key.pasid;
-
-		if (pasid != s->pasid)
-			return false;
-	}
-
-	return in_pages(s, e);
-}
-
-static void remove_list(struct vtd *vtd, const struct scope *s, struct vtd_list *list,
-			struct removed *r)
-{
-	struct vtd_entry *e = LIST_FIRST(list);
-
-	while (e) {
-		struct vtd_entry *next = LIST_NEXT(e, group);
-
-		if (in_scope(s, e)) {
-			note(r, e);
-			vtd_drop(vtd, e);
-		}
-		e = next;
-	}
-}
-
-static void remove_scope(struct vtd *vtd, const struct scope *s, struct removed *r)
-{
-	if (!s->all_ids && !s->id_mask) {
-		remove_list(vtd, s, &vtd->group[s->kind][s->id % VTD_GROUPS], r);
-		return;
-	}
-	for (unsigned int i = 0; i < VTD_GROUPS; i++)
-		remove_list(vtd, s, &vtd->group[s->kind][i], r);
-}
-
-/* A few pages of one PASID: found by key. */
-static void remove_pages(struct vtd *vtd, const struct scope *s, struct removed *r)
-{
-	for (unsigned int level = 1; level <= 3; level++) {
-		unsigned int shift = vtd_shift(level);
-
-		for (uint64_t page = s->first >> shift; page <= s->last >> shift; page++) {
-			const struct vtd_key key = {
-				.addr = page,
-				.pasid = s->second ? VTD_NO_PASID : s->pasid,
-				.id = s->id,
-				.kind = (uint8_t)s->kind,
-				.level = (uint8_t)level,
-			};
-			struct vtd_entry *e = vtd_lookup(vtd, &key);
-
-			if (e) {
-				note(r, e);
-				vtd_drop(vtd, e);
-			}
-		}
-	}
-}
-
-static void prefetch(struct vtd *vtd, const struct removed *r)
-{
-	for (unsigned int i = 0; i < r->count; i++) {
-		struct uvdk_emu_function *fn = vtd->fns[r->item[i].sid >> 3 & (EMU_SLOTS - 1)];
-		const struct vtd_req req = {
-			.fn = fn,
-			.sid = r->item[i].sid,
-			.pasid = r->item[i].pasid,
-			.purpose = VTD_PREFETCH,
-		};
-		struct vtd_walk w = {0};
-
-		if (fn)
-			vtd_translate_locked(vtd, &req, r->item[i].iova, &w);
-	}
-}
-
-static void remove_and_refill(struct vtd *vtd, const struct scope *scopes, unsigned int count)
-{
-	struct removed r = {0};
-
-	emu_gate_enter(&vtd->gate);
-	for (unsigned int i = 0; i < count; i++) {
-		const struct scope *s = &scopes[i];
-
-		if (s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids && !vtd->nests &&
-		    (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES)
-			remove_pages(vtd, s, &r);
-		else
-			remove_scope(vtd, s, &r);
-	}
-	prefetch(vtd, &r);
-	emu_gate_leave(&vtd->gate);
-	vtd_drain(vtd);
-}
+#define MAMV 18
 
 static int inval_context(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.kind = VTD_CONTEXT, .all_pasids = true, .last = UINT64_MAX};
+	struct vtd_scope s = {.kind = VTD_CONTEXT, .all_pasids = true, .last = UINT64_MAX};
 	unsigned int fm = (unsigned int)BITS(d[0], 49, 48);
 
 	if ((d[0] & (SPAN(8, 6) | SPAN(15, 12) | SPAN(63, 50))) || d[1])
@@ -180,14 +18,14 @@ static int inval_context(struct vtd *vtd, const uint64_t *d)
 	s.all_ids = DESC_G(d[0]) != 3;
 	s.id = (uint16_t)BITS(d[0], 47, 32);
 	s.id_mask = (uint16_t)(((1u << fm) - 1) << (fm ? 3 - fm : 0));
-	remove_and_refill(vtd, &s, 1);
+	vtd_remove(vtd, &s, 1);
 
 	return 0;
 }
 
 static int inval_pasid(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.kind = VTD_PASID, .all_ids = true, .last = UINT64_MAX};
+	struct vtd_scope s = {.kind = VTD_PASID, .all_ids = true, .last = UINT64_MAX};
 
 	if ((d[0] & (SPAN(8, 6) | SPAN(15, 12) | SPAN(63, 52))) || d[1])
 		return IQEI_RESERVED;
@@ -207,13 +45,13 @@ static int inval_pasid(struct vtd *vtd, const uint64_t *d)
 	}
 	s.did = (uint16_t)DESC_DID(d[0]);
 	s.pasid = (uint32_t)DESC_PASID(d[0]);
-	remove_and_refill(vtd, &s, 1);
+	vtd_remove(vtd, &s, 1);
 
 	return 0;
 }
 
 /* Addresses of a page-selective descriptor: an aligned power of two. */
-static int pages_of(const uint64_t *d, struct scope *s)
+static int pages_of(const uint64_t *d, struct vtd_scope *s)
 {
 	uint64_t am = DESC_AM(d[1]);
 	uint64_t size = EMU_PAGE_SIZE << am;
@@ -226,69 +64,59 @@ static int pages_of(const uint64_t *d, struct scope *s)
 	return 0;
 }
 
-/* Leaves, and the entries above them unless the hint says that those stayed. */
-static void remove_translations(struct vtd *vtd, const struct scope *leaves, bool inner)
+/*
+ * All of a domain (2), or pages of it (3): leaves, and the entries above them
+ * unless the hint says that those stayed.
+ */
+static int remove_translations(struct vtd *vtd, const uint64_t *d, struct vtd_scope *leaves)
 {
-	struct scope s[2] = {*leaves, *leaves};
+	bool pages = DESC_G(d[0]) == 3;
+	int err = pages ? pages_of(d, leaves) : 0;
+	struct vtd_scope s[2] = {*leaves, *leaves};
 
+	if (err)
+		return err;
 	s[1].kind = VTD_INNER;
-	remove_and_refill(vtd, s, inner ? 2 : 1);
+	vtd_remove(vtd, s, pages && d[1] & DESC_IH ? 1 : 2);
+
+	return 0;
 }
 
 static int inval_iotlb(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.kind = VTD_IOTLB, .second = true, .last = UINT64_MAX};
-	bool inner = true;
-	int err = 0;
+	bool all = DESC_G(d[0]) == 1;
+	struct vtd_scope s = {
+		.kind = VTD_IOTLB,
+		.id = (uint16_t)DESC_DID(d[0]),
+		.all_ids = all,
+		.all_pasids = all,
+		.second = !all,
+		.last = UINT64_MAX,
+	};
 
 	if ((d[0] & (BIT(8) | SPAN(15, 12) | SPAN(63, 32))) || (d[1] & SPAN(11, 7)))
 		return IQEI_RESERVED;
-	s.id = (uint16_t)DESC_DID(d[0]);
-	switch (DESC_G(d[0])) {
-	case 1:
-		s.all_ids = true;
-		s.second = false;
-		s.all_pasids = true;
-		break;
-	case 2:
-		break;
-	case 3:
-		err = pages_of(d, &s);
-		inner = !(d[1] & DESC_IH);
-		break;
-	default:
-		err = IQEI_RESERVED;
-	}
-	if (!err)
-		remove_translations(vtd, &s, inner);
+	if (!DESC_G(d[0]))
+		return IQEI_RESERVED;
 
-	return err;
+	return remove_translations(vtd, d, &s);
 }
 
 static int inval_pasid_iotlb(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.kind = VTD_IOTLB, .last = UINT64_MAX};
-	bool inner = true;
-	int err = 0;
+	struct vtd_scope s = {
+		.kind = VTD_IOTLB,
+		.id = (uint16_t)DESC_DID(d[0]),
+		.pasid = (uint32_t)DESC_PASID(d[0]),
+		.last = UINT64_MAX,
+	};
 
 	if ((d[0] & (SPAN(8, 6) | SPAN(15, 12) | SPAN(63, 52))) || (d[1] & SPAN(11, 7)))
 		return IQEI_RESERVED;
-	s.id = (uint16_t)DESC_DID(d[0]);
-	s.pasid = (uint32_t)DESC_PASID(d[0]);
-	switch (DESC_G(d[0])) {
-	case 2:
-		break;
-	case 3:
-		err = pages_of(d, &s);
-		inner = !(d[1] & DESC_IH);
-		break;
-	default:
-		err = IQEI_RESERVED;
-	}
-	if (!err)
-		remove_translations(vtd, &s, inner);
+	if (DESC_G(d[0]) < 2)
+		return IQEI_RESERVED;
 
-	return err;
+	return remove_translations(vtd, d, &s);
 }
 
 /* A device that is gone answers no invalidation request: the queue says so. */
@@ -299,7 +127,8 @@ static bool answers(struct vtd *vtd, uint16_t sid)
 	return fn && !atomic_load(&fn->gone);
 }
 
-static int inval_device(struct vtd *vtd, uint16_t sid, struct scope *s, uint64_t addr, bool sized)
+static int inval_device(struct vtd *vtd, uint16_t sid, struct vtd_scope *s, uint64_t addr,
+			bool sized)
 {
 	s->kind = VTD_DEVTLB;
 	s->id = sid;
@@ -312,14 +141,14 @@ static int inval_device(struct vtd *vtd, uint16_t sid, struct scope *s, uint64_t
 		s->first &= ~(size - 1);
 		s->last = size ? s->first + (size - 1) : UINT64_MAX;
 	}
-	remove_and_refill(vtd, s, 1);
+	vtd_remove(vtd, s, 1);
 
 	return answers(vtd, sid) ? 0 : VTD_TIMEOUT;
 }
 
 static int inval_devtlb(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.pasid = VTD_RID};
+	struct vtd_scope s = {.pasid = VTD_RID};
 
 	if ((d[0] & (SPAN(8, 4) | SPAN(31, 21) | SPAN(51, 48))) || (d[1] & SPAN(11, 1)))
 		return IQEI_RESERVED;
@@ -329,7 +158,7 @@ static int inval_devtlb(struct vtd *vtd, const uint64_t *d)
 
 static int inval_pasid_devtlb(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.pasid = (uint32_t)DESC_PASID(d[0]), .all_pasids = d[1] & BIT(0)};
+	struct vtd_scope s = {.pasid = (uint32_t)DESC_PASID(d[0]), .all_pasids = d[1] & BIT(0)};
 
 	if (d[1] & SPAN(10, 1))
 		return IQEI_RESERVED;

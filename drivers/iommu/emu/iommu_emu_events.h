@@ -50,6 +50,8 @@ extern const struct uvdk_fault_ops emu_fault_ops;
 int emu_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *binding,
 			     unsigned int flags, void *faultq_priv, void **hwpt_priv);
 
+/* ---- record.c: under the lock ---- */
+
 /* Whether there was room; if not, it counts as lost. */
 bool emu_faultq_put(struct emu_faultq *q, const struct uvdk_fault_record *record);
 
@@ -58,6 +60,11 @@ void emu_faultq_lose(struct emu_faultq *q, uint64_t count);
 
 /* Page requests of a PASID, or all that is known of a function, are nobody's business. */
 void emu_faultq_forget(struct emu_faultq *q, uint32_t dev_id, uint32_t pasid);
+
+/* Take up to @max records, without page requests that nobody waits for any more. */
+unsigned int emu_faultq_take(struct emu_faultq *q, struct uvdk_fault_record *out, unsigned int max);
+
+/* ---- faultq.c ---- */
 
 /* The function goes: faults of it, too. */
 void emu_events_forget(struct emu_device *dev);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "gate.h"
+#include "vtd_scope.h"
+
+/*
+ * What an invalidation is not bound to remove stays. What was removed is looked
+ * up again at once, as hardware may: an invalidation that came before the
+ * tables changed is worth nothing.
+ */
+
+#define PREFETCH     16
+#define LOOKUP_PAGES 32
+
+struct removed {
+	unsigned int count;
+	struct {
+		uint16_t sid;
+		uint32_t pasid;
+		uint64_t iova;
+		bool device;
+	} item[PREFETCH];
+};
+
+static void note(struct removed *r, const struct vtd_entry *e)
+{
+	if (r->count == PREFETCH || (e->key.kind != VTD_IOTLB && e->key.kind != VTD_PASID))
+		return;
+	r->item[r->count].sid = e->sid;
+	r->item[r->count].pasid = e->key.kind == VTD_PASID ? e->key.pasid : e->pasid;
+	r->item[r->count].iova =
+		e->key.kind == VTD_PASID ? 0 : e->key.addr << vtd_shift(e->key.level);
+	r->count++;
+}
+
+static bool in_pages(const struct vtd_scope *s, const struct vtd_entry *e)
+{
+	unsigned int shift;
+	uint64_t first;
+
+	if (e->key.kind < VTD_INNER)
+		return true;
+	shift = vtd_shift(e->key.level % VTD_SECOND);
+	first = e->key.addr << shift;
+
+	return first <= s->last && first + (BIT(shift) - 1) >= s->first;
+}
+
+static bool in_scope(const struct vtd_scope *s, const struct vtd_entry *e)
+{
+	if (!s->all_ids && ((e->key.id ^ s->id) & ~s->id_mask))
+		return false;
+	if (s->by_did && e->did != s->did)
+		return false;
+	if (s->second) {
+		/* First-stage entries are none of its business: 6.5.2.3. */
+		if (e->key.pasid != VTD_NO_PASID && !e->nested)
+			return false;
+	} else if (!s->all_pasids) {
+		uint32_t pasid = e->key.kind == VTD_PASID ? e->pasid : e->key.pasid;
+
+		if (pasid != s->pasid)
+			return false;
+	}
+
+	return in_pages(s, e);
+}
+
+static void remove_list(struct vtd *vtd, const struct vtd_scope *s, struct vtd_list *list,
+			struct removed *r)
+{
+	struct vtd_entry *e = LIST_FIRST(list);
+
+	while (e) {
+		struct vtd_entry *next = LIST_NEXT(e, group);
+
+		if (in_scope(s, e)) {
+			note(r, e);
+			vtd_drop(vtd, e);
+		}
+		e = next;
+	}
+}
+
+static void remove_scope(struct vtd *vtd, const struct vtd_scope *s, struct removed *r)
+{
+	if (!s->all_ids && !s->id_mask) {
+		remove_list(vtd, s, &vtd->group[s->kind][s->id % VTD_GROUPS], r);
+		return;
+	}
+	for (unsigned int i = 0; i < VTD_GROUPS; i++)
+		remove_list(vtd, s, &vtd->group[s->kind][i], r);
+}
+
+/* A few pages of one PASID: found by key. */
+static void remove_pages(struct vtd *vtd, const struct vtd_scope *s, struct removed *r)
+{
+	for (unsigned int level = 1; level <= 3; level++) {
+		unsigned int shift = vtd_shift(level);
+
+		for (uint64_t page = s->first >> shift; page <= s->last >> shift; page++) {
+			const struct vtd_key key = {
+				.addr = page,
+				.pasid = s->second ? VTD_NO_PASID : s->pasid,
+				.id = s->id,
+				.kind = (uint8_t)s->kind,
+				.level = (uint8_t)level,
+			};
+			struct vtd_entry *e = vtd_lookup(vtd, &key);
+
+			if (e) {
+				note(r, e);
+				vtd_drop(vtd, e);
+			}
+		}
+	}
+}
+
+static void prefetch(struct vtd *vtd, const struct removed *r)
+{
+	for (unsigned int i = 0; i < r->count; i++) {
+		struct uvdk_emu_function *fn = vtd->fns[r->item[i].sid >> 3 & (EMU_SLOTS - 1)];
+		const struct vtd_req req = {
+			.fn = fn,
+			.sid = r->item[i].sid,
+			.pasid = r->item[i].pasid,
+			.purpose = VTD_PREFETCH,
+		};
+		struct vtd_walk w = {0};
+
+		if (fn)
+			vtd_translate_locked(vtd, &req, r->item[i].iova, &w);
+	}
+}
+
+void vtd_remove(struct vtd *vtd, const struct vtd_scope *scopes, unsigned int count)
+{
+	struct removed r = {0};
+
+	emu_gate_enter(&vtd->gate);
+	for (unsigned int i = 0; i < count; i++) {
+		const struct vtd_scope *s = &scopes[i];
+
+		if (s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids && !vtd->nests &&
+		    (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES)
+			remove_pages(vtd, s, &r);
+		else
+			remove_scope(vtd, s, &r);
+	}
+	prefetch(vtd, &r);
+	emu_gate_leave(&vtd->gate);
+	vtd_drain(vtd);
+}
