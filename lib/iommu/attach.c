@@ -225,18 +225,6 @@ cancel:
 	return err;
 }
 
-/* Its own close callback moves along with the device. */
-static int move_callback(struct ioas_binding *binding, struct uvdk_ioas *from, struct uvdk_ioas *to)
-{
-	struct uvdk_device *dev = binding->pub.dev;
-	int err = from == to ? 0 : uvdk_device_on_close(dev, device_closes, to);
-
-	if (!err && from != to)
-		uvdk_device_cancel_on_close(dev, device_closes, from);
-
-	return err;
-}
-
 static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struct uvdk_ioas *from)
 {
 	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
@@ -275,7 +263,8 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 
 	if (tag && tag->hwpt == to)
 		return 0;
-	err = move_callback(binding, from, ioas);
+	/* One close callback for each, until it is known where the device ends up. */
+	err = from == ioas ? 0 : uvdk_device_on_close(binding->pub.dev, device_closes, ioas);
 	if (err) {
 		ioas_hwpt_put(to);
 		return err;
@@ -290,8 +279,8 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 	if (!err)
 		adopt_after(ioas, "replaced");
 	ioas_unlock_both(from, ioas);
-	if (err)
-		move_callback(binding, ioas, from);
+	if (from != ioas)
+		uvdk_device_cancel_on_close(binding->pub.dev, device_closes, err ? ioas : from);
 
 	return err;
 }
