@@ -150,6 +150,16 @@ void ioas_detach_all(struct uvdk_ioas *ioas)
 	ioas_unlock(ioas->iommu);
 }
 
+int ioas_check_given(const char *doing, const char *what, const void *target,
+		     const struct uvdk_device *dev)
+{
+	if (target && dev)
+		return 0;
+
+	return uvdk_fail(-EINVAL, IOAS_COMPONENT, "%s needs %s and a device: has %s failed?", doing,
+			 what, target ? "opening it" : "creating it");
+}
+
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	const struct ioas_binding *binding = ioas_binding_of(dev);
@@ -320,12 +330,10 @@ static int use_enter(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas
 
 UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	int err;
+	int err = ioas_check_given("attaching", "an address space", ioas, dev);
 
-	if (!ioas || !dev)
-		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
-				 "attaching needs an address space and a device: has %s failed?",
-				 ioas ? "opening it" : "creating it");
+	if (err)
+		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err)
@@ -341,8 +349,11 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 
 UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
+	struct ioas_binding *binding;
 
+	if (!ioas || !dev)
+		return;
+	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&ioas->iommu->lock);
 	if (binding && binding->pub.ioas == ioas)
 		ioas_detach_binding(binding);
