@@ -14,7 +14,7 @@ static int adopt_info(struct uvdk_device *dev, const char *spec)
 {
 	dev->name = strdup(dev->info.name ? dev->info.name : spec);
 	if (!dev->name)
-		return -ENOMEM;
+		return uvdk_fail(-ENOMEM, "device", "no memory for the name of device %s", spec);
 
 	dev->info.name = dev->name;
 	if (!dev->info.bus)

@@ -45,8 +45,12 @@ UVDK_EXPORT int uvdk_faultq_create(struct uvdk_iommu *iommu, const struct uvdk_f
 {
 	struct uvdk_faultq_opts o = {.size = sizeof(o)};
 	struct fault_queue *q;
-	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_faultq_opts");
+	int err;
 
+	if (!iommu)
+		return uvdk_fail(-EINVAL, FAULT_COMPONENT,
+				 "a fault queue needs an iommu: has opening it failed?");
+	err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_faultq_opts");
 	if (err)
 		return err;
 	if (!uvdk_iommu_fault_ops(iommu))

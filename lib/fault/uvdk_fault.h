@@ -178,7 +178,7 @@ struct uvdk_faultq_stats {
  * are those of every device under @iommu, where the iommu driver reports them.
  *
  * Return: 0; -EOPNOTSUPP (the iommu has no fault queues: says what is missing);
- * -EINVAL (options); -ENOMEM; -EMFILE.
+ * -EINVAL (no iommu, options); -ENOMEM; -EMFILE.
  */
 int uvdk_faultq_create(struct uvdk_iommu *iommu, const struct uvdk_faultq_opts *opts,
 		       struct uvdk_faultq **out);

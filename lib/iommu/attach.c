@@ -150,6 +150,16 @@ void ioas_detach_all(struct uvdk_ioas *ioas)
 	ioas_unlock(ioas->iommu);
 }
 
+int ioas_check_given(const char *doing, const char *what, const void *target,
+		     const struct uvdk_device *dev)
+{
+	if (target && dev)
+		return 0;
+
+	return uvdk_fail(-EINVAL, IOAS_COMPONENT, "%s needs %s and a device: has %s failed?", doing,
+			 what, target ? "opening it" : "creating it");
+}
+
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
 	const struct ioas_binding *binding = ioas_binding_of(dev);
@@ -225,18 +235,6 @@ cancel:
 	return err;
 }
 
-/* Its own close callback moves along with the device. */
-static int move_callback(struct ioas_binding *binding, struct uvdk_ioas *from, struct uvdk_ioas *to)
-{
-	struct uvdk_device *dev = binding->pub.dev;
-	int err = from == to ? 0 : uvdk_device_on_close(dev, device_closes, to);
-
-	if (!err && from != to)
-		uvdk_device_cancel_on_close(dev, device_closes, from);
-
-	return err;
-}
-
 static int replace_rid(struct uvdk_hwpt *to, struct ioas_binding *binding, struct uvdk_ioas *from)
 {
 	struct ioas_tag *tag = ioas_tag_find(binding, UVDK_PASID_RID);
@@ -275,7 +273,8 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 
 	if (tag && tag->hwpt == to)
 		return 0;
-	err = move_callback(binding, from, ioas);
+	/* One close callback for each, until it is known where the device ends up. */
+	err = from == ioas ? 0 : uvdk_device_on_close(binding->pub.dev, device_closes, ioas);
 	if (err) {
 		ioas_hwpt_put(to);
 		return err;
@@ -290,8 +289,8 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 	if (!err)
 		adopt_after(ioas, "replaced");
 	ioas_unlock_both(from, ioas);
-	if (err)
-		move_callback(binding, ioas, from);
+	if (from != ioas)
+		uvdk_device_cancel_on_close(binding->pub.dev, device_closes, err ? ioas : from);
 
 	return err;
 }
@@ -331,12 +330,10 @@ static int use_enter(struct uvdk_ioas *ioas, struct uvdk_hwpt *hwpt, struct ioas
 
 UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	int err;
+	int err = ioas_check_given("attaching", "an address space", ioas, dev);
 
-	if (!ioas || !dev)
-		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
-				 "attaching needs an address space and a device: has %s failed?",
-				 ioas ? "opening it" : "creating it");
+	if (err)
+		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_check_device(ioas, dev);
 	if (!err)
@@ -352,8 +349,11 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 
 UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
+	struct ioas_binding *binding;
 
+	if (!ioas || !dev)
+		return;
+	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&ioas->iommu->lock);
 	if (binding && binding->pub.ioas == ioas)
 		ioas_detach_binding(binding);

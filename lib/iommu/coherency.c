@@ -238,11 +238,13 @@ UVDK_EXPORT int uvdk_ioas_device_coherency(struct uvdk_ioas *ioas, struct uvdk_d
 					   struct uvdk_coherency *out)
 {
 	struct ioas_binding *binding = ioas_binding_of(dev);
-	int err = -ENOENT;
+	int err;
 
+	if (!binding)
+		return uvdk_fail(-ENOENT, IOAS_COMPONENT, "%s is gone, and attached to nothing",
+				 ioas_name_of(dev));
 	pthread_mutex_lock(&ioas->iommu->lock);
-	if (binding)
-		err = look(ioas, binding, out);
+	err = look(ioas, binding, out);
 	pthread_mutex_unlock(&ioas->iommu->lock);
 
 	return err;

@@ -103,8 +103,10 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 				 const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out)
 {
 	struct uvdk_hwpt_opts o = {.size = sizeof(o)};
-	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_hwpt_opts");
+	int err = ioas_check_given("making a page table", "an address space", ioas, dev);
 
+	if (!err)
+		err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_hwpt_opts");
 	if (err)
 		return err;
 	if (o.flags & ~HWPT_FLAGS)

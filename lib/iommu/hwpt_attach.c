@@ -215,8 +215,10 @@ static int hwpt_set(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pa
 
 UVDK_EXPORT int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid)
 {
-	int err;
+	int err = ioas_check_given("attaching", "a page table", hwpt, dev);
 
+	if (err)
+		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, false);
 	ioas_unlock(hwpt->ioas->iommu);
@@ -226,8 +228,10 @@ UVDK_EXPORT int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev
 
 UVDK_EXPORT int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid)
 {
-	int err;
+	int err = ioas_check_given("replacing", "a page table", hwpt, dev);
 
+	if (err)
+		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, true);
 	ioas_unlock(hwpt->ioas->iommu);
@@ -237,9 +241,12 @@ UVDK_EXPORT int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 
 UVDK_EXPORT void uvdk_hwpt_detach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
+	struct ioas_binding *binding;
 	struct ioas_tag *tag;
 
+	if (!hwpt || !dev)
+		return;
+	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	tag = binding ? ioas_tag_find(binding, pasid) : NULL;
 	if (tag && tag->hwpt == hwpt)
@@ -282,8 +289,10 @@ static int ioas_set(struct uvdk_ioas *ioas, struct uvdk_device *dev, uint32_t pa
 UVDK_EXPORT int uvdk_ioas_attach_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev,
 				       uint32_t pasid)
 {
-	int err;
+	int err = ioas_check_given("attaching a PASID", "an address space", ioas, dev);
 
+	if (err)
+		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_set(ioas, dev, pasid, false);
 	ioas_unlock(ioas->iommu);
@@ -294,8 +303,10 @@ UVDK_EXPORT int uvdk_ioas_attach_pasid(struct uvdk_ioas *ioas, struct uvdk_devic
 UVDK_EXPORT int uvdk_ioas_replace_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev,
 					uint32_t pasid)
 {
-	int err;
+	int err = ioas_check_given("replacing what a PASID sees", "an address space", ioas, dev);
 
+	if (err)
+		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = ioas_set(ioas, dev, pasid, true);
 	ioas_unlock(ioas->iommu);
@@ -306,9 +317,12 @@ UVDK_EXPORT int uvdk_ioas_replace_pasid(struct uvdk_ioas *ioas, struct uvdk_devi
 UVDK_EXPORT void uvdk_ioas_detach_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev,
 					uint32_t pasid)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
+	struct ioas_binding *binding;
 	struct ioas_tag *tag;
 
+	if (!ioas || !dev)
+		return;
+	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&ioas->iommu->lock);
 	tag = binding && pasid != UVDK_PASID_RID ? ioas_tag_find(binding, pasid) : NULL;
 	if (tag && tag->hwpt->ioas == ioas)

@@ -191,6 +191,8 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
  */
 struct ioas_binding *ioas_binding_of(struct uvdk_device *dev);
 const char *ioas_name_of(struct uvdk_device *dev);
+int ioas_check_given(const char *doing, const char *what, const void *target,
+		     const struct uvdk_device *dev); /* neither is NULL */
 int ioas_check_device(struct uvdk_ioas *ioas, struct uvdk_device *dev);
 int ioas_check_free(const struct uvdk_ioas *ioas, const struct ioas_binding *binding);
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt);

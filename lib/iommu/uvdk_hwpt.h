@@ -63,7 +63,7 @@ struct uvdk_hwpt_opts {
  * @opts: options, or NULL
  * @out: new table, owned by the caller; to be destroyed before @ioas
  *
- * Return: 0; -EINVAL (unknown flag; other iommu); -EOPNOTSUPP (the iommu has no
+ * Return: 0; -EINVAL (unknown flag; other iommu; NULL); -EOPNOTSUPP (the iommu has no
  * such tables: says what is missing); -ENODEV (the device is gone); -ENOMEM
  * (out of memory, or memlock: says which).
  */
@@ -88,7 +88,7 @@ void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt);
  *
  * Return: 0; -EBUSY (attached already); -EOPNOTSUPP (device or iommu has no
  * PASIDs, or on an emulated machine the table has a fault queue and the device
- * no page requests); -ERANGE (PASID too wide for them); -EINVAL (other iommu; a
+ * no page requests); -ERANGE (PASID too wide for them); -EINVAL (NULL; other iommu; a
  * table, or the RID's, without UVDK_HWPT_PASID; a table that does not fit the
  * device's iommu); -EADDRINUSE (as uvdk_ioas_attach()); -ENODEV; -ENOMEM.
  */
@@ -116,7 +116,7 @@ int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t 
  * @hwpt: table
  * @dev: device
  * @pasid: PASID, or UVDK_PASID_RID; nothing happens if it is not attached to
- *	@hwpt
+ *	@hwpt, or for NULL
  */
 void uvdk_hwpt_detach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid);
 
@@ -197,7 +197,7 @@ int uvdk_ioas_replace_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev, uin
  * uvdk_ioas_detach_pasid() - end what a PASID sees; never fails
  * @ioas: address space
  * @dev: device
- * @pasid: PASID; nothing happens if it is not attached to @ioas
+ * @pasid: PASID; nothing happens if it is not attached to @ioas, or for NULL
  */
 void uvdk_ioas_detach_pasid(struct uvdk_ioas *ioas, struct uvdk_device *dev, uint32_t pasid);
 

@@ -228,7 +228,7 @@ int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
 /**
  * uvdk_ioas_detach() - end a device's access; never fails
  * @ioas: address space
- * @dev: device; nothing happens if it is not attached to @ioas
+ * @dev: device; nothing happens if it is not attached to @ioas, or for NULL
  */
 void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
 

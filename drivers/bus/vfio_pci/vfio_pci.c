@@ -127,7 +127,7 @@ static int vpci_open(struct uvdk_device *dev, struct uvdk_iommu *iommu, const ch
 
 	v = calloc(1, sizeof(*v));
 	if (!v)
-		return -ENOMEM;
+		return uvdk_fail(-ENOMEM, VPCI, "no memory to open %s", spec);
 	v->iommu = iommu;
 	v->kvm_fd = -1;
 	v->kind = uvdk_iommu_handle_kind(iommu);

@@ -21,27 +21,30 @@ struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_
 	return node ? *node : NULL;
 }
 
-/* By ascending PASID, for those who look at each PASID once. */
+/*
+ * By ascending PASID, for those who look at each PASID once. Most are above or
+ * below all others: PASIDs come in order, and go from table to table in order.
+ */
 static void enlist(struct emu_attachment *at, struct emu_domain *dom, bool plain)
 {
-	struct emu_attachment *before = LIST_FIRST(&dom->attached);
+	struct emu_attachment *before = TAILQ_LAST(&dom->attached, emu_attachments);
 
 	at->dom = dom;
 	at->plain = plain;
 	dom->plain += plain;
 	emu_domain_get(dom);
-	if (!before || before->pasid >= at->pasid) {
-		LIST_INSERT_HEAD(&dom->attached, at, entry);
+	if (!before || TAILQ_FIRST(&dom->attached)->pasid >= at->pasid) {
+		TAILQ_INSERT_HEAD(&dom->attached, at, entry);
 		return;
 	}
-	while (LIST_NEXT(before, entry) && LIST_NEXT(before, entry)->pasid < at->pasid)
-		before = LIST_NEXT(before, entry);
-	LIST_INSERT_AFTER(before, at, entry);
+	while (before->pasid > at->pasid)
+		before = TAILQ_PREV(before, emu_attachments, entry);
+	TAILQ_INSERT_AFTER(&dom->attached, before, at, entry);
 }
 
 static void delist(struct emu_attachment *at)
 {
-	LIST_REMOVE(at, entry);
+	TAILQ_REMOVE(&at->dom->attached, at, entry);
 	at->dom->plain -= at->plain;
 	emu_domain_leave(at->dom, at->dev->unit);
 	emu_domain_put(at->dom);

@@ -21,7 +21,7 @@ static void track(struct emu_domain *dom, bool on)
 	const struct emu_attachment *at;
 
 	dom->tracked = on;
-	LIST_FOREACH(at, &dom->attached, entry)
+	TAILQ_FOREACH(at, &dom->attached, entry)
 	emu_pasid_track(at->dev, at->pasid, dom);
 }
 

@@ -31,6 +31,7 @@ int emu_domain_create(struct emu_unit *unit, const struct emu_kind *kind, struct
 	if (!dom)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a page table");
 	*dom = (struct emu_domain){.machine = unit->machine, .kind = *kind, .refs = 1};
+	TAILQ_INIT(&dom->attached);
 	dom->table = (struct emu_table){
 		.arena = &unit->machine->arena,
 		.stage = kind->stage,
@@ -92,7 +93,7 @@ static void inval_tags(struct emu_batch *batch, const struct emu_domain *dom, en
 		emu_inval_iotlb(batch, site, VTD_G_DOMAIN, did, reach);
 		return;
 	}
-	LIST_FOREACH(at, &dom->attached, entry)
+	TAILQ_FOREACH(at, &dom->attached, entry)
 	{
 		if (at->dev->unit != batch->unit)
 			continue;
@@ -112,7 +113,7 @@ static void inval_unit(struct emu_unit *unit, const struct emu_domain *dom, enum
 
 	emu_inval_start(&batch, unit);
 	inval_tags(&batch, dom, iotlb, reach);
-	LIST_FOREACH(at, &dom->attached, entry)
+	TAILQ_FOREACH(at, &dom->attached, entry)
 	{
 		if (at->dev->unit != unit || !emu_device_caches(at->dev))
 			continue;

@@ -26,10 +26,10 @@ struct emu_attachment {
 	struct emu_domain *dom;
 	struct emu_faultq *faults;
 	bool plain;
-	LIST_ENTRY(emu_attachment) entry;
+	TAILQ_ENTRY(emu_attachment) entry;
 };
 
-LIST_HEAD(emu_attachments, emu_attachment);
+TAILQ_HEAD(emu_attachments, emu_attachment);
 
 /**
  * struct emu_kind - what the page tables of an address space differ in

@@ -60,7 +60,7 @@ static void decode_smmuv3(const struct iofd_hw_info_smmuv3 *smmu, struct uvdk_io
 	uint32_t idr0 = smmu->idr[0];
 	uint32_t idr5 = smmu->idr[5];
 
-	out->iova_bits = smmuv3_oas(idr5);
+	out->iova_bits = bit(idr0, 0) ? smmuv3_oas(idr5) : 0; /* S2P */
 	out->va_bits = !bit(idr0, 1) ? 0 : bits(idr5, 11, 10) == 1 ? 52 : 48;
 	out->page_sizes |= bit(idr5, 4) ? UINT64_C(0x40201000) : 0; /* 4 KiB, 2 MiB, 1 GiB */
 	out->page_sizes |= bit(idr5, 5) ? UINT64_C(0x2004000) : 0;  /* 16 KiB, 32 MiB */

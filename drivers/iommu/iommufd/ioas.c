@@ -16,7 +16,7 @@ int iofd_ioas_create(void *priv, struct uvdk_ioas *ioas, void **ioas_priv)
 	int ret;
 
 	if (!own)
-		return -ENOMEM;
+		return uvdk_fail(-ENOMEM, IOFD, "no memory for an address space");
 	ret = iofd_ioctl(iofd->fd, IOFD_IOAS_ALLOC, &alloc);
 	if (ret) {
 		free(own);

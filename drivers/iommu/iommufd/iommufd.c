@@ -67,13 +67,15 @@ static int iofd_open(const struct uvdk_iommu_opts *opts, void **priv)
 	const char *dev = opts && opts->dev_root ? opts->dev_root : "/dev";
 	struct iofd *iofd = calloc(1, sizeof(*iofd));
 	char path[512];
-	int ret = -ENOMEM;
+	int ret;
 
 	if (!iofd)
-		return ret;
+		return uvdk_fail(-ENOMEM, IOFD, "no memory to open iommufd");
 	iofd->sysfs_root = strdup(opts && opts->sysfs_root ? opts->sysfs_root : "/sys");
-	if (!iofd->sysfs_root)
+	if (!iofd->sysfs_root) {
+		ret = uvdk_fail(-ENOMEM, IOFD, "no memory to open iommufd");
 		goto free_iofd;
+	}
 
 	snprintf(path, sizeof(path), "%s/iommu", dev);
 	iofd->fd = open(path, O_RDWR | O_CLOEXEC);

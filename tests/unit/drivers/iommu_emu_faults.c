@@ -605,3 +605,24 @@ Test(emu_faults, of_what_was_before_it_a_queue_says_nothing)
 	table = table_for(ioas, queue);
 	finish();
 }
+
+/* Upwards, as they are allocated: what one costs must not grow with those that are there. */
+Test(emu_faults, as_many_pasids_as_anyone_asks_for, .timeout = 30)
+{
+	const uint32_t count = 65536;
+	unsigned int wrong = 0;
+
+	uvdk_hwpt_detach(table, a->dev, PASID);
+	map(IOVA);
+	for (uint32_t pasid = 1; pasid <= count; pasid++)
+		wrong += uvdk_ioas_attach_pasid(ioas, a->dev, pasid) != 0;
+	cr_expect_eq(wrong, 0, "%s", uvdk_last_error());
+	for (uint32_t pasid = 1; pasid <= count; pasid += 2)
+		uvdk_ioas_detach_pasid(ioas, a->dev, pasid);
+	for (uint32_t pasid = 1; pasid <= count; pasid += 1023)
+		wrong += asker_reads(a, pasid, IOVA) == (pasid & 1);
+	cr_expect_eq(wrong, 0);
+	uvdk_device_close(a->dev);
+	a = asker_open(w.iommu, "emu:asker");
+	finish();
+}

@@ -336,6 +336,17 @@ Test(vfio_answers, smmuv3_registers)
 		     UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_PAGE_REQUESTS | UVDK_IOMMU_NEST_SMMUV3);
 }
 
+Test(vfio_answers, smmuv3_without_a_second_stage)
+{
+	/* as above, without S2P */
+	const uint32_t data[10] = {0, 0, 1u << 16 | 0x12, 0, 0, 0, 0, 1u << 10 | 0x50 | 4};
+	struct uvdk_iommu_info info = info_of(2, 10, data);
+
+	cr_expect_eq(info.iova_bits, 0);
+	cr_expect_eq(info.va_bits, 52);
+	cr_expect_eq(info.features, UVDK_IOMMU_COHERENT_WALK | UVDK_IOMMU_PAGE_REQUESTS);
+}
+
 Test(vfio_answers, amd_registers)
 {
 	/* EFR: PPRSUP, GTSUP, HATS 5 levels, GATS 4 levels */

@@ -241,6 +241,7 @@ Test(fault_answers, wrong_arguments_are_refused)
 	struct uvdk_ioas *there;
 
 	REFUSED(uvdk_faultq_create(iommu, &opts, &none), -EINVAL, "groups");
+	REFUSED(uvdk_faultq_create(NULL, NULL, &none), -EINVAL, "has opening it failed?");
 	REFUSED(uvdk_faultq_read(queue, got, 0), -EINVAL, "at once");
 	cr_assert_eq(uvdk_iommu_open("fake", NULL, &plain), 0);
 	REFUSED(uvdk_faultq_create(plain, NULL, &none), -EOPNOTSUPP, "no fault queues");

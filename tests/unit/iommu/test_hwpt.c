@@ -150,6 +150,33 @@ Test(hwpt, the_application_may_make_its_own)
 	teardown();
 }
 
+/* Whoever looks at no error hands on what was never made. */
+Test(hwpt, what_was_never_made_is_refused)
+{
+	struct uvdk_hwpt *hwpt = table(ioas, UVDK_HWPT_PASID);
+	struct uvdk_hwpt *none = NULL;
+
+	REFUSED(uvdk_hwpt_create(NULL, dev, NULL, &none), -EINVAL, "has creating it failed?");
+	REFUSED(uvdk_hwpt_create(ioas, NULL, NULL, &none), -EINVAL, "has opening it failed?");
+	REFUSED(uvdk_hwpt_attach(NULL, dev, 5), -EINVAL, "needs a page table");
+	REFUSED(uvdk_hwpt_attach(hwpt, NULL, 5), -EINVAL, "has opening it failed?");
+	REFUSED(uvdk_hwpt_replace(NULL, dev, 5), -EINVAL, "needs a page table");
+	REFUSED(uvdk_hwpt_replace(hwpt, NULL, 5), -EINVAL, "has opening it failed?");
+	REFUSED(uvdk_ioas_attach_pasid(NULL, dev, 5), -EINVAL, "needs an address space");
+	REFUSED(uvdk_ioas_attach_pasid(ioas, NULL, 5), -EINVAL, "has opening it failed?");
+	REFUSED(uvdk_ioas_replace_pasid(NULL, dev, 5), -EINVAL, "needs an address space");
+	REFUSED(uvdk_ioas_replace_pasid(ioas, NULL, 5), -EINVAL, "has opening it failed?");
+	uvdk_hwpt_detach(NULL, dev, 5);
+	uvdk_hwpt_detach(hwpt, NULL, 5);
+	uvdk_ioas_detach_pasid(NULL, dev, 5);
+	uvdk_ioas_detach_pasid(ioas, NULL, 5);
+	uvdk_ioas_detach(NULL, dev);
+	uvdk_ioas_detach(ioas, NULL);
+	cr_expect_eq(none, NULL);
+	uvdk_hwpt_destroy(hwpt);
+	teardown();
+}
+
 Test(hwpt, a_space_with_tables_left_stays)
 {
 	struct uvdk_hwpt *hwpt = table(other, UVDK_HWPT_PASID);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <uvdk_hwpt.h>
+
 #include "fake.h"
 
 /*
@@ -19,12 +21,15 @@ void *__real_mmap(void *at, size_t len, int prot, int flags, int fd, off_t off);
 void __real_free(void *p);
 int __real_munmap(void *at, size_t len);
 
-static bool counting;
+static bool counting, for_good; /* all fail from then on */
 static long fail_at, allocations, heap, mapped;
 
 static bool refuse(void)
 {
-	return counting && ++allocations == fail_at;
+	if (!counting)
+		return false;
+	allocations++;
+	return for_good ? allocations >= fail_at : allocations == fail_at;
 }
 
 void *__wrap_malloc(size_t size)
@@ -226,4 +231,49 @@ Test(memory, giving_back_needs_no_memory)
 	cr_expect_eq(allocations, 0);
 	counting = false;
 	finish(&w);
+}
+
+/*
+ * A replacement that the driver refuses when memory has run out since: what it
+ * has taken is given back, the device is where it was, and detaching leaves
+ * nothing that its close would trip over.
+ */
+static void refuse_replacement(long n, int want)
+{
+	struct uvdk_hwpt *table = NULL;
+	struct uvdk_ioas *other = NULL;
+	struct world w = {0};
+
+	fake_reset();
+	counting = true;
+	for_good = true;
+	fail_at = INT32_MAX;
+	cr_assert_eq(uvdk_iommu_open("fake", NULL, &w.iommu), 0);
+	cr_assert_eq(uvdk_ioas_create(w.iommu, NULL, &w.as), 0);
+	cr_assert_eq(uvdk_device_open(w.iommu, "fake:0", NULL, &w.dev), 0);
+	cr_assert_eq(uvdk_ioas_create(w.iommu, NULL, &other), 0);
+	cr_assert_eq(uvdk_hwpt_create(other, w.dev, NULL, &table), 0);
+	heap = 0;
+	cr_assert_eq(uvdk_ioas_attach(w.as, w.dev), 0);
+
+	fake.hwpt_attach = (struct fake_failure){1, -EADDRINUSE};
+	allocations = 0;
+	fail_at = n;
+	cr_expect_eq(uvdk_hwpt_replace(table, w.dev, UVDK_PASID_RID), want, "allocation %ld", n);
+	fail_at = INT32_MAX;
+	cr_expect_eq(uvdk_ioas_attach(other, w.dev), -EBUSY);
+	uvdk_ioas_detach(w.as, w.dev);
+	cr_expect_eq(heap, 0, "allocation %ld: %ld blocks are left", n, heap);
+	counting = false;
+	for_good = false;
+	uvdk_hwpt_destroy(table);
+	uvdk_ioas_destroy(other);
+	finish(&w);
+}
+
+Test(memory, a_replacement_that_fails_for_good_leaves_nothing)
+{
+	refuse_replacement(1, -ENOMEM); /* the other's close callback */
+	refuse_replacement(2, -ENOMEM); /* what says who is attached */
+	refuse_replacement(3, -EADDRINUSE);
 }
