@@ -17,6 +17,8 @@ extern "C" {
  * it is given back. IOVA = VA where the device's aperture allows, else each
  * memory segment list keeps one contiguous IOVA window, so that an object that
  * is contiguous in VA is contiguous in IOVA.
+ *
+ * Maps may be made and destroyed by any thread, each map by one.
  */
 
 struct uvdk_eal_map;

@@ -14,7 +14,8 @@ extern "C" {
  * A *uvdk_emu* is a PCI bus whose functions are models, behind an IOMMU that
  * translates and checks every access they make. Functions appear on it when a
  * device "emu:MODEL[,...]" is opened under an "emu" iommu. Models run on a
- * thread of their own, or only inside uvdk_emu_step().
+ * thread of their own, or only inside uvdk_emu_step(). Every call is
+ * thread-safe; after uvdk_emu_destroy() its caller uses the machine no more.
  *
  * A machine belongs to the process that created it. It goes on there over a
  * fork(); a child has no such thread, finds locks as they were at that moment,
@@ -161,7 +162,6 @@ struct uvdk_emu_stale {
  * @max: room in @out
  *
  * Each is also logged as an error. The access was refused. 64 are kept.
- * Thread-safe.
  *
  * Return: reports written.
  */
@@ -174,7 +174,7 @@ unsigned int uvdk_emu_stales(struct uvdk_emu *emu, struct uvdk_emu_stale *out, u
  * @max: room in @out
  * @lost: out: records dropped since the last call because none took them; or NULL
  *
- * 256 records are kept. Thread-safe.
+ * 256 records are kept.
  *
  * Return: records written.
  */

@@ -18,8 +18,9 @@ extern "C" {
  * exactly what is mapped in it. Several devices may share an ioas, and a
  * process may have any number of both.
  *
- * Every call on an ioas is thread-safe. uvdk_translate() takes no lock
- * and may run on a data path; the rest may sleep.
+ * Every call on an iommu or an ioas is thread-safe, but for the two that end
+ * one: nobody else may be using it then. uvdk_translate() takes no lock and may
+ * run on a data path; the rest may sleep.
  */
 
 struct uvdk_iommu;

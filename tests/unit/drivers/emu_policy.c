@@ -2,57 +2,8 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include <uvdk_device_driver.h>
-#include <uvdk_emu_driver.h>
-#include <uvdk_iommu_driver.h>
 
 #include "emu_policy.h"
-
-/* ---- a device that reads and writes where it is told ---- */
-
-static struct uvdk_emu_function *created;
-
-static int thing_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
-{
-	static const uint8_t pasid[4] = {0, 20};
-	static const uint8_t none[4] = {0};
-
-	uvdk_emu_fn_ids(fn, 0x1234, 0x5678, 0, 0, 0x088000, 0);
-	uvdk_emu_fn_ext_cap(fn, 0x001b, 1, pasid, sizeof(pasid));
-	if (uvdk_args_str(args, "ats", NULL))
-		uvdk_emu_fn_ext_cap(fn, 0x000f, 1, none, sizeof(none));
-	created = fn;
-
-	return 0;
-}
-
-static void thing_nothing(struct uvdk_emu_function *fn)
-{
-	(void)fn;
-}
-
-static bool thing_step(struct uvdk_emu_function *fn)
-{
-	(void)fn;
-	return false;
-}
-
-static const struct uvdk_emu_model thing = {
-	.name = "thing",
-	.create = thing_create,
-	.destroy = thing_nothing,
-	.reset = thing_nothing,
-	.step = thing_step,
-};
-
-extern const struct uvdk_bus_ops uvdk_bus_emu;
-extern const struct uvdk_iommu_ops uvdk_iommu_emu;
-
-const struct uvdk_emu_model *const uvdk_builtin_models[] = {&thing, NULL};
-const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {&uvdk_bus_emu, NULL};
-const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {&uvdk_iommu_emu, NULL};
 
 /* ---- what must hold ---- */
 
@@ -98,7 +49,7 @@ static enum uvdk_coherency_table table_of(const struct policy *p, unsigned int d
 static void check_told(struct policy *p, unsigned int device)
 {
 	struct uvdk_coherency c;
-	int err = uvdk_ioas_device_coherency(p->ioas, p->dev[device], &c);
+	int err = uvdk_ioas_device_coherency(p->ioas, p->asker[device]->dev, &c);
 
 	if (!err != is_attached(p, device))
 		wrong(p, "is it attached?", device, 0);
@@ -111,7 +62,7 @@ static void check_told(struct policy *p, unsigned int device)
 /* A write and a read with No Snoop, of bytes that nobody else uses. */
 static void check_access(struct policy *p, unsigned int device, unsigned int way, unsigned int page)
 {
-	struct uvdk_emu_function *fn = p->fn[device];
+	struct uvdk_emu_function *fn = p->asker[device]->fn;
 	uint32_t pasid = way ? way + 4 : UVDK_EMU_NO_PASID;
 	uint64_t at = page * POLICY_PAGE + device * 64 + way * 8;
 	uint64_t before = uvdk_emu_fn_incoherent(fn);
@@ -126,7 +77,7 @@ static void check_access(struct policy *p, unsigned int device, unsigned int way
 		err = uvdk_emu_dma_no_snoop(fn, pasid, POLICY_IOVA + at, in, sizeof(in), false);
 	if (!err != may)
 		wrong(p, may ? "refused" : "let through", device, way);
-	else if (may && (memcmp(in, out, 8) != 0 || memcmp(p->memory + at, out, 8) != 0))
+	else if (may && (memcmp(in, out, 8) != 0 || memcmp(p->world.memory + at, out, 8) != 0))
 		wrong(p, "somewhere else", device, way);
 	else if (may && uvdk_emu_fn_incoherent(fn) - before != (must_enforce(p, device) ? 0 : 2))
 		wrong(p, "it is not what was said", device, way);
@@ -148,8 +99,8 @@ static void check(struct policy *p, unsigned int told, bool needed)
 			check_access(p, device, way, 1);
 		}
 	}
-	uvdk_emu_faults(p->emu, faults, 64, NULL);
-	if (uvdk_emu_stales(p->emu, &stale, 1))
+	uvdk_emu_faults(p->world.emu, faults, 64, NULL);
+	if (uvdk_emu_stales(p->world.emu, &stale, 1))
 		wrong(p, stale.missing, 0, 0);
 }
 
@@ -157,7 +108,7 @@ static void check(struct policy *p, unsigned int told, bool needed)
 
 static void change(struct policy *p, unsigned int device, unsigned int way)
 {
-	struct uvdk_device *dev = p->dev[device];
+	struct uvdk_device *dev = p->asker[device]->dev;
 	uint32_t pasid = way + 4;
 	int err = 0;
 
@@ -187,7 +138,7 @@ void policy_remap(struct policy *p)
 {
 	uvdk_iova_t iova = POLICY_IOVA + POLICY_PAGE;
 	int err = p->second ? uvdk_ioas_unmap(p->ioas, iova, POLICY_PAGE)
-			    : uvdk_ioas_map(p->ioas, p->memory + POLICY_PAGE, POLICY_PAGE,
+			    : uvdk_ioas_map(p->ioas, p->world.memory + POLICY_PAGE, POLICY_PAGE,
 					    UVDK_MAP_RW | UVDK_MAP_FIXED, &iova);
 
 	if (err)
@@ -208,17 +159,14 @@ static void on_wbinvd(struct uvdk_ioas *ioas, bool needed, void *arg)
 	p->told++;
 }
 
-static void open_device(struct policy *p, unsigned int i)
+static struct asker *open_device(struct policy *p, unsigned int i)
 {
-	const uint16_t command = 6;
 	char spec[64];
 
-	snprintf(spec, sizeof(spec), "emu:thing,iommu=%u%s", is_strong(i) ? 0 : 1,
-		 i % 2 ? ",ats" : "");
-	cr_assert_eq(uvdk_device_open(p->iommu, spec, NULL, &p->dev[i]), 0, "%s",
-		     uvdk_last_error());
-	p->fn[i] = created;
-	uvdk_device_config_write(p->dev[i], 4, &command, 2);
+	snprintf(spec, sizeof(spec), "emu:asker,iommu=%u%s", is_strong(i) ? 0 : 1,
+		 i % 2 ? "" : ",plain");
+
+	return asker_open(p->world.iommu, spec);
 }
 
 void policy_open(struct policy *p, enum uvdk_coherency_policy how, enum uvdk_emu_caching caching,
@@ -231,23 +179,18 @@ void policy_open(struct policy *p, enum uvdk_coherency_policy how, enum uvdk_emu
 					  .caching = caching,
 					  .absence = absence};
 	const struct uvdk_ioas_opts space = {.size = sizeof(space), .coherency = how};
-	struct uvdk_iommu_opts iommu = {.size = sizeof(iommu)};
 	uvdk_iova_t iova = POLICY_IOVA;
 
 	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
 	*p = (struct policy){.how = how};
-	p->memory = mmap(NULL, 2 * POLICY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
-	cr_assert_eq(uvdk_emu_create(&emu, &p->emu), 0);
-	iommu.emu = p->emu;
-	cr_assert_eq(uvdk_iommu_open("emu", &iommu, &p->iommu), 0);
+	asker_world_open(&p->world, &emu);
 	for (unsigned int i = 0; i < POLICY_DEVICES; i++)
-		open_device(p, i);
-	cr_assert_eq(uvdk_ioas_create(p->iommu, &space, &p->ioas), 0);
+		p->asker[i] = open_device(p, i);
+	cr_assert_eq(uvdk_ioas_create(p->world.iommu, &space, &p->ioas), 0);
 	cr_assert_not(uvdk_ioas_set_wbinvd_cb(p->ioas, on_wbinvd, p));
-	cr_assert_eq(
-		uvdk_ioas_map(p->ioas, p->memory, POLICY_PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
-		0);
+	cr_assert_eq(uvdk_ioas_map(p->ioas, p->world.memory, POLICY_PAGE,
+				   UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
+		     0);
 }
 
 void policy_close(struct policy *p)
@@ -257,10 +200,8 @@ void policy_close(struct policy *p)
 			policy_toggle(p, i / POLICY_WAYS, i % POLICY_WAYS);
 	uvdk_ioas_destroy(p->ioas);
 	for (unsigned int i = 0; i < POLICY_DEVICES; i++)
-		uvdk_device_close(p->dev[i]);
-	uvdk_iommu_close(p->iommu);
-	uvdk_emu_destroy(p->emu);
-	munmap(p->memory, 2 * POLICY_PAGE);
+		asker_close(p->asker[i]);
+	asker_world_close(&p->world);
 	cr_expect_eq(p->wrong, 0, "%llu times, first %s", (unsigned long long)p->wrong,
 		     p->first_wrong);
 }

@@ -3,7 +3,8 @@
 #define EMU_POLICY_H
 
 #include <uvdk_coherency.h>
-#include <uvdk_emu.h>
+
+#include "emu_asker.h"
 
 /*
  * A machine with two IOMMUs, of which only the first can force accesses to be
@@ -17,15 +18,12 @@
 #define POLICY_IOVA    UINT64_C(0x40000000)
 
 struct policy {
-	struct uvdk_emu *emu;
-	struct uvdk_iommu *iommu;
+	struct asker_world world;
 	struct uvdk_ioas *ioas;
 	enum uvdk_coherency_policy how;
-	struct uvdk_device *dev[POLICY_DEVICES];
-	struct uvdk_emu_function *fn[POLICY_DEVICES];
+	struct asker *asker[POLICY_DEVICES];
 	bool attached[POLICY_DEVICES][POLICY_WAYS];
-	uint8_t *memory; /* a page that stays mapped, and one that comes and goes */
-	bool second;	 /* that one is mapped */
+	bool second; /* the second page is mapped; the first always is */
 	uint8_t stamp;
 	unsigned int told; /* calls of the WBINVD callback */
 	bool needed;	   /* what it heard */

@@ -169,8 +169,8 @@ static void world_open(struct world *w)
 {
 	policy_open(&w->p, UVDK_COHERENCY_SEPARATE, UVDK_EMU_CACHE_KEEPS, false);
 	for (unsigned int i = 0; i < POLICY_DEVICES; i++)
-		w->binding[i] = uvdk_device_binding(w->p.dev[i]);
-	cr_assert_eq(uvdk_iommu_emu.ioas_create(w->p.emu, w->p.ioas, &w->space), 0);
+		w->binding[i] = uvdk_device_binding(w->p.asker[i]->dev);
+	cr_assert_eq(uvdk_iommu_emu.ioas_create(w->p.world.emu, w->p.ioas, &w->space), 0);
 }
 
 static void world_close(struct world *w)
@@ -180,7 +180,7 @@ static void world_close(struct world *w)
 	for (unsigned int i = 0; i < POLICY_DEVICES; i++)
 		uvdk_iommu_emu.detach(w->space, w->binding[i]);
 	uvdk_iommu_emu.ioas_destroy(w->space);
-	cr_expect_eq(uvdk_emu_stales(w->p.emu, &stale, 1), 0, "%s", stale.missing);
+	cr_expect_eq(uvdk_emu_stales(w->p.world.emu, &stale, 1), 0, "%s", stale.missing);
 	policy_close(&w->p);
 }
 
@@ -201,7 +201,7 @@ static int use(struct world *w, void *hwpt, unsigned int device, uint32_t pasid)
 /* 1: coherent though it asks not to be, 0: not, -1: refused */
 static int coherent(struct world *w, unsigned int device, uint32_t pasid)
 {
-	struct uvdk_emu_function *fn = w->p.fn[device];
+	struct uvdk_emu_function *fn = w->p.asker[device]->fn;
 	uint64_t before = uvdk_emu_fn_incoherent(fn);
 	uint8_t b = 0;
 

@@ -5,6 +5,7 @@
 
 #include <uvdk_iommu_driver.h>
 
+#include "../../empty_bus.h"
 #include "mock.h"
 #include "mock_uapi.h"
 
@@ -289,60 +290,12 @@ static void bus_close(struct uvdk_device *dev)
 	release(device_of(dev));
 }
 
-static int bus_config_read(struct uvdk_device *dev, uint32_t off, void *buf, size_t len)
-{
-	(void)dev;
-	(void)off;
-	memset(buf, 0, len);
-	return 0;
-}
-
-static int bus_config_write(struct uvdk_device *dev, uint32_t off, const void *buf, size_t len)
-{
-	(void)dev;
-	(void)off;
-	(void)buf;
-	(void)len;
-	return 0;
-}
-
-static int bus_irq_count(struct uvdk_device *dev, enum uvdk_irq_type type)
-{
-	(void)dev;
-	(void)type;
-	return 0;
-}
-
-static int bus_irq_disable(struct uvdk_device *dev, enum uvdk_irq_type type)
-{
-	(void)dev;
-	(void)type;
-	return 0;
-}
-
-static int bus_event_fd(const struct uvdk_device *dev)
-{
-	(void)dev;
-	return -1;
-}
-
-static enum uvdk_device_event bus_next_event(struct uvdk_device *dev)
-{
-	(void)dev;
-	return UVDK_DEVICE_EVENT_NONE;
-}
-
 static const struct uvdk_bus_ops mock_bus = {
 	.name = "mock",
 	.match = bus_match,
 	.open = bus_open,
 	.close = bus_close,
-	.config_read = bus_config_read,
-	.config_write = bus_config_write,
-	.irq_count = bus_irq_count,
-	.irq_disable = bus_irq_disable,
-	.event_fd = bus_event_fd,
-	.next_event = bus_next_event,
+	EMPTY_BUS_OPS,
 };
 
 /* ---- what the tests ask ---- */
