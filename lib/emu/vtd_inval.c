@@ -134,7 +134,7 @@ static void remove_pages(struct vtd *vtd, const struct scope *s, struct removed 
 static void prefetch(struct vtd *vtd, const struct removed *r)
 {
 	for (unsigned int i = 0; i < r->count; i++) {
-		struct uvdk_emu_function *fn = vtd->fns[r->item[i].sid >> 3 & (EMU_SLOTS - 1)];
+		struct uvdk_emu_function *fn = vtd_function(vtd, r->item[i].sid);
 		const struct vtd_req req = {
 			.fn = fn,
 			.sid = r->item[i].sid,
@@ -294,7 +294,7 @@ static int inval_pasid_iotlb(struct vtd *vtd, const uint64_t *d)
 /* A device that is gone answers no invalidation request: the queue says so. */
 static bool answers(struct vtd *vtd, uint16_t sid)
 {
-	const struct uvdk_emu_function *fn = vtd->fns[sid >> 3 & (EMU_SLOTS - 1)];
+	const struct uvdk_emu_function *fn = vtd_function(vtd, sid);
 
 	return fn && !atomic_load(&fn->gone);
 }
@@ -314,7 +314,11 @@ static int inval_device(struct vtd *vtd, uint16_t sid, struct scope *s, uint64_t
 	}
 	remove_and_refill(vtd, s, 1);
 
-	return answers(vtd, sid) ? 0 : VTD_TIMEOUT;
+	if (answers(vtd, sid))
+		return 0;
+	atomic_store(&vtd->itesid, sid);
+
+	return VTD_TIMEOUT;
 }
 
 static int inval_devtlb(struct vtd *vtd, const uint64_t *d)

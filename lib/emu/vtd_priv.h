@@ -13,7 +13,7 @@
 /*
  * One remapping unit. Order of locks: a function's gate, then the unit's; the
  * queue's lock is taken before the gates of functions, one at a time, and not
- * while the unit's is held.
+ * while the unit's is held; that of the registers after all of them.
  */
 #define VTD_BUCKETS 8192
 #define VTD_GROUPS  256
@@ -133,6 +133,7 @@ struct vtd {
 	pthread_mutex_t queue_lock; /* held while descriptors are executed */
 	struct uvdk_emu_function *fns[EMU_SLOTS];
 	_Atomic uint64_t iqa, iqh, iqt, iqercd;
+	_Atomic uint16_t itesid; /* IQERCD.ITESID: who did not answer */
 	_Atomic uint32_t ics;
 
 	pthread_mutex_t prq_lock;
@@ -207,7 +208,6 @@ static inline bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct 
 
 /* vtd_queue.c */
 void vtd_queue_run(struct vtd *vtd);
-void vtd_queue_enable(struct vtd *vtd, bool on);
 void vtd_queue_write(struct vtd *vtd, uint32_t off, uint64_t value);
 void vtd_drain(struct vtd *vtd);
 
@@ -249,6 +249,12 @@ static inline bool vtd_on(struct vtd *vtd)
 static inline uint16_t vtd_sid(const struct uvdk_emu_function *fn)
 {
 	return (uint16_t)(fn->slot << 3);
+}
+
+/* Whoever has this requester ID, or NULL. Under queue_lock. */
+static inline struct uvdk_emu_function *vtd_function(struct vtd *vtd, uint16_t sid)
+{
+	return sid & 7 || sid >> 3 >= EMU_SLOTS ? NULL : vtd->fns[sid >> 3];
 }
 
 static inline unsigned int vtd_shift(unsigned int level)

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "vtd_testing.h"
+
+/* Software that makes mistakes, or means harm; and tables that change at the worst moment. */
+
+static struct kern k;
+static uint64_t *first;
+static uint64_t *second;
+static uint8_t *mem;
+
+static void setup(void)
+{
+	kern_start(&k, NULL, "emu:probe,ats");
+	first = new_page(&k);
+	second = new_page(&k);
+	mem = new_page(&k);
+	new_page(&k);
+	mem[0] = 1;
+	mem[KB4] = 2;
+	set_context(&k, k.fn, CTX_PASIDE | CTX_DTE | CTX_PRE);
+	fs_map(&k, first, 0x7000, mem);
+	set_pasid(&k, 5, FIRST, 1, first, NULL);
+}
+
+static void teardown(void)
+{
+	kern_stop(&k);
+}
+
+TestSuite(vtd_hostile, .init = setup, .fini = teardown, .timeout = 30);
+
+static struct probe *probe(void)
+{
+	return uvdk_emu_fn_priv(k.fn);
+}
+
+/* ---- queues ---- */
+
+Test(vtd_hostile, a_tail_that_the_head_never_meets_is_an_error_each_time)
+{
+	for (unsigned int i = 0; i < 128; i++)
+		k.queue[4 * i] = 0x5; /* harmless, all of them */
+	for (unsigned int i = 0; i < 2; i++) {
+		set_reg(&k, IQT, 8, i ? 0x2000 : 0x10);
+		for (unsigned int turn = 0; turn < 3; turn++) {
+			cr_expect_eq(reg(&k, FSTS, 4) & 1 << 4, 1 << 4);
+			cr_expect_eq(reg(&k, IQERCD, 8) & 0xf, i ? 1 : 6);
+			set_reg(&k, FSTS, 4, 1 << 4); /* and nothing is done about it */
+		}
+	}
+	set_reg(&k, IQT, 8, 0);
+	set_reg(&k, FSTS, 4, 1 << 4);
+	k.tail = 0;
+	cr_expect(wait_queue(&k));
+}
+
+static uint64_t *prq_setup(void)
+{
+	uint64_t *prq = new_page(&k);
+
+	set_reg(&k, PQA, 8, pa(prq));
+	set_reg(&k, PQH, 8, 0);
+
+	return prq;
+}
+
+Test(vtd_hostile, page_requests_stay_in_their_queue)
+{
+	uint64_t *prq = prq_setup();
+
+	set_reg(&k, PQT, 8, 0x7ffe0 & ~UINT64_C(0xfff));
+	k.used += 128; /* what is behind the queue */
+	cr_assert_eq(uvdk_emu_page_request(k.fn, 5, 0x7000, true, 17, true), 0);
+	cr_expect_neq(prq[0], 0);
+	for (unsigned int i = 512; i < 128 * 512; i++)
+		cr_assert_eq(prq[i], 0, "word %u behind the queue", i - 512);
+}
+
+Test(vtd_hostile, an_answer_reaches_only_whom_it_is_for)
+{
+	uint16_t sid = sid_of(k.fn);
+
+	prq_setup();
+	cr_assert_eq(uvdk_emu_page_request(k.fn, 5, 0x7000, true, 17, true), 0);
+	post(&k, 0x9 | 1 << 4 | (uint64_t)(sid + 1) << 16 | UINT64_C(5) << 32, 17 << 3);
+	post(&k, 0x9 | 1 << 4 | (uint64_t)(sid + 0x100) << 16 | UINT64_C(5) << 32, 17 << 3);
+	cr_assert(wait_queue(&k));
+	cr_expect_eq(probe()->answers, 0, "another function, another bus");
+	post(&k, 0x9 | 1 << 4 | (uint64_t)sid << 16 | UINT64_C(5) << 32, 17 << 3);
+	cr_assert(wait_queue(&k));
+	cr_expect_eq(probe()->answers, 1);
+}
+
+Test(vtd_hostile, a_page_request_is_of_a_pasid_and_of_somebody_who_is_there)
+{
+	uint64_t *prq = prq_setup();
+
+	cr_assert_eq(uvdk_emu_page_request(k.fn, 0x300005, 0x7000, true, 17, true), 0);
+	cr_expect_eq(prq[0] >> 32, 5, "20 bits: neither execution nor privilege");
+	cr_assert_eq(uvdk_emu_unplug(k.emu, uvdk_emu_fn_name(k.fn), true), 0);
+	cr_expect_eq(uvdk_emu_page_request(k.fn, 5, 0x7000, true, 18, true), -EPERM);
+	cr_expect_eq(reg(&k, PQT, 8), 32);
+	cr_expect_eq(probe()->answers, 0);
+}
+
+Test(vtd_hostile, who_does_not_answer_an_invalidation_is_named)
+{
+	struct uvdk_emu_function *other;
+
+	cr_assert_eq(uvdk_emu_plug(k.emu, "emu:probe,ats", &other), 0);
+	cr_assert_eq(uvdk_emu_unplug(k.emu, uvdk_emu_fn_name(other), true), 0);
+	inval_device(&k, sid_of(other), 5, 0x7000);
+	cr_expect_eq(reg(&k, FSTS, 4) & 1 << 6, 1 << 6);
+	cr_expect_eq(reg(&k, IQERCD, 8) >> 32 & 0xffff, sid_of(other));
+	set_reg(&k, FSTS, 4, 1 << 6);
+	cr_expect(wait_queue(&k));
+	uvdk_emu_unplug_fn(other);
+}
+
+static atomic_bool over;
+
+static void *fault_on_and_on(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&over))
+		peek(&k, 6, 0x9000);
+
+	return NULL;
+}
+
+static void *look_on_and_on(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&over))
+		reg(&k, FSTS, 4);
+
+	return NULL;
+}
+
+/* Commands, descriptors and faults wait for one another in one order. */
+Test(vtd_hostile, the_queue_may_be_switched_while_it_works)
+{
+	pthread_t thread[3];
+
+	for (unsigned int i = 0; i < 128; i++)
+		k.queue[4 * i] = 0x2 | 1 << 4;
+	for (unsigned int i = 0; i < 3; i++)
+		cr_assert_eq(pthread_create(&thread[i], NULL, i ? fault_on_and_on : look_on_and_on,
+					    NULL),
+			     0);
+	for (unsigned int i = 0; i < 2000; i++) {
+		set_reg(&k, IQT, 8, i % 2 ? 0 : 127 << 5);
+		for (unsigned int turn = i / 2 % 8; turn; turn--)
+			sched_yield(); /* somebody is at it, or not */
+		set_reg(&k, GCMD, 4, 1u << 31 | (i % 2) << 26);
+	}
+	atomic_store(&over, true);
+	for (unsigned int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	set_reg(&k, IQT, 8, 0);
+	set_reg(&k, GCMD, 4, 1u << 31);
+	set_reg(&k, FSTS, 4, 0x71);
+	set_reg(&k, GCMD, 4, 1u << 31 | 1u << 26);
+	k.tail = 0;
+	cr_expect(wait_queue(&k));
+}
