@@ -22,7 +22,7 @@ struct scope {
 	uint16_t did;
 	bool all_pasids; /* else @pasid */
 	uint32_t pasid;
-	bool second;	/* translations of no PASID, and nested ones */
+	bool by_domain; /* whatever the PASID; pages are those of the second stage */
 	uint64_t first; /* byte addresses */
 	uint64_t last;
 };
@@ -67,11 +67,9 @@ static bool in_scope(const struct scope *s, const struct vtd_entry *e)
 		return false;
 	if (s->by_did && e->did != s->did)
 		return false;
-	if (s->second) {
-		/* First-stage entries are none of its business: 6.5.2.3. */
-		if (e->key.pasid != VTD_NO_PASID && !e->nested)
-			return false;
-	} else if (!s->all_pasids) {
+	if (s->by_domain && e->key.pasid != VTD_NO_PASID)
+		return true; /* addresses are those of the second stage: 6.5.2.3 */
+	if (!s->by_domain && !s->all_pasids) {
 		uint32_t pasid = e->key.kind == VTD_PASID ? e->pasid : e->key.pasid;
 
 		if (pasid != s->pasid)
@@ -107,7 +105,15 @@ static void remove_scope(struct vtd *vtd, const struct scope *s, struct removed 
 		remove_list(vtd, s, &vtd->group[s->kind][i], r);
 }
 
-/* A few pages of one PASID: found by key. */
+/* Can what is in scope be found by key? Not where the addresses are those of another stage. */
+static bool has_keys(const struct vtd *vtd, const struct scope *s)
+{
+	return s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids &&
+	       !(s->by_domain && vtd->tagged[s->id % VTD_GROUPS]) &&
+	       (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES;
+}
+
+/* A few pages of one PASID, or of a second stage. */
 static void remove_pages(struct vtd *vtd, const struct scope *s, struct removed *r)
 {
 	for (unsigned int level = 1; level <= 3; level++) {
@@ -116,7 +122,7 @@ static void remove_pages(struct vtd *vtd, const struct scope *s, struct removed 
 		for (uint64_t page = s->first >> shift; page <= s->last >> shift; page++) {
 			const struct vtd_key key = {
 				.addr = page,
-				.pasid = s->second ? VTD_NO_PASID : s->pasid,
+				.pasid = s->by_domain ? VTD_NO_PASID : s->pasid,
 				.id = s->id,
 				.kind = (uint8_t)s->kind,
 				.level = (uint8_t)level,
@@ -154,13 +160,10 @@ static void remove_and_refill(struct vtd *vtd, const struct scope *scopes, unsig
 
 	emu_gate_enter(&vtd->gate);
 	for (unsigned int i = 0; i < count; i++) {
-		const struct scope *s = &scopes[i];
-
-		if (s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids && !vtd->nests &&
-		    (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES)
-			remove_pages(vtd, s, &r);
+		if (has_keys(vtd, &scopes[i]))
+			remove_pages(vtd, &scopes[i], &r);
 		else
-			remove_scope(vtd, s, &r);
+			remove_scope(vtd, &scopes[i], &r);
 	}
 	prefetch(vtd, &r);
 	emu_gate_leave(&vtd->gate);
@@ -237,7 +240,7 @@ static void remove_translations(struct vtd *vtd, const struct scope *leaves, boo
 
 static int inval_iotlb(struct vtd *vtd, const uint64_t *d)
 {
-	struct scope s = {.kind = VTD_IOTLB, .second = true, .last = UINT64_MAX};
+	struct scope s = {.kind = VTD_IOTLB, .by_domain = true, .last = UINT64_MAX};
 	bool inner = true;
 	int err = 0;
 
@@ -247,7 +250,7 @@ static int inval_iotlb(struct vtd *vtd, const uint64_t *d)
 	switch (DESC_G(d[0])) {
 	case 1:
 		s.all_ids = true;
-		s.second = false;
+		s.by_domain = false;
 		s.all_pasids = true;
 		break;
 	case 2:

@@ -43,6 +43,7 @@ static int load(const struct stage *s, uint64_t table, uint64_t addr, unsigned i
 
 	*slot = NULL;
 	if (e) {
+		vtd_compare_tables(s->vtd, e, vtd_tables(s->w, second));
 		if (!vtd_holds(s->vtd, e, s->req, addr))
 			return vtd_fault(s->w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
 		*entry = e->val[0];
@@ -73,8 +74,7 @@ static void remember(const struct stage *s, uint64_t addr, unsigned int level, b
 	e->sid = s->req->sid;
 	e->pasid = s->w->pasid;
 	e->did = key.id;
-	e->nested = PTE_PGTT(s->w->pte[0]) == PGTT_NESTED;
-	s->vtd->nests |= e->nested;
+	e->tables = vtd_tables(s->w, second);
 }
 
 /* Set accessed and dirty bits in memory, unless the entry has changed there. */

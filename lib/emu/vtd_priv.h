@@ -63,6 +63,7 @@ struct vtd_entry {
 	uint16_t sid;		     /* who had it fetched */
 	bool nested;		     /* holds translations of a second stage, too */
 	uint64_t context;	     /* first word of the context entry it came by */
+	uint64_t tables;	     /* VTD_INNER and _IOTLB: vtd_tables() it was found in */
 	uint64_t val[PTE_WORDS];
 };
 
@@ -150,7 +151,8 @@ struct vtd {
 	struct vtd_list group[VTD_KINDS][VTD_GROUPS];
 	struct vtd_list unused;
 	unsigned long entries;
-	bool nests; /* nested translations have been cached */
+	unsigned long tagged[VTD_GROUPS]; /* of VTD_IOTLB, those of a PASID */
+	uint64_t since;			  /* what is fetched now was so at this count of changes */
 };
 
 /* A device did not answer; beside the codes of IQERCD.IQEI. */
@@ -178,6 +180,7 @@ uint32_t vtd_tag(const struct vtd_walk *w);
 /* vtd_cache.c */
 struct vtd_entry *vtd_find(struct vtd *vtd, const struct vtd_key *key);
 struct vtd_entry *vtd_lookup(struct vtd *vtd, const struct vtd_key *key);
+void vtd_fetch(struct vtd *vtd);
 struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key);
 void vtd_drop(struct vtd *vtd, struct vtd_entry *e);
 void vtd_cache_free(struct vtd *vtd);
@@ -204,6 +207,19 @@ static inline bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct 
 {
 	return e->settled == atomic_load_explicit(&vtd->ended, memory_order_acquire) ||
 	       vtd_settle(vtd, e, req, iova);
+}
+
+/* By which tables a request goes, of a second stage or both. */
+static inline uint64_t vtd_tables(const struct vtd_walk *w, bool second)
+{
+	return second ? w->pte[0] & SPAN(51, 12) : w->pte[0] ^ w->pte[2] << 1;
+}
+
+/* Who shares a domain ID must share the tables: the entry was compared for those, not for these. */
+static inline void vtd_compare_tables(struct vtd *vtd, struct vtd_entry *e, uint64_t tables)
+{
+	if (e->tables != tables)
+		e->settled = vtd->since - 1;
 }
 
 /* vtd_queue.c */

@@ -51,6 +51,7 @@ int vtd_find_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	int fault;
 
 	emu_gate_enter(&vtd->gate);
+	vtd_fetch(vtd);
 	fault = get_context(vtd, req, w);
 	emu_gate_leave(&vtd->gate);
 
@@ -146,11 +147,10 @@ static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 	e->val[1] = w->right;
 	e->context = w->context[0];
+	e->tables = vtd_tables(w, vtd_tag(w) == VTD_NO_PASID);
 	e->sid = req->sid;
 	e->did = key.id;
 	e->pasid = req->pasid;
-	e->nested = PTE_PGTT(w->pte[0]) == PGTT_NESTED;
-	vtd->nests |= e->nested;
 }
 
 /* Does a cached page serve the request as it is? */
@@ -171,13 +171,17 @@ int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t io
 			 struct vtd_walk *w)
 {
 	struct vtd_entry *e;
-	int fault = get_pasid(vtd, req, w);
+	int fault;
 
+	vtd_fetch(vtd);
+	fault = get_pasid(vtd, req, w);
 	if (fault)
 		return fault;
 	if (req->pasid == VTD_RID && iova >> 20 == 0xfee)
 		return vtd_fault(w, FR_INTERRUPT, UVDK_EMU_FAULT_NOT_MAPPED);
 	e = find_page(vtd, w, iova);
+	if (e)
+		vtd_compare_tables(vtd, e, vtd_tables(w, vtd_tag(w) == VTD_NO_PASID));
 	if (e && !vtd_holds(vtd, e, req, iova))
 		return stale(w);
 	if (e && enough(req, (unsigned int)e->val[1])) {

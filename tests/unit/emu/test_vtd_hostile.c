@@ -168,3 +168,153 @@ Test(vtd_hostile, the_queue_may_be_switched_while_it_works)
 	k.tail = 0;
 	cr_expect(wait_queue(&k));
 }
+
+/* ---- nested ---- */
+
+#define GUEST UINT64_C(0x100000000)
+
+/* Four tables at GUEST, then a page, at 0x7000 of PASID 6. */
+static void nest(uint64_t *tables[4])
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		tables[i] = new_page(&k);
+		ss_map(&k, second, GUEST + i * KB4, tables[i]);
+		tables[i][i == 3 ? 7 : 0] = (GUEST + (i + 1) * KB4) | FS_BITS;
+	}
+	ss_map(&k, second, GUEST + 4 * KB4, mem);
+	set_pasid(&k, 6, NESTED, 2, NULL, second);
+	pasid_of(&k, 6)[2] = GUEST;
+}
+
+/* 6.5.2.3: whatever a page of the second stage serves, and nobody knows what that is. */
+Test(vtd_hostile, a_page_of_the_second_stage_takes_along_what_is_nested_on_it)
+{
+	uint64_t *tables[4];
+	uint64_t *other = new_page(&k);
+
+	nest(tables);
+	cr_assert_eq(peek(&k, 6, 0x7000), 1);
+	begin(&k);
+	ss_map(&k, second, GUEST + 4 * KB4, mem + KB4);
+	inval_second(&k, 2, GUEST + 4 * KB4, 0, true);
+	cr_assert(wait_queue(&k));
+	end(&k);
+	cr_expect_eq(peek(&k, 6, 0x7000), 2);
+	expect_no_stale(&k);
+
+	other[7] = (GUEST + 4 * KB4) | 1; /* not for writing, not for users */
+	begin(&k);
+	ss_map(&k, second, GUEST + 3 * KB4, other);
+	inval_second(&k, 2, GUEST + 3 * KB4, 0, false);
+	cr_assert(wait_queue(&k));
+	end(&k);
+	cr_expect_eq(peek(&k, 6, 0x7000), -1, "another table of the first stage");
+	cr_expect_eq(fault_reason(&k), 0x81);
+	expect_no_stale(&k);
+}
+
+/* ---- changes at the worst moment ---- */
+
+static uint64_t trigger;
+static unsigned int countdown;
+static void (*surprise)(void);
+
+static void *watched(void *arg, uint64_t addr)
+{
+	(void)arg;
+	if (addr < pa(k.arena) || addr - pa(k.arena) >= ARENA_PAGES * KB4)
+		return NULL;
+	if (surprise && (addr & ~(KB4 - 1)) == trigger && !--countdown) {
+		surprise();
+		surprise = NULL;
+	}
+
+	return (void *)(uintptr_t)addr;
+}
+
+/* The @nth time that the page at @at is looked at. */
+static void surprise_at(const void *at, unsigned int nth, void (*what)(void))
+{
+	uvdk_emu_iommu_memory(k.emu, watched, NULL);
+	trigger = pa(at) & ~(KB4 - 1);
+	countdown = nth;
+	surprise = what;
+}
+
+static void swap_table(void)
+{
+	static uint64_t *other;
+
+	other = new_page(&k);
+	other[7] = pa(mem + KB4) | FS_BITS;
+	begin(&k);
+	*fs_entry(&k, first, 0x7000, 2) = pa(other) | FS_BITS;
+	end(&k);
+}
+
+Test(vtd_hostile, what_changes_during_a_walk_is_found_stale_afterwards)
+{
+	surprise_at(fs_entry(&k, first, 0x7000, 1), 1, swap_table);
+	cr_expect_eq(peek(&k, 5, 0x7000), 1, "the walk was past the table that changed");
+	cr_expect_eq(peek(&k, 5, 0x7000), -1);
+	EXPECT_STALE(&k, "IOTLB", "PASID-based IOTLB invalidation of domain 1, PASID 5 at 0x7000");
+}
+
+/* Somebody else's invalidation makes the unit look at it once more. */
+Test(vtd_hostile, what_is_stale_stays_until_an_access_meets_it)
+{
+	uint64_t *other = new_page(&k);
+
+	fs_map(&k, first, 0x8000, mem);
+	cr_assert_eq(peek(&k, 5, 0x7000), 1);
+	begin(&k);
+	fs_map(&k, other, 0x7000, mem + KB4);
+	set_pasid(&k, 5, FIRST, 2, other, NULL);
+	end(&k);
+	inval_pages(&k, 1, 5, 0x7000, 0, true);
+	cr_assert(wait_queue(&k));
+	cr_expect_eq(peek(&k, 5, 0x7000), -1);
+	EXPECT_STALE(&k, "PASID cache", "PASID-cache invalidation of domain 1, PASID 5");
+}
+
+/* One domain ID for two tables: who comes second would get what is the first one's. */
+Test(vtd_hostile, a_translation_of_one_table_does_not_serve_another)
+{
+	uint64_t *other = new_page(&k);
+
+	ss_map(&k, second, 0x7000, mem);
+	ss_map(&k, other, 0x7000, mem + KB4);
+	set_pasid(&k, 6, SECOND, 9, NULL, second);
+	set_pasid(&k, 7, SECOND, 9, NULL, other);
+	cr_assert_eq(peek(&k, 6, 0x7000), 1);
+	cr_expect_eq(peek(&k, 7, 0x7000), -1);
+	EXPECT_STALE(&k, "IOTLB", "IOTLB invalidation of domain 9 at 0x7000");
+	ss_map(&k, other, 0x8000, mem + KB4);
+	cr_expect_eq(peek(&k, 7, 0x8000), -1, "nor do those above it");
+	EXPECT_STALE(&k, "paging-structure cache", "IOTLB invalidation of domain 9 at 0x8000");
+}
+
+static void spoil_pasid(void)
+{
+	begin(&k);
+	pasid_of(&k, 6)[2] = pa(first);
+	pasid_of(&k, 6)[0] = pa(second) | FIRST << 6 | 7 << 2 | 1; /* no such width; ignored */
+	end(&k);
+}
+
+/* An inner entry of a second stage is compared with what is a first stage by now. */
+Test(vtd_hostile, what_is_ignored_in_an_entry_is_not_used_to_compare)
+{
+	ss_map(&k, second, 0x7000, mem);
+	ss_map(&k, second, 0x8000, mem);
+	set_pasid(&k, 6, SECOND, 2, NULL, second);
+	cr_assert_eq(peek(&k, 6, 0x7000), 1);
+	begin(&k);
+	end(&k); /* all is to be compared once more: the PASID entry first */
+	surprise_at(pasid_of(&k, 6), 2, spoil_pasid);
+	cr_expect_eq(peek(&k, 6, 0x8000), -1);
+	cr_expect_null(surprise);
+	EXPECT_STALE(&k, "paging-structure cache", "IOTLB invalidation of domain 2");
+	cr_expect_eq(peek(&k, 6, 0x8000), -1);
+	EXPECT_STALE(&k, "PASID cache", "PASID-cache invalidation of domain 2, PASID 6");
+}
