@@ -61,7 +61,7 @@ struct vtd_entry {
 	uint32_t pasid;		     /* VTD_PASID: the PASID itself, also for VTD_RID */
 	uint16_t did;		     /* domain, of whatever kind */
 	uint16_t sid;		     /* who had it fetched */
-	bool nested;		     /* holds translations of a second stage, too */
+	bool quiet;		     /* VTD_PASID: FPD, in any entry on the way to it */
 	uint64_t context;	     /* first word of the context entry it came by */
 	uint64_t tables;	     /* VTD_INNER and _IOTLB: vtd_tables() it was found in */
 	uint64_t val[PTE_WORDS];

@@ -71,7 +71,7 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		memcpy(w->pte, e->val, sizeof(w->pte));
 		w->context[0] = e->context;
 		w->pasid = e->pasid;
-		w->quiet = w->pte[0] & PTE_FPD;
+		w->quiet = e->quiet;
 		if (req->ats && !(e->context & CTX_DTE))
 			return vtd_fault(w, FR_DTE, UVDK_EMU_FAULT_TABLES);
 		return w->pte[0] & PTE_PRESENT ? 0
@@ -91,6 +91,7 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		memcpy(e->val, w->pte, sizeof(w->pte));
 		e->context = w->context[0];
 		e->sid = req->sid;
+		e->quiet = w->quiet;
 		e->pasid = w->pasid;
 		e->did = fault ? 0 : (uint16_t)PTE_DID(w->pte[1]);
 	}
@@ -194,6 +195,8 @@ int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t io
 	if (e) /* as the specification has it: what does not permit is looked up again */
 		vtd_drop(vtd, e);
 	fault = vtd_walk_pages(vtd, req, iova, true, w);
+	if (!fault && w->host >> 20 == 0xfee) /* a write there would be an interrupt */
+		return vtd_fault(w, FR_INTERRUPT, UVDK_EMU_FAULT_RANGE);
 	if (!fault || ((vtd->cap & CAP_CM) && w->why == UVDK_EMU_FAULT_NOT_MAPPED))
 		add_page(vtd, req, w, iova);
 

@@ -169,6 +169,64 @@ Test(vtd_hostile, the_queue_may_be_switched_while_it_works)
 	cr_expect(wait_queue(&k));
 }
 
+/* ---- tables ---- */
+
+Test(vtd_hostile, address_bits_that_the_host_lacks_are_reserved_in_all_tables)
+{
+	struct {
+		uint64_t *word;
+		unsigned int reason;
+	} const t[] = {
+		{k.root, 0x3a},		 {context_of(&k, k.fn), 0x42}, {k.directory, 0x52},
+		{pasid_of(&k, 5), 0x5a}, {pasid_of(&k, 5) + 2, 0x5a},
+	};
+
+	begin(&k);
+	for (unsigned int i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		*t[i].word |= UINT64_C(1) << 48;
+		post(&k, 0x1 | 1 << 4, 0);
+		post(&k, 0x7 | 3 << 4, 0);
+		cr_assert(wait_queue(&k));
+		cr_expect_eq(peek(&k, 5, 0x7000), -1);
+		cr_expect_eq(fault_reason(&k), t[i].reason, "%u", i);
+		*t[i].word &= ~(UINT64_C(1) << 48);
+	}
+	cr_expect_eq(peek(&k, 5, 0x7000), 1);
+	end(&k);
+}
+
+Test(vtd_hostile, nothing_leads_to_where_interrupts_are)
+{
+	set_pasid(&k, 6, PASS, 2, NULL, NULL);
+	cr_expect_not(poke(&k, 6, 0xfee00000, 1));
+	cr_expect_eq(fault_reason(&k), 0x87);
+	fs_map(&k, first, 0x9000, (void *)(uintptr_t)0xfee01000);
+	cr_expect_not(poke(&k, 5, 0x9000, 1));
+	cr_expect_eq(fault_reason(&k), 0x87);
+	expect_no_stale(&k);
+}
+
+/* FPD of a context entry, also for what goes by a cached PASID entry. */
+Test(vtd_hostile, faults_are_not_recorded_where_any_entry_says_so)
+{
+	set_context(&k, k.fn, CTX_PASIDE | 2);
+	cr_assert_eq(peek(&k, 5, 0x7000), 1);
+	cr_expect_eq(peek(&k, 5, 0x9000), -1);
+	cr_expect_eq(fault_reason(&k), 0);
+	begin(&k);
+	set_context(&k, k.fn, CTX_PASIDE);
+	k.directory[0] |= 2;
+	inval_context(&k, sid_of(k.fn));
+	inval_pasid(&k, 1, 5);
+	inval_all_pages(&k, 1, 5);
+	cr_assert(wait_queue(&k));
+	end(&k);
+	cr_assert_eq(peek(&k, 5, 0x7000), 1);
+	cr_expect_eq(peek(&k, 5, 0x9000), -1);
+	cr_expect_eq(fault_reason(&k), 0);
+	expect_no_stale(&k);
+}
+
 /* ---- nested ---- */
 
 #define GUEST UINT64_C(0x100000000)
@@ -210,6 +268,30 @@ Test(vtd_hostile, a_page_of_the_second_stage_takes_along_what_is_nested_on_it)
 	end(&k);
 	cr_expect_eq(peek(&k, 6, 0x7000), -1, "another table of the first stage");
 	cr_expect_eq(fault_reason(&k), 0x81);
+	expect_no_stale(&k);
+}
+
+Test(vtd_hostile, tables_are_marked_only_where_the_second_stage_lets_them_be_written)
+{
+	uint64_t *tables[4];
+	uint64_t *leaf;
+
+	nest(tables);
+	pasid_of(&k, 6)[0] |= 1 << 9; /* SSADE */
+	leaf = ss_entry(&k, second, GUEST + 3 * KB4, 1);
+	*leaf &= ~UINT64_C(2);
+	cr_expect_eq(peek(&k, 6, 0x7000), -1);
+	cr_expect_eq(fault_reason(&k), 0x77);
+	cr_expect_eq(tables[3][7] & 0x20, 0);
+	begin(&k);
+	*leaf |= 2;
+	inval_domain(&k, 2);
+	cr_assert(wait_queue(&k));
+	end(&k);
+	cr_expect_eq(peek(&k, 6, 0x7000), 1);
+	cr_expect_eq(tables[3][7] & 0x20, 0x20);
+	cr_expect_eq(*leaf & 0x200, 0x200, "the table was written");
+	cr_expect_eq(*ss_entry(&k, second, GUEST + 4 * KB4, 1) & 0x200, 0, "the page was not");
 	expect_no_stale(&k);
 }
 
