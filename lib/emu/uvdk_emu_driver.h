@@ -293,8 +293,8 @@ uint64_t uvdk_emu_fn_incoherent(const struct uvdk_emu_function *fn);
  * @last: the last of its group: the answer comes by page_response()
  *
  * Return: 0; -EPERM (nobody takes page requests of this function; the group, if
- * complete, was answered with a failure); -EAGAIN (the queue is full: lost; the
- * group, if complete, was answered); -EINVAL (@group).
+ * complete, was answered with a failure, unless the function is gone); -EAGAIN (the queue is full:
+ * lost; the group, if complete, was answered); -EINVAL (@group).
  */
 int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pasid, uvdk_iova_t iova,
 			  bool write, unsigned int group, bool last);

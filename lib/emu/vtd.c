@@ -141,7 +141,7 @@ static uint64_t read_pair(struct vtd *vtd, uint32_t off)
 	case REG_ICS - 4:
 		return FIELD(atomic_load(&vtd->ics), 32);
 	case REG_IQERCD:
-		return atomic_load(&vtd->iqercd);
+		return atomic_load(&vtd->iqercd) | FIELD(atomic_load(&vtd->itesid), 32);
 	case REG_PQH:
 		return atomic_load(&vtd->pqh);
 	case REG_PQT:
@@ -181,7 +181,7 @@ UVDK_EXPORT uint64_t uvdk_emu_iommu_read(struct uvdk_emu *emu, unsigned int unit
 	return off & 4 ? pair >> 32 : pair & UINT32_MAX;
 }
 
-/* One-shot commands act when their bit is set; the others follow it. */
+/* One-shot commands act when their bit is set; the others follow it. Under queue_lock. */
 static void command(struct vtd *vtd, uint32_t value)
 {
 	uint32_t was = atomic_load(&vtd->gsts);
@@ -189,8 +189,8 @@ static void command(struct vtd *vtd, uint32_t value)
 
 	if (value & GCMD_SRTP)
 		atomic_store(&vtd->rtaddr, vtd->rtaddr_next);
-	if ((was ^ lasting) & GCMD_QIE)
-		vtd_queue_enable(vtd, lasting & GCMD_QIE);
+	if (lasting & ~was & GCMD_QIE)
+		atomic_store(&vtd->iqh, 0);
 	atomic_store(&vtd->gsts, lasting | ((was | value) & (uint32_t)GCMD_SRTP));
 }
 
@@ -244,6 +244,13 @@ UVDK_EXPORT void uvdk_emu_iommu_write(struct uvdk_emu *emu, unsigned int unit, u
 		value &= UINT32_MAX;
 	if (off >= REG_IQH && off <= REG_ICS) {
 		vtd_queue_write(vtd, off, value);
+	} else if (off == REG_GCMD) {
+		/* Who executes descriptors waits for accesses, and those for reg_lock. */
+		pthread_mutex_lock(&vtd->queue_lock);
+		pthread_mutex_lock(&vtd->reg_lock);
+		write_locked(vtd, off, value, width);
+		pthread_mutex_unlock(&vtd->reg_lock);
+		pthread_mutex_unlock(&vtd->queue_lock);
 	} else if (off >= REG_PQH && off <= REG_PRS) {
 		vtd_prq_write(vtd, off, value);
 	} else {

@@ -86,6 +86,8 @@ int vtd_ats_translate(struct vtd *vtd, const struct vtd_req *req, uint64_t iova,
 			break;
 		if (w->why == VTD_AGAIN && turn < RETRIES)
 			fault = 0;
+		else if (w->why == VTD_AGAIN)
+			w->why = UVDK_EMU_FAULT_TABLES;
 	}
 	emu_gate_leave(&vtd->gate);
 

@@ -76,11 +76,25 @@ static struct vtd_entry *entry_new(struct vtd *vtd)
 	return e;
 }
 
-/* Add, or find it; zeroed. NULL: it is not cached, which is always right. */
+/* Is it a translation of one PASID? */
+static bool is_tagged(const struct vtd_key *key)
+{
+	return key->kind == VTD_IOTLB && key->pasid != VTD_NO_PASID;
+}
+
+/* From here on tables are read. What is read while they change may be out of date already. */
+void vtd_fetch(struct vtd *vtd)
+{
+	unsigned long ended = atomic_load(&vtd->ended);
+
+	vtd->since = atomic_load(&vtd->begun) == ended ? ended : ended - 1;
+}
+
+/* Add, or find it; zeroed; what it is to hold was read since vtd_fetch(). NULL: it is not cached,
+ * which is always right. */
 struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key)
 {
 	struct vtd_entry *e = vtd_lookup(vtd, key);
-	unsigned long settled = atomic_load(&vtd->ended);
 
 	if (e)
 		vtd_drop(vtd, e);
@@ -89,8 +103,8 @@ struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key)
 		return NULL;
 	memset(e, 0, sizeof(*e));
 	e->key = *key;
-	/* What was read while tables change may be out of date already. */
-	e->settled = atomic_load(&vtd->begun) == settled ? settled : settled - 1;
+	e->settled = vtd->since;
+	vtd->tagged[key->id % VTD_GROUPS] += is_tagged(key);
 	LIST_INSERT_HEAD(&vtd->bucket[hash(key)], e, hash);
 	LIST_INSERT_HEAD(&vtd->group[key->kind][key->id % VTD_GROUPS], e, group);
 
@@ -99,6 +113,7 @@ struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key)
 
 void vtd_drop(struct vtd *vtd, struct vtd_entry *e)
 {
+	vtd->tagged[e->key.id % VTD_GROUPS] -= is_tagged(&e->key);
 	LIST_REMOVE(e, hash);
 	LIST_REMOVE(e, group);
 	LIST_INSERT_HEAD(&vtd->unused, e, hash);

@@ -90,7 +90,7 @@ static int inval_iotlb(struct vtd *vtd, const uint64_t *d)
 		.id = (uint16_t)DESC_DID(d[0]),
 		.all_ids = all,
 		.all_pasids = all,
-		.second = !all,
+		.by_domain = !all,
 		.last = UINT64_MAX,
 	};
 
@@ -122,7 +122,7 @@ static int inval_pasid_iotlb(struct vtd *vtd, const uint64_t *d)
 /* A device that is gone answers no invalidation request: the queue says so. */
 static bool answers(struct vtd *vtd, uint16_t sid)
 {
-	const struct uvdk_emu_function *fn = vtd->fns[sid >> 3 & (EMU_SLOTS - 1)];
+	const struct uvdk_emu_function *fn = vtd_function(vtd, sid);
 
 	return fn && !atomic_load(&fn->gone);
 }
@@ -143,7 +143,11 @@ static int inval_device(struct vtd *vtd, uint16_t sid, struct vtd_scope *s, uint
 	}
 	vtd_remove(vtd, s, 1);
 
-	return answers(vtd, sid) ? 0 : VTD_TIMEOUT;
+	if (answers(vtd, sid))
+		return 0;
+	atomic_store(&vtd->itesid, sid);
+
+	return VTD_TIMEOUT;
 }
 
 static int inval_devtlb(struct vtd *vtd, const uint64_t *d)

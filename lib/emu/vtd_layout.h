@@ -14,6 +14,10 @@
 #define FIELD(value, lo)    ((uint64_t)(value) << (lo))
 #define SPAN(hi, lo)	    ((BIT((hi) - (lo) + 1) - 1) << (lo))
 
+/* Host address width: what is above is reserved in all tables. */
+#define HAW	   48
+#define BEYOND_HAW SPAN(63, HAW)
+
 /* Registers, 11.4. */
 enum {
 	REG_VER = 0x00,

@@ -43,6 +43,7 @@ static int load(const struct stage *s, uint64_t table, uint64_t addr, unsigned i
 
 	*slot = NULL;
 	if (e) {
+		vtd_compare_tables(s->vtd, e, vtd_tables(s->w, second));
 		if (!vtd_holds(s->vtd, e, s->req, addr))
 			return vtd_fault(s->w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
 		*entry = e->val[0];
@@ -73,8 +74,7 @@ static void remember(const struct stage *s, uint64_t addr, unsigned int level, b
 	e->sid = s->req->sid;
 	e->pasid = s->w->pasid;
 	e->did = key.id;
-	e->nested = PTE_PGTT(s->w->pte[0]) == PGTT_NESTED;
-	s->vtd->nests |= e->nested;
+	e->tables = vtd_tables(s->w, second);
 }
 
 /* Set accessed and dirty bits in memory, unless the entry has changed there. */
@@ -103,7 +103,7 @@ static bool bad_leaf_address(uint64_t entry, unsigned int level)
 
 static bool ss_reserved(const struct vtd *vtd, uint64_t e, unsigned int level, bool leaf)
 {
-	if (e & SPAN(51, 48))
+	if (e & SPAN(51, HAW))
 		return true; /* beyond the host's address width */
 	if (level > 3 && (e & SS_PS))
 		return true;
@@ -166,25 +166,42 @@ static int ss_walk(const struct stage *s, uint64_t addr, bool write, unsigned in
 }
 
 /* Where a first-stage table is: translated once more when nested. */
-static int table_address(const struct stage *s, uint64_t *table, bool top)
+static int table_address(const struct stage *s, uint64_t guest, bool write, int reason,
+			 uint64_t *host)
 {
 	unsigned int right, level;
 	int fault;
 
+	*host = guest;
 	if (PTE_PGTT(s->w->pte[0]) != PGTT_NESTED)
 		return 0;
-	fault = ss_walk(s, *table, false, &right, &level, table);
+	fault = ss_walk(s, guest, write, &right, &level, host);
 	if (fault && s->w->why != UVDK_EMU_FAULT_STALE && s->w->why != VTD_AGAIN)
-		s->w->fault = top ? FR_NEST_TOP_READ : FR_NEST_READ;
+		s->w->fault = reason;
 
 	return fault;
+}
+
+/* What is marked is written: the second stage must allow that, and marks it, too. */
+static int fs_mark(const struct stage *s, uint64_t guest, uint64_t *slot, uint64_t *entry,
+		   uint64_t bits)
+{
+	uint64_t host;
+	int fault = 0;
+
+	if (slot && (bits & ~*entry) && s->req->purpose == VTD_ACCESS)
+		fault = table_address(s, guest, true, FR_NEST_WRITE, &host);
+	if (fault)
+		return fault;
+
+	return mark(s, slot, entry, bits) ? 0 : vtd_fault(s->w, FR_FS_ACCESS, VTD_AGAIN);
 }
 
 /* ---- first stage ---- */
 
 static bool fs_reserved(const struct vtd_walk *w, uint64_t e, unsigned int level, bool leaf)
 {
-	if (e & SPAN(51, 48))
+	if (e & SPAN(51, HAW))
 		return true;
 	if (level > 3 && (e & FS_PS))
 		return true;
@@ -201,18 +218,19 @@ static bool canonical(uint64_t addr, unsigned int levels)
 	return top == 0 || top == -1;
 }
 
-static int fs_leaf(const struct stage *s, uint64_t addr, uint64_t entry, uint64_t *slot,
-		   unsigned int level, unsigned int have)
+/* @slot: the entry in memory, in the table at @guest */
+static int fs_leaf(const struct stage *s, uint64_t addr, uint64_t guest, uint64_t entry,
+		   uint64_t *slot, unsigned int level, unsigned int have)
 {
 	struct vtd_walk *w = s->w;
 	unsigned int right, second;
 	int fault;
 
 	fault = vtd_permit(s->req, w, have);
+	if (!fault)
+		fault = fs_mark(s, guest, slot, &entry, s->req->write ? FS_A | FS_D : FS_A);
 	if (fault)
 		return fault;
-	if (!mark(s, slot, &entry, s->req->write ? FS_A | FS_D : FS_A))
-		return vtd_fault(w, FR_FS_ACCESS, VTD_AGAIN);
 	if (entry & FS_D)
 		have |= VTD_DIRTY;
 	w->host = (entry & SPAN(51, vtd_shift(level))) |
@@ -235,8 +253,8 @@ static int fs_walk(const struct stage *s, uint64_t addr)
 {
 	unsigned int levels = 4 + (unsigned int)PTE_FSPM(s->w->pte[2]);
 	unsigned int have = VTD_READ | VTD_WRITE | VTD_USER | VTD_EXEC;
-	uint64_t table = s->w->pte[2] & SPAN(51, 12);
-	uint64_t entry, *slot;
+	uint64_t guest = s->w->pte[2] & SPAN(51, 12);
+	uint64_t table, entry, *slot;
 	int fault;
 
 	if (!canonical(addr, levels))
@@ -244,7 +262,8 @@ static int fs_walk(const struct stage *s, uint64_t addr)
 	for (unsigned int l = levels;; l--) {
 		bool leaf;
 
-		fault = table_address(s, &table, l == levels);
+		fault = table_address(s, guest, false,
+				      l == levels ? FR_NEST_TOP_READ : FR_NEST_READ, &table);
 		if (!fault)
 			fault = load(s, table, addr, l, false, &entry, &slot);
 		if (fault)
@@ -257,11 +276,12 @@ static int fs_walk(const struct stage *s, uint64_t addr)
 		have &= VTD_READ | (entry & FS_RW ? VTD_WRITE : 0u) |
 			(entry & FS_US ? VTD_USER : 0u) | (entry & FS_XD ? 0u : VTD_EXEC);
 		if (leaf)
-			return fs_leaf(s, addr, entry, slot, l, have);
-		if (!mark(s, slot, &entry, FS_A))
-			return vtd_fault(s->w, FR_FS_ACCESS, VTD_AGAIN);
+			return fs_leaf(s, addr, guest, entry, slot, l, have);
+		fault = fs_mark(s, guest, slot, &entry, FS_A);
+		if (fault)
+			return fault;
 		remember(s, addr, l, false, entry, slot);
-		table = entry & SPAN(51, 12);
+		guest = entry & SPAN(51, 12);
 	}
 }
 

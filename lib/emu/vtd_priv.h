@@ -13,7 +13,7 @@
 /*
  * One remapping unit. Order of locks: a function's gate, then the unit's; the
  * queue's lock is taken before the gates of functions, one at a time, and not
- * while the unit's is held.
+ * while the unit's is held; that of the registers after all of them.
  */
 #define VTD_BUCKETS 8192
 #define VTD_GROUPS  256
@@ -61,8 +61,9 @@ struct vtd_entry {
 	uint32_t pasid;		     /* VTD_PASID: the PASID itself, also for VTD_RID */
 	uint16_t did;		     /* domain, of whatever kind */
 	uint16_t sid;		     /* who had it fetched */
-	bool nested;		     /* holds translations of a second stage, too */
+	bool quiet;		     /* VTD_PASID: FPD, in any entry on the way to it */
 	uint64_t context;	     /* first word of the context entry it came by */
+	uint64_t tables;	     /* VTD_INNER and _IOTLB: vtd_tables() it was found in */
 	uint64_t val[PTE_WORDS];
 };
 
@@ -133,6 +134,7 @@ struct vtd {
 	pthread_mutex_t queue_lock; /* held while descriptors are executed */
 	struct uvdk_emu_function *fns[EMU_SLOTS];
 	_Atomic uint64_t iqa, iqh, iqt, iqercd;
+	_Atomic uint16_t itesid; /* IQERCD.ITESID: who did not answer */
 	_Atomic uint32_t ics;
 
 	pthread_mutex_t prq_lock;
@@ -149,7 +151,8 @@ struct vtd {
 	struct vtd_list group[VTD_KINDS][VTD_GROUPS];
 	struct vtd_list unused;
 	unsigned long entries;
-	bool nests; /* nested translations have been cached */
+	unsigned long tagged[VTD_GROUPS]; /* of VTD_IOTLB, those of a PASID */
+	uint64_t since;			  /* what is fetched now was so at this count of changes */
 };
 
 /* A device did not answer; beside the codes of IQERCD.IQEI. */
@@ -177,6 +180,7 @@ uint32_t vtd_tag(const struct vtd_walk *w);
 /* vtd_cache.c */
 struct vtd_entry *vtd_find(struct vtd *vtd, const struct vtd_key *key);
 struct vtd_entry *vtd_lookup(struct vtd *vtd, const struct vtd_key *key);
+void vtd_fetch(struct vtd *vtd);
 struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key);
 void vtd_drop(struct vtd *vtd, struct vtd_entry *e);
 void vtd_cache_free(struct vtd *vtd);
@@ -205,9 +209,21 @@ static inline bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct 
 	       vtd_settle(vtd, e, req, iova);
 }
 
+/* By which tables a request goes, of a second stage or both. */
+static inline uint64_t vtd_tables(const struct vtd_walk *w, bool second)
+{
+	return second ? w->pte[0] & SPAN(51, 12) : w->pte[0] ^ w->pte[2] << 1;
+}
+
+/* Who shares a domain ID must share the tables: the entry was compared for those, not for these. */
+static inline void vtd_compare_tables(struct vtd *vtd, struct vtd_entry *e, uint64_t tables)
+{
+	if (e->tables != tables)
+		e->settled = vtd->since - 1;
+}
+
 /* vtd_queue.c */
 void vtd_queue_run(struct vtd *vtd);
-void vtd_queue_enable(struct vtd *vtd, bool on);
 void vtd_queue_write(struct vtd *vtd, uint32_t off, uint64_t value);
 void vtd_drain(struct vtd *vtd);
 
@@ -249,6 +265,12 @@ static inline bool vtd_on(struct vtd *vtd)
 static inline uint16_t vtd_sid(const struct uvdk_emu_function *fn)
 {
 	return (uint16_t)(fn->slot << 3);
+}
+
+/* Whoever has this requester ID, or NULL. Under queue_lock. */
+static inline struct uvdk_emu_function *vtd_function(struct vtd *vtd, uint16_t sid)
+{
+	return sid & 7 || sid >> 3 >= EMU_SLOTS ? NULL : vtd->fns[sid >> 3];
 }
 
 static inline unsigned int vtd_shift(unsigned int level)

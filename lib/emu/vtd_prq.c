@@ -22,9 +22,9 @@
 #define RESP_LAST     BIT(2)
 #define RESP_GROUP(w) BITS(w, 11, 3)
 
-static uint64_t queue_bytes(const struct vtd *vtd)
+static uint64_t queue_bytes(uint64_t pqa)
 {
-	return UINT64_C(4096) << (atomic_load(&vtd->pqa) & 7);
+	return UINT64_C(4096) << (pqa & 7);
 }
 
 static void respond(struct uvdk_emu_function *fn, uint32_t pasid, unsigned int group,
@@ -44,9 +44,10 @@ static void set_status(struct vtd *vtd, uint64_t bit)
 /* Under prq_lock. */
 static bool put(struct vtd *vtd, const uint64_t *desc)
 {
-	uint64_t tail = atomic_load(&vtd->pqt);
-	uint64_t next = (tail + (1u << DESC_SHIFT)) % queue_bytes(vtd);
-	uint64_t *at = vtd_at(vtd, (atomic_load(&vtd->pqa) & SPAN(63, 12)) + tail);
+	uint64_t pqa = atomic_load(&vtd->pqa);
+	uint64_t tail = atomic_load(&vtd->pqt) % queue_bytes(pqa); /* software may write it */
+	uint64_t next = (tail + (1u << DESC_SHIFT)) % queue_bytes(pqa);
+	uint64_t *at = vtd_at(vtd, (pqa & SPAN(63, 12)) + tail);
 
 	if (!at || next == atomic_load(&vtd->pqh) || (atomic_load(&vtd->prs) & PRS_PRO)) {
 		set_status(vtd, PRS_PRO);
@@ -78,13 +79,13 @@ UVDK_EXPORT int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pas
 	const struct vtd_req req = {
 		.fn = fn,
 		.sid = vtd_sid(fn),
-		.pasid = pasid == UVDK_EMU_NO_PASID ? VTD_RID : pasid,
+		.pasid = pasid == UVDK_EMU_NO_PASID ? VTD_RID : pasid & 0xfffff,
 		.write = write,
 		.ats = true,
 	};
 	const uint64_t desc[4] = {
 		TYPE_PAGE | REQ_RID((uint64_t)req.sid) |
-			(req.pasid == VTD_RID ? 0 : REQ_PASID | REQ_PV((uint64_t)pasid)),
+			(req.pasid == VTD_RID ? 0 : REQ_PASID | REQ_PV((uint64_t)req.pasid)),
 		(iova & SPAN(63, 12)) | REQ_READ | (write ? REQ_WRITE : 0) | (last ? REQ_LAST : 0) |
 			REQ_GROUP((uint64_t)group),
 	};
@@ -92,6 +93,8 @@ UVDK_EXPORT int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pas
 
 	if (group > GROUP_MAX)
 		return -EINVAL;
+	if (atomic_load(&fn->gone))
+		return -EPERM;
 	if (!vtd_on(vtd) || !may_ask(vtd, &req)) {
 		if (last)
 			respond(fn, pasid, group, UVDK_EMU_PAGE_FAILURE);
@@ -112,7 +115,7 @@ UVDK_EXPORT int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pas
 /* A descriptor of the invalidation queue; called with queue_lock. */
 int vtd_page_response(struct vtd *vtd, const uint64_t *d)
 {
-	struct uvdk_emu_function *fn = vtd->fns[RESP_RID(d[0]) >> 3 & (EMU_SLOTS - 1)];
+	struct uvdk_emu_function *fn = vtd_function(vtd, (uint16_t)RESP_RID(d[0]));
 	uint32_t pasid = d[0] & RESP_PASID ? (uint32_t)RESP_PV(d[0]) : UVDK_EMU_NO_PASID;
 
 	if ((d[0] & (SPAN(8, 5) | SPAN(63, 52))) || (d[1] & (SPAN(1, 0) | SPAN(63, 12))))

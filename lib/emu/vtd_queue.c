@@ -5,7 +5,6 @@
 /* The invalidation queue: 6.5.2, registers 11.4.16. */
 
 #define DESC_SHIFT 5 /* 256 bits: what scalable mode has */
-#define HEAD_MASK  SPAN(18, 5)
 
 /* On return no access through what was removed is in flight. */
 void vtd_drain(struct vtd *vtd)
@@ -37,18 +36,27 @@ static bool stopped(struct vtd *vtd)
 	return atomic_load(&vtd->fsts) & (FSTS_IQE | FSTS_ITE);
 }
 
+/* Can the head ever get to the tail? */
+static int bad_tail(uint64_t iqa, uint64_t tail)
+{
+	if (!(iqa & IQA_DW))
+		return IQEI_WIDTH;
+	if (tail & BIT(4))
+		return IQEI_TAIL_ALIGN;
+
+	return tail >= queue_bytes(iqa) ? IQEI_TAIL : 0;
+}
+
 /* The head stays at what could not be executed, and passes what timed out. */
 static void run_one(struct vtd *vtd)
 {
 	uint64_t iqa = atomic_load(&vtd->iqa);
 	uint64_t head = atomic_load(&vtd->iqh);
 	const uint64_t *at = vtd_at(vtd, (iqa & SPAN(63, 12)) + head);
+	int err = bad_tail(iqa, atomic_load(&vtd->iqt));
 	uint64_t desc[4];
-	int err = 0;
 
-	if (!(iqa & IQA_DW))
-		err = IQEI_WIDTH;
-	else if (!at)
+	if (!err && !at)
 		err = IQEI_FETCH;
 	for (unsigned int i = 0; !err && i < 4; i++)
 		desc[i] = __atomic_load_n(at + i, __ATOMIC_ACQUIRE);
@@ -76,23 +84,13 @@ void vtd_queue_run(struct vtd *vtd)
 	pthread_mutex_unlock(&vtd->queue_lock);
 }
 
-void vtd_queue_enable(struct vtd *vtd, bool on)
-{
-	pthread_mutex_lock(&vtd->queue_lock);
-	if (on)
-		atomic_store(&vtd->iqh, 0);
-	pthread_mutex_unlock(&vtd->queue_lock);
-}
-
 static void write_tail(struct vtd *vtd, uint64_t value)
 {
-	uint64_t bytes = queue_bytes(atomic_load(&vtd->iqa));
+	int err = bad_tail(atomic_load(&vtd->iqa), value & SPAN(18, 4));
 
 	atomic_store(&vtd->iqt, value & SPAN(18, 4));
-	if (value & BIT(4))
-		stop(vtd, IQEI_TAIL_ALIGN);
-	else if ((value & HEAD_MASK) >= bytes)
-		stop(vtd, IQEI_TAIL);
+	if (err == IQEI_TAIL || err == IQEI_TAIL_ALIGN)
+		stop(vtd, err);
 }
 
 void vtd_queue_write(struct vtd *vtd, uint32_t off, uint64_t value)

@@ -51,11 +51,9 @@ static bool in_scope(const struct vtd_scope *s, const struct vtd_entry *e)
 		return false;
 	if (s->by_did && e->did != s->did)
 		return false;
-	if (s->second) {
-		/* First-stage entries are none of its business: 6.5.2.3. */
-		if (e->key.pasid != VTD_NO_PASID && !e->nested)
-			return false;
-	} else if (!s->all_pasids) {
+	if (s->by_domain && e->key.pasid != VTD_NO_PASID)
+		return true; /* addresses are those of the second stage: 6.5.2.3 */
+	if (!s->by_domain && !s->all_pasids) {
 		uint32_t pasid = e->key.kind == VTD_PASID ? e->pasid : e->key.pasid;
 
 		if (pasid != s->pasid)
@@ -91,7 +89,15 @@ static void remove_scope(struct vtd *vtd, const struct vtd_scope *s, struct remo
 		remove_list(vtd, s, &vtd->group[s->kind][i], r);
 }
 
-/* A few pages of one PASID: found by key. */
+/* Can what is in scope be found by key? Not where the addresses are those of another stage. */
+static bool has_keys(const struct vtd *vtd, const struct vtd_scope *s)
+{
+	return s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids &&
+	       !(s->by_domain && vtd->tagged[s->id % VTD_GROUPS]) &&
+	       (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES;
+}
+
+/* A few pages of one PASID, or of a second stage. */
 static void remove_pages(struct vtd *vtd, const struct vtd_scope *s, struct removed *r)
 {
 	for (unsigned int level = 1; level <= 3; level++) {
@@ -100,7 +106,7 @@ static void remove_pages(struct vtd *vtd, const struct vtd_scope *s, struct remo
 		for (uint64_t page = s->first >> shift; page <= s->last >> shift; page++) {
 			const struct vtd_key key = {
 				.addr = page,
-				.pasid = s->second ? VTD_NO_PASID : s->pasid,
+				.pasid = s->by_domain ? VTD_NO_PASID : s->pasid,
 				.id = s->id,
 				.kind = (uint8_t)s->kind,
 				.level = (uint8_t)level,
@@ -118,7 +124,7 @@ static void remove_pages(struct vtd *vtd, const struct vtd_scope *s, struct remo
 static void prefetch(struct vtd *vtd, const struct removed *r)
 {
 	for (unsigned int i = 0; i < r->count; i++) {
-		struct uvdk_emu_function *fn = vtd->fns[r->item[i].sid >> 3 & (EMU_SLOTS - 1)];
+		struct uvdk_emu_function *fn = vtd_function(vtd, r->item[i].sid);
 		const struct vtd_req req = {
 			.fn = fn,
 			.sid = r->item[i].sid,
@@ -138,13 +144,10 @@ void vtd_remove(struct vtd *vtd, const struct vtd_scope *scopes, unsigned int co
 
 	emu_gate_enter(&vtd->gate);
 	for (unsigned int i = 0; i < count; i++) {
-		const struct vtd_scope *s = &scopes[i];
-
-		if (s->kind == VTD_IOTLB && !s->all_ids && !s->all_pasids && !vtd->nests &&
-		    (s->last - s->first) >> EMU_PAGE_SHIFT < LOOKUP_PAGES)
-			remove_pages(vtd, s, &r);
+		if (has_keys(vtd, &scopes[i]))
+			remove_pages(vtd, &scopes[i], &r);
 		else
-			remove_scope(vtd, s, &r);
+			remove_scope(vtd, &scopes[i], &r);
 	}
 	prefetch(vtd, &r);
 	emu_gate_leave(&vtd->gate);

@@ -14,7 +14,7 @@ struct vtd_scope {
 	uint16_t did;
 	bool all_pasids; /* else @pasid */
 	uint32_t pasid;
-	bool second;	/* translations of no PASID, and nested ones */
+	bool by_domain; /* whatever the PASID; pages are those of the second stage */
 	uint64_t first; /* byte addresses */
 	uint64_t last;
 };

@@ -139,6 +139,8 @@ static void walk_second(struct vtd *vtd, const struct vtd_req *look, uint64_t ad
 	if (vtd_read_context(vtd, look->sid, w) || vtd_check_context(look, w) ||
 	    vtd_read_pasid(vtd, w))
 		return;
+	if (PTE_PGTT(w->pte[0]) != PGTT_SECOND && PTE_PGTT(w->pte[0]) != PGTT_NESTED)
+		return; /* of another kind by now: what it says of a second stage is unchecked */
 	w->pte[0] = (w->pte[0] & ~SPAN(8, 6)) | FIELD(PGTT_SECOND, 6);
 	vtd_walk_pages(vtd, look, addr, false, w);
 }
@@ -193,8 +195,9 @@ bool vtd_settle(struct vtd *vtd, struct vtd_entry *e, const struct vtd_req *req,
 		e->settled = ended;
 		return true;
 	}
-	if (req->purpose == VTD_ACCESS)
-		record(vtd, e, req, iova);
+	if (req->purpose == VTD_PREFETCH)
+		return false; /* left for an access to meet */
+	record(vtd, e, req, iova);
 	vtd_drop(vtd, e);
 
 	return false;

@@ -51,6 +51,7 @@ int vtd_find_context(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	int fault;
 
 	emu_gate_enter(&vtd->gate);
+	vtd_fetch(vtd);
 	fault = get_context(vtd, req, w);
 	emu_gate_leave(&vtd->gate);
 
@@ -70,7 +71,7 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		memcpy(w->pte, e->val, sizeof(w->pte));
 		w->context[0] = e->context;
 		w->pasid = e->pasid;
-		w->quiet = w->pte[0] & PTE_FPD;
+		w->quiet = e->quiet;
 		if (req->ats && !(e->context & CTX_DTE))
 			return vtd_fault(w, FR_DTE, UVDK_EMU_FAULT_TABLES);
 		return w->pte[0] & PTE_PRESENT ? 0
@@ -90,6 +91,7 @@ static int get_pasid(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 		memcpy(e->val, w->pte, sizeof(w->pte));
 		e->context = w->context[0];
 		e->sid = req->sid;
+		e->quiet = w->quiet;
 		e->pasid = w->pasid;
 		e->did = fault ? 0 : (uint16_t)PTE_DID(w->pte[1]);
 	}
@@ -146,11 +148,10 @@ static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 	e->val[1] = w->right;
 	e->context = w->context[0];
+	e->tables = vtd_tables(w, vtd_tag(w) == VTD_NO_PASID);
 	e->sid = req->sid;
 	e->did = key.id;
 	e->pasid = req->pasid;
-	e->nested = PTE_PGTT(w->pte[0]) == PGTT_NESTED;
-	vtd->nests |= e->nested;
 }
 
 /* Does a cached page serve the request as it is? */
@@ -171,13 +172,17 @@ int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t io
 			 struct vtd_walk *w)
 {
 	struct vtd_entry *e;
-	int fault = get_pasid(vtd, req, w);
+	int fault;
 
+	vtd_fetch(vtd);
+	fault = get_pasid(vtd, req, w);
 	if (fault)
 		return fault;
 	if (req->pasid == VTD_RID && iova >> 20 == 0xfee)
 		return vtd_fault(w, FR_INTERRUPT, UVDK_EMU_FAULT_NOT_MAPPED);
 	e = find_page(vtd, w, iova);
+	if (e)
+		vtd_compare_tables(vtd, e, vtd_tables(w, vtd_tag(w) == VTD_NO_PASID));
 	if (e && !vtd_holds(vtd, e, req, iova))
 		return stale(w);
 	if (e && enough(req, (unsigned int)e->val[1])) {
@@ -190,6 +195,8 @@ int vtd_translate_locked(struct vtd *vtd, const struct vtd_req *req, uint64_t io
 	if (e) /* as the specification has it: what does not permit is looked up again */
 		vtd_drop(vtd, e);
 	fault = vtd_walk_pages(vtd, req, iova, true, w);
+	if (!fault && w->host >> 20 == 0xfee) /* a write there would be an interrupt */
+		return vtd_fault(w, FR_INTERRUPT, UVDK_EMU_FAULT_RANGE);
 	if (!fault || ((vtd->cap & CAP_CM) && w->why == UVDK_EMU_FAULT_NOT_MAPPED))
 		add_page(vtd, req, w, iova);
 

@@ -58,7 +58,7 @@ static int read_root(struct vtd *vtd, uint16_t sid, struct vtd_walk *w, uint64_t
 		return broken(w, FR_ROOT_ACCESS);
 	if (!(root & ROOT_PRESENT))
 		return unattached(w, FR_ROOT_P);
-	if (root & (ROOT_RESERVED | SPAN(63, 52)))
+	if (root & (ROOT_RESERVED | BEYOND_HAW))
 		return broken(w, FR_ROOT_RESERVED);
 	*context_table = root & SPAN(51, 12);
 
@@ -77,7 +77,7 @@ int vtd_read_context(struct vtd *vtd, uint16_t sid, struct vtd_walk *w)
 	if (!(w->context[0] & CTX_PRESENT))
 		return unattached(w, FR_CTX_P);
 	w->quiet = w->context[0] & CTX_FPD;
-	if ((w->context[0] & (CTX_RESERVED0 | SPAN(63, 52))) || (w->context[1] & CTX_RESERVED1) ||
+	if ((w->context[0] & (CTX_RESERVED0 | BEYOND_HAW)) || (w->context[1] & CTX_RESERVED1) ||
 	    w->context[2] || w->context[3])
 		return broken(w, FR_CTX_RESERVED);
 
@@ -113,7 +113,7 @@ static int read_directory(struct vtd *vtd, struct vtd_walk *w, uint64_t *table)
 	if (!(entry & PDE_PRESENT))
 		return unattached(w, FR_PDE_P);
 	w->quiet = w->quiet || (entry & PDE_FPD);
-	if (entry & (PDE_RESERVED | SPAN(63, 52)))
+	if (entry & (PDE_RESERVED | BEYOND_HAW))
 		return broken(w, FR_PDE_RESERVED);
 	*table = entry & SPAN(51, 12);
 
@@ -129,8 +129,8 @@ static bool reserved_set(const struct vtd *vtd, const uint64_t *pte)
 	if (!(vtd->ecap & ECAP_SC) && (pte[1] & PTE_PGSNP))
 		return true;
 
-	return (pte[0] & (PTE_RESERVED0 | SPAN(63, 52))) || (pte[1] & PTE_RESERVED1) ||
-	       (pte[2] & (PTE_RESERVED2 | SPAN(63, 52))) || high;
+	return (pte[0] & (PTE_RESERVED0 | BEYOND_HAW)) || (pte[1] & PTE_RESERVED1) ||
+	       (pte[2] & (PTE_RESERVED2 | BEYOND_HAW)) || high;
 }
 
 /* Is it a kind of translation that this unit has? */

@@ -64,14 +64,33 @@ Test(vtd_inval, only_what_is_in_the_range_goes)
 	inval_pages(&k, 2, 5, 0x7000, 0, true);
 	cr_assert(wait_queue(&k));
 	cr_expect_eq(peek(&k, 5, 0x7000), 1, "another PASID, another domain");
-	inval_domain(&k, 1);
+	inval_domain(&k, 2);
+	inval_second(&k, 2, 0x7000, 0, true);
 	cr_assert(wait_queue(&k));
-	cr_expect_eq(peek(&k, 5, 0x7000), 1, "by domain, without PASID: not the first stage");
+	cr_expect_eq(peek(&k, 5, 0x7000), 1, "all of another domain");
 	inval_all_pages(&k, 1, 5);
 	cr_assert(wait_queue(&k));
 	end(&k);
 	cr_expect_eq(peek(&k, 5, 0x7000), 2);
 	cr_expect_eq(peek(&k, 5, 0xc000), 2);
+	expect_no_stale(&k);
+}
+
+/* 6.5.2.3: of a first stage, whatever the PASID, and whatever the pages. */
+Test(vtd_inval, an_invalidation_without_pasid_is_of_a_whole_first_stage)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		cr_assert_eq(peek(&k, 5, 0x7000), 1 + i % 2);
+		begin(&k);
+		fs_map(&k, first, 0x7000, mem + (1 - i) * KB4);
+		if (i)
+			inval_domain(&k, 1);
+		else
+			inval_second(&k, 1, 0x100000, 0, true);
+		cr_assert(wait_queue(&k));
+		end(&k);
+	}
+	cr_expect_eq(peek(&k, 5, 0x7000), 1);
 	expect_no_stale(&k);
 }
 
