@@ -366,7 +366,7 @@ static void *begin_crossing(void *arg)
 	return NULL;
 }
 
-Test(coherency_tables, callbacks_of_two_spaces_do_not_wait_for_one_another, .timeout = 20)
+Test(coherency_tables, callbacks_of_two_spaces_do_not_wait_for_one_another)
 {
 	unsigned int counts[2] = {0, 0};
 	pthread_t threads[2];

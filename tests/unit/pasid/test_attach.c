@@ -160,7 +160,7 @@ static void free_doomed(struct uvdk_ioas *as, bool needed, void *arg)
 		cr_expect_eq(uvdk_pasid_free(owner, doomed), 0);
 }
 
-Test(pasid_attach, a_callback_may_free_what_is_being_attached, .timeout = 20)
+Test(pasid_attach, a_callback_may_free_what_is_being_attached)
 {
 	struct uvdk_pasid_attachment at;
 
