@@ -121,37 +121,27 @@ drop:
 	return err;
 }
 
-static int replace_table(struct emu_domain *dom, struct emu_attachment *at, bool plain)
-{
-	int err = emu_domain_enter(dom, at->dev->unit);
-
-	if (err)
-		return err;
-	if (at->dom != dom)
-		emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
-	delist(at);
-	enlist(at, dom, plain);
-
-	return 0;
-}
-
 /* What was asked for under the old table is refused, what is under the new one heard. */
 static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain,
 		   struct emu_faultq *faults)
 {
 	struct emu_faultq *before = at->faults;
-	int err = faults && !before ? emu_prq_watch(at->dev, at->pasid, faults) : 0;
+	int err = emu_domain_enter(dom, at->dev->unit);
 
 	if (err)
 		return err;
-	err = replace_table(dom, at, plain);
+	if (faults && !before)
+		err = emu_prq_watch(at->dev, at->pasid, faults);
 	if (err) {
-		if (faults && !before)
-			emu_prq_unwatch(at->dev, at->pasid);
+		emu_domain_leave(dom, at->dev->unit);
 		return err;
 	}
 	if (faults && before)
 		emu_prq_move(at->dev, at->pasid, faults);
+	if (at->dom != dom)
+		emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
+	delist(at);
+	enlist(at, dom, plain);
 	if (before && !faults)
 		emu_prq_unwatch(at->dev, at->pasid);
 	at->faults = faults;
@@ -159,13 +149,8 @@ static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain
 	return 0;
 }
 
-int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain)
-{
-	return emu_domain_attach_faulting(dom, dev, pasid, plain, NULL);
-}
-
-int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
-			       bool plain, struct emu_faultq *faults)
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain,
+		      struct emu_faultq *faults)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
 	int err;

@@ -68,7 +68,7 @@ int emu_hwpt_attach(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_
 
 	(void)from;
 
-	return emu_domain_attach_faulting(hwpt->dom, binding->priv, pasid, false, hwpt->faults);
+	return emu_domain_attach(hwpt->dom, binding->priv, pasid, false, hwpt->faults);
 }
 
 void emu_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint32_t pasid)

@@ -138,14 +138,12 @@ void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct e
 struct emu_attachment *emu_attachment_find(const struct emu_device *dev, uint32_t pasid);
 
 /*
- * Attach, or replace without a gap. @plain: nobody chose this table. 0, -EINVAL
- * (the unit can't use it) or another negative errno, with a sentence.
+ * Attach, or replace without a gap. @plain: nobody chose this table. @faults:
+ * where page requests go, or NULL. 0, -EINVAL (the unit can't use it) or another
+ * negative errno, with a sentence.
  */
-int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain);
-
-/* The same; page requests go to @faults, if that is not NULL. */
-int emu_domain_attach_faulting(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid,
-			       bool plain, struct emu_faultq *faults);
+int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain,
+		      struct emu_faultq *faults);
 
 /* Nothing happens if nothing is attached there. */
 void emu_domain_detach(struct emu_device *dev, uint32_t pasid);

@@ -151,7 +151,7 @@ int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding)
 
 	if (err)
 		return err;
-	err = emu_domain_attach(dom, dev, UVDK_PASID_RID, true);
+	err = emu_domain_attach(dom, dev, UVDK_PASID_RID, true, NULL);
 	emu_domain_put(dom);
 
 	return err;
