@@ -17,7 +17,6 @@ struct removed {
 		uint16_t sid;
 		uint32_t pasid;
 		uint64_t iova;
-		bool device;
 	} item[PREFETCH];
 };
 

@@ -6,16 +6,6 @@
 
 /* Dirty pages of a second stage: 3.7.2, bits of an entry in 9.8. */
 
-static void begin(const struct emu_domain *dom)
-{
-	emu_domain_begin(dom);
-}
-
-static void end(const struct emu_domain *dom)
-{
-	emu_domain_end(dom);
-}
-
 static void track(struct emu_domain *dom, bool on)
 {
 	const struct emu_attachment *at;
@@ -43,13 +33,13 @@ int emu_dirty_start(struct emu_domain *dom)
 		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT,
 				 "this page table can't tell which pages were written: make it "
 				 "with UVDK_HWPT_DIRTY");
-	begin(dom);
+	emu_domain_begin(dom);
 	emu_table_dirty(&dom->table, 0, VTD_BIT(dom->table.bits), VTD_PAGE, NULL, false);
 	if (dom->tracked)
 		forget(dom, 0, VTD_BIT(dom->table.bits));
 	else
 		track(dom, true);
-	end(dom);
+	emu_domain_end(dom);
 
 	return 0;
 }
@@ -58,9 +48,9 @@ void emu_dirty_stop(struct emu_domain *dom)
 {
 	if (!dom->tracked)
 		return;
-	begin(dom);
+	emu_domain_begin(dom);
 	track(dom, false);
-	end(dom);
+	emu_domain_end(dom);
 }
 
 int emu_dirty_read(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len, uint64_t page,
@@ -78,10 +68,10 @@ int emu_dirty_read(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len, uint6
 				 "of 4 KiB below %u bits",
 				 (unsigned long long)iova, (unsigned long long)len,
 				 (unsigned long long)page, dom->table.bits);
-	begin(dom);
+	emu_domain_begin(dom);
 	if (emu_table_dirty(&dom->table, iova, len, page, bitmap, keep))
 		forget(dom, iova, len);
-	end(dom);
+	emu_domain_end(dom);
 
 	return 0;
 }
