@@ -1,0 +1,1 @@
+#include "pgt_testing.h"
