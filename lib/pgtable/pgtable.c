@@ -34,15 +34,17 @@ static void set_fast(struct pgtable *pt, unsigned int levels)
 {
 	struct uvdk_pgtable *fast = &pt->fast;
 	const struct uvdk_pgtable_opts *o = &pt->opts;
-	uint64_t outs = o->output_bits == 64 ? UINT64_MAX : (UINT64_C(1) << o->output_bits) - 1;
+	uint64_t outs = (UINT64_C(1) << o->output_bits) - 1;
 
 	fast->root = pgtable_arena_va(o->arena, pt->root_page);
 	fast->to_va = (uint64_t)(uintptr_t)fast->root -
 		      pgtable_arena_address(o->arena, pt->root_page) - pt->bits.table;
 	fast->no_iova = ~pt->last | PAGE_MASK;
-	fast->no_unmap = o->track ? UINT64_MAX : fast->no_iova;
 	fast->no_out = ~(outs & pt->bits.addr);
 	fast->levels = levels;
+	fast->top = levels == 4 ? (pt->last >> 39) + 1 : 0;
+	fast->unmap_levels = o->track ? 0 : levels;
+	fast->unmap_top = o->track ? 0 : fast->top;
 	for (unsigned int prot = 0; prot < 16; prot++)
 		if (pt->bits.attr[prot])
 			fast->attr[prot] = pt->bits.attr[prot] | pt->bits.page;

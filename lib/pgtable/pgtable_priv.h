@@ -156,6 +156,14 @@ static inline bool pgtable_swap(uint64_t *slot, uint64_t *old, uint64_t entry)
 					   __ATOMIC_ACQUIRE);
 }
 
+/* The entry of a page of 4 KiB, or NULL where there is no table for it. */
+static inline uint64_t *pgtable_leaf(const struct pgtable *pt, uint64_t iova)
+{
+	uint64_t *leaves = uvdk_pgtable_leaves(&pt->fast, iova, false);
+
+	return leaves ? &leaves[SLOT(iova, 1)] : NULL;
+}
+
 static inline bool is_table(uint64_t entry)
 {
 	return entry & ENTRY_TABLE;

@@ -127,7 +127,7 @@ UVDK_EXPORT int uvdk_pgtable_unmap_page_slow(struct uvdk_pgtable *fast, uint64_t
 		err = pgtable_split_edges(pt, iova, last);
 	if (err)
 		return err;
-	leaf = uvdk_pgtable_leaf(fast, iova);
+	leaf = pgtable_leaf(pt, iova);
 	entry = leaf ? clear(pt, leaf) : 0;
 	if (!entry)
 		return (int)nothing(iova, last);

@@ -209,9 +209,11 @@ uint64_t uvdk_pgtable_release(struct uvdk_pgtable_arena *arena, uint64_t cookie)
  * @root: first table page
  * @to_va: what turns an entry that leads to a table into a pointer
  * @no_iova: bits that no input address has set
- * @no_unmap: the same for unmapping a page; all of them where marks are kept
  * @no_out: bits of an output address that the inline call leaves to the other
+ * @top: of 4 levels, how many of the first's entries are in use; else 0
+ * @unmap_top: the same for unmapping a page; 0 also where marks are kept
  * @levels: 3 to 5
+ * @unmap_levels: the same for unmapping a page; 0 where marks are kept
  * @attr: entry of a page without its address, by enum uvdk_pgtable_prot; 0 where
  *	that does not exist
  *
@@ -221,9 +223,11 @@ struct uvdk_pgtable {
 	uint64_t *root;
 	uint64_t to_va;
 	uint64_t no_iova;
-	uint64_t no_unmap;
 	uint64_t no_out;
+	uint64_t top;
+	uint64_t unmap_top;
 	uint32_t levels;
+	uint32_t unmap_levels;
 	uint64_t attr[16];
 };
 
@@ -498,34 +502,47 @@ int uvdk_pgtable_unmap_page_slow(struct uvdk_pgtable *pt, uint64_t iova);
 /* A table page leads to another by an entry with this bit, which hardware ignores. */
 #define UVDK_PGTABLE_TABLE (UINT64_C(1) << 56)
 
-/* Follow an entry, or give up where none leads to a table. */
-#define UVDK_PGTABLE_STEP(pt, table, iova, shift)                                      \
-	do {                                                                           \
-		uint64_t entry_ = __atomic_load_n(                                     \
-			(const uint64_t *)((table) + ((iova) >> ((shift)-3) & 0xff8)), \
-			__ATOMIC_ACQUIRE);                                             \
-                                                                                       \
-		if (__builtin_expect(!(entry_ & UVDK_PGTABLE_TABLE), 0))               \
-			return NULL;                                                   \
-		(table) = (uintptr_t)(entry_ + (pt)->to_va);                           \
+/*
+ * Follow an entry, or give up where it leads to no table. The empty statement
+ * keeps the compiler from adding index and base up in ways that cost more.
+ */
+#define UVDK_PGTABLE_STEP(pt, table, index)                                           \
+	do {                                                                          \
+		uint64_t entry_ = __atomic_load_n(&(table)[index], __ATOMIC_ACQUIRE); \
+                                                                                      \
+		if (__builtin_expect(!(entry_ & UVDK_PGTABLE_TABLE), 0))              \
+			return NULL;                                                  \
+		(table) = (uint64_t *)(uintptr_t)(entry_ + (pt)->to_va);              \
+		__asm__("" : "+r"(table));                                            \
 	} while (0)
 
-/* The entry of a page of 4 KiB, or NULL where there is no table for it. */
-static inline uint64_t *uvdk_pgtable_leaf(const struct uvdk_pgtable *pt, uint64_t iova)
+/*
+ * The entry of a page is read plainly: while it is mapped or unmapped, nobody else
+ * may use it. Entries that lead to tables are others' too.
+ */
+
+/* uvdk_pgtable_leaves() for 3 and 5 levels; not to be called. */
+uint64_t *uvdk_pgtable_other_leaves(const struct uvdk_pgtable *pt, uint64_t iova, bool unmaps);
+
+/* The table page with the entry of a page of 4 KiB; NULL: there is none, or no such address. */
+static inline uint64_t *uvdk_pgtable_leaves(const struct uvdk_pgtable *pt, uint64_t iova,
+					    bool unmaps)
 {
-	uintptr_t table = (uintptr_t)pt->root;
+	uint64_t top = unmaps ? pt->unmap_top : pt->top;
+	uint64_t *table = pt->root;
 
-	if (__builtin_expect(pt->levels != 4, 0)) {
-		if (pt->levels == 3)
-			goto three;
-		UVDK_PGTABLE_STEP(pt, table, iova, 48);
-	}
-	UVDK_PGTABLE_STEP(pt, table, iova, 39);
-three:
-	UVDK_PGTABLE_STEP(pt, table, iova, 30);
-	UVDK_PGTABLE_STEP(pt, table, iova, 21);
+	/* A comparison that 4 levels need anyway tells them from others. */
+	if (__builtin_expect(iova >> 39 >= top, 0))
+		return uvdk_pgtable_other_leaves(pt, iova, unmaps);
+	if (__builtin_expect((iova & (UVDK_PGTABLE_PAGE - 1)) != 0, 0))
+		return NULL;
+	UVDK_PGTABLE_STEP(pt, table, iova >> 39);
+	UVDK_PGTABLE_STEP(pt, table, iova >> 30 & 511);
+	UVDK_PGTABLE_STEP(pt, table, iova >> 21 & 511);
+	if (!table)
+		__builtin_unreachable();
 
-	return (uint64_t *)(table + (iova >> 9 & 0xff8));
+	return table;
 }
 
 /**
@@ -542,15 +559,15 @@ three:
 static inline int uvdk_pgtable_map_page(struct uvdk_pgtable *pt, uint64_t iova, uint64_t out,
 					unsigned int prot)
 {
-	uint64_t *leaf;
+	uint64_t *leaves, slot = iova >> 12 & 511;
 
-	if (__builtin_expect((iova & pt->no_iova) || (out & pt->no_out), 0) || prot > 15 ||
+	if (__builtin_expect((out & pt->no_out) != 0, 0) || prot > 15 ||
 	    !(prot & UVDK_PGTABLE_READ))
 		goto slow;
-	leaf = uvdk_pgtable_leaf(pt, iova);
-	if (__builtin_expect(!leaf || __atomic_load_n(leaf, __ATOMIC_RELAXED), 0))
+	leaves = uvdk_pgtable_leaves(pt, iova, false);
+	if (__builtin_expect(!leaves || leaves[slot], 0))
 		goto slow;
-	__atomic_store_n(leaf, out | pt->attr[prot], __ATOMIC_RELAXED);
+	__atomic_store_n(&leaves[slot], out | pt->attr[prot], __ATOMIC_RELAXED);
 
 	return 0;
 slow:
@@ -571,14 +588,12 @@ slow:
  */
 static inline int uvdk_pgtable_unmap_page(struct uvdk_pgtable *pt, uint64_t iova)
 {
-	uint64_t *leaf;
+	uint64_t *leaves, slot = iova >> 12 & 511;
 
-	if (__builtin_expect((iova & pt->no_unmap) != 0, 0))
+	leaves = uvdk_pgtable_leaves(pt, iova, true);
+	if (__builtin_expect(!leaves || !leaves[slot], 0))
 		goto slow;
-	leaf = uvdk_pgtable_leaf(pt, iova);
-	if (__builtin_expect(!leaf || !__atomic_load_n(leaf, __ATOMIC_RELAXED), 0))
-		goto slow;
-	__atomic_store_n(leaf, UINT64_C(0), __ATOMIC_RELAXED);
+	__atomic_store_n(&leaves[slot], UINT64_C(0), __ATOMIC_RELAXED);
 
 	return 0;
 slow:

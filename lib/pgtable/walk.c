@@ -17,6 +17,24 @@ uint64_t pgtable_find(const struct pgtable *pt, uint64_t iova, unsigned int *lev
 	}
 }
 
+UVDK_EXPORT uint64_t *uvdk_pgtable_other_leaves(const struct uvdk_pgtable *pt, uint64_t iova,
+						bool unmaps)
+{
+	uint32_t levels = unmaps ? pt->unmap_levels : pt->levels;
+	uint64_t *table = pt->root;
+
+	if ((levels != 3 && levels != 5) || iova & pt->no_iova)
+		return NULL;
+	if (levels == 5) {
+		UVDK_PGTABLE_STEP(pt, table, iova >> 48);
+		UVDK_PGTABLE_STEP(pt, table, iova >> 39 & 511);
+	}
+	UVDK_PGTABLE_STEP(pt, table, iova >> 30 & 511);
+	UVDK_PGTABLE_STEP(pt, table, iova >> 21 & 511);
+
+	return table;
+}
+
 unsigned int pgtable_marks(const struct pgtable *pt, uint64_t entry)
 {
 	return (entry & pt->bits.accessed ? (unsigned int)UVDK_PGTABLE_ACCESSED : 0) |

@@ -102,6 +102,9 @@ Test(marks, unmap_tells_them)
 		cr_expect(hw_access(&world.w, 2 * KB4, true));
 		cr_expect(hw_access(&world.w, 3 * KB4, true));
 		cr_expect(hw_access(&world.w, 2 * MB2, true));
+		cr_expect(hw_access(&world.w, 0, true));
+		cr_expect_eq(uvdk_pgtable_unmap_page(world.pt, 0), A | D);
+		cr_assert_eq(uvdk_pgtable_map_page(world.pt, 0, GB1, RWU), 0);
 		cr_expect_eq(uvdk_pgtable_unmap_page(world.pt, 0), 0);
 		cr_expect_eq(uvdk_pgtable_unmap_page(world.pt, KB4), A);
 		cr_expect_eq(uvdk_pgtable_unmap_page(world.pt, 2 * KB4), A | D);
