@@ -44,6 +44,10 @@ extern "C" {
  *
  * Breaking these costs wrong translations, never memory outside the arena.
  *
+ * *Order.* An entry is an ordinary store. Who then tells the device of it, or
+ * posts an invalidation, puts a barrier in front, as for any memory that a device
+ * reads (what a driver's doorbell does anyway); so does the callback *invalidate*.
+ *
  * *What hardware must do.* It has to walk tables coherently with the CPU's
  * caches (COHACC of an SMMU's IDR0, SMPWC of VT-d); no cache line is flushed.
  */
@@ -161,7 +165,8 @@ void uvdk_pgtable_arena_get_stats(struct uvdk_pgtable_arena *arena,
  * @head: of the library's: first of the table pages
  * @tail: of the library's: last of them
  *
- * All zeroes to begin with. Several calls may add to one.
+ * All zeroes to begin with. Several calls may add to one, also for several tables
+ * of an arena that are invalidated together. It may outlive its table.
  */
 struct uvdk_pgtable_gather {
 	uint64_t first;
@@ -496,7 +501,13 @@ int64_t uvdk_pgtable_read_marks(struct uvdk_pgtable *pt, uint64_t iova, uint64_t
 
 /* ---- a page at a time ---- */
 
-/* The other path of uvdk_pgtable_unmap_page(); not to be called. */
+/**
+ * uvdk_pgtable_unmap_page_slow() - the other path of uvdk_pgtable_unmap_page()
+ * @pt: table
+ * @iova: input address
+ *
+ * Return: as that.
+ */
 int uvdk_pgtable_unmap_page_slow(struct uvdk_pgtable *pt, uint64_t iova);
 
 /* A table page leads to another by an entry with this bit, which hardware ignores. */
@@ -521,10 +532,26 @@ int uvdk_pgtable_unmap_page_slow(struct uvdk_pgtable *pt, uint64_t iova);
  * may use it. Entries that lead to tables are others' too.
  */
 
-/* uvdk_pgtable_leaves() for 3 and 5 levels; not to be called. */
+/**
+ * uvdk_pgtable_other_leaves() - uvdk_pgtable_leaves() for 3 and 5 levels
+ * @pt: table
+ * @iova: input address
+ * @unmaps: as there
+ *
+ * Return: as that.
+ */
 uint64_t *uvdk_pgtable_other_leaves(const struct uvdk_pgtable *pt, uint64_t iova, bool unmaps);
 
-/* The table page with the entry of a page of 4 KiB; NULL: there is none, or no such address. */
+/**
+ * uvdk_pgtable_leaves() - walk down to a table page of 4 KiB pages
+ * @pt: table
+ * @iova: input address
+ * @unmaps: a page is to be unmapped, which with marks kept is not done here
+ *
+ * For the inline calls below.
+ *
+ * Return: its 512 entries, or NULL: there is none, or no such address.
+ */
 static inline uint64_t *uvdk_pgtable_leaves(const struct uvdk_pgtable *pt, uint64_t iova,
 					    bool unmaps)
 {
