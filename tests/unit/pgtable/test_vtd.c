@@ -11,6 +11,10 @@
 #define U      UVDK_PGTABLE_USER
 #define RWU    (R | W | U)
 #define TABLES 512
+#define GUEST                                                                               \
+	UINT64_C(0x100000000) /* where the arena is in the second stage, where there is one \
+			       */
+#define BEYOND (GUEST + TABLES * KB4) /* and where mem is */
 
 static struct kern k;
 static struct uvdk_pgtable_arena *arena;
@@ -48,7 +52,22 @@ static int on_invalidate(void *arg, uint64_t first, uint64_t last)
 	return 0;
 }
 
-static void start(unsigned int bits, bool track)
+/* Behind a second stage, or alone. */
+static void point_to(const struct uvdk_pgtable_info *info, const uint8_t *tables, bool nested)
+{
+	uint64_t *second = nested ? new_page(&k) : NULL;
+
+	for (uint64_t i = 0; nested && i < TABLES; i++)
+		ss_map(&k, second, GUEST + i * KB4, tables + i * KB4);
+	for (uint64_t i = 0; nested && i < 8; i++)
+		ss_map(&k, second, BEYOND + i * KB4, mem + i * KB4);
+	set_context(&k, k.fn, CTX_PASIDE);
+	set_pasid(&k, PASID, nested ? NESTED : FIRST, DID, (uint64_t *)(uintptr_t)info->root,
+		  second);
+	pasid_of(&k, PASID)[2] |= 1 << 5 | (info->levels - 4) << 2; /* NXE, FSPM */
+}
+
+static void start_with(unsigned int bits, bool track, bool nested)
 {
 	struct uvdk_pgtable_arena_opts a = {.size = sizeof(a), .length = TABLES * KB4};
 	struct uvdk_pgtable_opts o = {.size = sizeof(o),
@@ -67,14 +86,17 @@ static void start(unsigned int bits, bool track)
 	a.va = new_page(&k);
 	for (int i = 1; i < TABLES; i++)
 		new_page(&k);
-	a.address = pa(a.va);
+	a.address = nested ? GUEST : pa(a.va);
 	cr_assert_eq(uvdk_pgtable_arena_create(&a, &arena), 0);
 	o.arena = arena;
 	cr_assert_eq(uvdk_pgtable_create(&o, &pt), 0, "%s", uvdk_last_error());
 	uvdk_pgtable_get_info(pt, &info);
-	set_context(&k, k.fn, CTX_PASIDE);
-	set_pasid(&k, PASID, FIRST, DID, (uint64_t *)(uintptr_t)info.root, NULL);
-	pasid_of(&k, PASID)[2] |= 1 << 5 | (info.levels - 4) << 2; /* NXE, FSPM */
+	point_to(&info, a.va, nested);
+}
+
+static void start(unsigned int bits, bool track)
+{
+	start_with(bits, track, false);
 }
 
 static void stop(void)
@@ -106,6 +128,29 @@ Test(vtd, walks_4_and_5_levels_up_to_the_end)
 		expect_no_stale(&k);
 		stop();
 	}
+}
+
+Test(vtd, finds_tables_through_a_second_stage)
+{
+	start_with(48, true, true);
+	cr_assert_eq(uvdk_pgtable_map(pt, 0x7000, BEYOND + KB4, 2 * KB4, RWU), 0);
+	cr_assert_eq(uvdk_pgtable_map(pt, 5 * GB1, BEYOND + 8 * KB4, KB4, RWU), 0);
+	mem[KB4 + 5] = 0x42;
+	cr_expect_eq(peek(&k, PASID, 0x7005), 0x42);
+	cr_assert(poke(&k, PASID, 0x8001, 0x43));
+	cr_expect_eq(mem[2 * KB4 + 1], 0x43);
+	cr_expect_eq(peek(&k, PASID, 0x9000), -1);
+	cr_expect_eq(fault_reason(&k), 0x71);
+	cr_expect_not(poke(&k, PASID, 5 * GB1, 1), "what it leads to is outside of the second");
+	cr_expect_eq(fault_reason(&k), 0x79);
+	begin(&k);
+	cr_assert_eq(uvdk_pgtable_unmap(pt, 0, GB1, &gather), (int64_t)(2 * KB4));
+	cr_expect_eq(gather.dirty, KB4);
+	settle();
+	end(&k);
+	cr_expect_eq(peek(&k, PASID, 0x7005), -1);
+	expect_no_stale(&k);
+	stop();
 }
 
 Test(vtd, finds_the_permissions)
