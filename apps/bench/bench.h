@@ -31,6 +31,11 @@ int bench_ioas_unmap(int argc, char **argv);
 int bench_pasid_alloc(int argc, char **argv);
 int bench_pasid_free(int argc, char **argv);
 
+/* pgtable_bench.c */
+int bench_pgtable_map(int argc, char **argv);
+int bench_pgtable_unmap(int argc, char **argv);
+int bench_pgtable_run(int argc, char **argv);
+
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 
