@@ -46,6 +46,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 	pthread_mutex_lock(&iommu->lock);
 	ioas_pasid_detach_all(binding);
 	ioas_detach_binding(binding);
+	ioas_vdevice_end(binding);
 	ioas_binding_remove(binding);
 	iommu->users--;
 	ioas_unlock(iommu);
