@@ -85,8 +85,7 @@ UVDK_EXPORT int uvdk_veventq_fd(const struct uvdk_veventq *queue)
 
 static int refill(struct uvdk_veventq *queue)
 {
-	int n = viommu_ops(queue->viommu)
-			->veventq_read(queue->priv, queue->records, RECORDS);
+	int n = viommu_ops(queue->viommu)->veventq_read(queue->priv, queue->records, RECORDS);
 
 	queue->at = 0;
 	queue->count = n > 0 ? (unsigned int)n : 0;
