@@ -217,6 +217,7 @@ struct uvdk_invalq_opts {
  * @to: number after the last, 32 bits of it
  * @err: what went wrong
  * @state: how far it is
+ * @spare: fills the line
  */
 struct uvdk_inval_slot {
 	struct uvdk_inval_req req;
