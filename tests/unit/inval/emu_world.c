@@ -60,3 +60,13 @@ uint64_t *emu_world_leaf(struct emu_world *w, unsigned int page)
 
 	return &entries[iova >> 12 & 511];
 }
+
+void emu_world_begin(struct emu_world *w)
+{
+	emu_device_begin(device(w));
+}
+
+void emu_world_end(struct emu_world *w)
+{
+	emu_device_end(device(w));
+}

@@ -30,4 +30,8 @@ int emu_world_queue(struct emu_world *w, const struct uvdk_invalq_opts *opts,
 /* The leaf entry of a page in the table that the hardware reads. */
 uint64_t *emu_world_leaf(struct emu_world *w, unsigned int page);
 
+/* Around a change that should have been invalidated when it ends. */
+void emu_world_begin(struct emu_world *w);
+void emu_world_end(struct emu_world *w);
+
 #endif /* EMU_WORLD_H */
