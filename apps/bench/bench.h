@@ -31,6 +31,10 @@ int bench_ioas_unmap(int argc, char **argv);
 int bench_pasid_alloc(int argc, char **argv);
 int bench_pasid_free(int argc, char **argv);
 
+/* inval_bench.c */
+int bench_inval_post_run(int argc, char **argv);
+int bench_inval_entries(int argc, char **argv);
+
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 

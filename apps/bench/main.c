@@ -14,6 +14,10 @@ static const struct bench_command commands[] = {
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
 	{"pasid-alloc", "N", "take the lowest PASID, up to N held", bench_pasid_alloc},
 	{"pasid-free", "N", "give a PASID back, N held at first", bench_pasid_free},
+	{"inval-post", "[apart|adjacent]", "post an invalidation of one page",
+	 bench_inval_post_run},
+	{"inval-entries", "N", "entries of VT-d for N pages, posted one by one",
+	 bench_inval_entries},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
 #ifdef UVDK_BENCH_NET

@@ -11,11 +11,8 @@
 #define INVAL_DEPTH_MAX	  65536u
 #define INVAL_ENTRIES_MAX 65536u
 
-/* struct uvdk_inval_slot.state */
-enum inval_state {
-	INVAL_WAITS, /* not all of it is pushed */
-	INVAL_PUSHED,
-};
+/* struct uvdk_invalq.grows of what does not */
+#define INVAL_CLOSED UINT64_C(1)
 
 /*
  * Where splitting is: slots from @first to before @end are one batch, pushed
@@ -39,9 +36,8 @@ struct inval_queue {
 	const struct uvdk_inval_ops *ops;
 	void *priv;
 	struct uvdk_inval_props props;
-	struct uvdk_inval_slot closed; /* what pub.open is when nothing can grow */
-	uint64_t head;		       /* oldest slot that is not complete */
-	uint64_t kicked;	       /* slots before this one were kicked */
+	uint64_t head;	 /* oldest slot that is not complete */
+	uint64_t kicked; /* slots before this one were kicked */
 	struct inval_cut cut;
 	uint64_t pushed; /* pieces */
 	uint64_t over;	 /* pieces that are complete */
@@ -66,7 +62,24 @@ static inline const struct inval_queue *inval_queue_const(const struct uvdk_inva
 
 static inline struct uvdk_inval_slot *inval_slot(struct inval_queue *q, uint64_t i)
 {
-	return &q->pub.slots[i & q->pub.mask];
+	return &q->pub.slots[i & (q->pub.depth - 1)];
+}
+
+/* Slots are counted on and on; this one is free. */
+static inline uint64_t inval_tail(const struct uvdk_invalq *pub)
+{
+	return pub->lap + (uint64_t)(pub->next - pub->slots);
+}
+
+/* The next free slot is another, or others became free. */
+static inline void inval_set_tail(struct inval_queue *q, uint64_t tail)
+{
+	const uint32_t at = (uint32_t)tail & (q->pub.depth - 1);
+	const uint32_t room = q->pub.depth - (uint32_t)(tail - q->head);
+
+	q->pub.lap = tail - at;
+	q->pub.next = q->pub.slots + at;
+	q->pub.limit = q->pub.next + (room < q->pub.depth - at ? room : q->pub.depth - at);
 }
 
 static inline unsigned int inval_shift(const struct uvdk_inval_req *req)

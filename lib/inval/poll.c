@@ -8,11 +8,13 @@
 
 static bool is_over(const struct inval_queue *q, const struct uvdk_inval_slot *slot)
 {
-	return slot->state == INVAL_PUSHED && (int32_t)((uint32_t)q->over - slot->to[1]) >= 0;
+	return slot->pushed && (int32_t)((uint32_t)q->over - slot->to[1]) >= 0;
 }
 
 static void retire(struct inval_queue *q)
 {
+	uint64_t before = q->head;
+
 	while (q->head != q->cut.end && is_over(q, inval_slot(q, q->head))) {
 		const struct uvdk_inval_slot *slot = inval_slot(q, q->head);
 
@@ -28,8 +30,9 @@ static void retire(struct inval_queue *q)
 		}
 		q->done = slot->cookie;
 		q->head++;
-		q->pub.room++;
 	}
+	if (q->head != before)
+		inval_set_tail(q, inval_tail(&q->pub));
 }
 
 static bool has_piece(const struct uvdk_inval_slot *slot, uint32_t piece)
@@ -51,10 +54,10 @@ static void blame(struct inval_queue *q, uint64_t piece, int err)
 
 		found = has_piece(slot, (uint32_t)piece);
 		if (found)
-			slot->err = (int16_t)err;
+			slot->err = err;
 	}
 	for (uint64_t i = q->head; i != q->cut.end && !found; i++)
-		inval_slot(q, i)->err = (int16_t)err;
+		inval_slot(q, i)->err = err;
 }
 
 /* Whatever was posted is over, and has failed. */
@@ -71,9 +74,9 @@ void inval_die(struct inval_queue *q, int err)
 	if (q->done != q->pub.cookie)
 		inval_fail(q, &error);
 	q->done = q->pub.cookie;
-	q->head = q->kicked = q->cut.at = q->cut.end = q->pub.tail;
-	q->pub.room = 0;
-	q->pub.open = &q->closed;
+	q->head = q->kicked = q->cut.at = q->cut.end = inval_tail(&q->pub);
+	q->pub.limit = q->pub.next;
+	q->pub.grows = INVAL_CLOSED;
 	inval_refresh_safe(q);
 }
 

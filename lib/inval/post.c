@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "inval_priv.h"
+
+static_assert(sizeof(struct uvdk_inval_req) == 24, "posted as three words");
+static_assert(offsetof(struct uvdk_inval_req, pasid) == 16, "the third is the key");
+static_assert(sizeof(struct uvdk_inval_slot) == 64, "a line of cache");
 
 /* Requests that are not like the one before, and what is wrong with them. */
 
@@ -44,7 +49,7 @@ static int check(const struct inval_queue *q, const struct uvdk_inval_req *req)
 	unsigned int shift = inval_shift(req);
 	int err;
 
-	if (req->scope > UVDK_INVAL_RANGE || req->flags & ~(uint32_t)KNOWN_FLAGS)
+	if (req->scope > UVDK_INVAL_RANGE || req->flags & ~(unsigned int)KNOWN_FLAGS)
 		return uvdk_fail(-EINVAL, INVAL_COMPONENT, "scope %u, flags 0x%x: there is no such",
 				 req->scope, req->flags);
 	if (!(caps->scopes & 1u << req->scope))
@@ -65,9 +70,9 @@ static int check(const struct inval_queue *q, const struct uvdk_inval_req *req)
 /* From here on what is alike is posted inline. */
 static void remember(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
 {
-	memcpy(pub->key, &req->asid, sizeof(pub->key));
+	memcpy(&pub->key, &req->pasid, sizeof(pub->key));
 	pub->page_mask = req->scope == UVDK_INVAL_RANGE ? (UINT64_C(1) << inval_shift(req)) - 1 : 0;
-	pub->open = &inval_queue_of(pub)->closed;
+	pub->grows = INVAL_CLOSED;
 }
 
 UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_inval_req *req,
@@ -79,7 +84,8 @@ UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_
 
 	if (err)
 		return err;
-	if (!pub->room)
+	inval_set_tail(q, inval_tail(pub)); /* round the ring's end */
+	if (pub->next == pub->limit)
 		return -EAGAIN;
 	if (req->scope != UVDK_INVAL_RANGE) {
 		plain.first = 0;
@@ -101,12 +107,12 @@ UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)
 		inval_die(q, -ENODEV);
 		return q->dead;
 	}
-	if (q->kicked == pub->tail)
+	if (q->kicked == inval_tail(pub))
 		return 0;
 
-	pub->open = &q->closed;
+	pub->grows = INVAL_CLOSED;
 	inval_fold(q);
-	q->kicked = pub->tail;
+	q->kicked = inval_tail(pub);
 	q->stats.kicks++;
 	if (inval_push(q))
 		err = q->ops->kick(q->priv);

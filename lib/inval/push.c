@@ -31,7 +31,7 @@ static bool next_batch(struct inval_queue *q)
 		struct uvdk_inval_slot *slot = inval_slot(q, i);
 
 		cut->devtlb |= to_devices(q, slot);
-		slot->state = INVAL_WAITS;
+		slot->pushed = false;
 		slot->err = 0;
 		for (unsigned int t = 0; t < 2; t++)
 			slot->from[t] = slot->to[t] = (uint32_t)q->pushed;
@@ -65,7 +65,7 @@ static bool make_piece(const struct inval_queue *q, const struct uvdk_inval_slot
 	struct inval_range range;
 
 	*piece = (struct uvdk_inval_piece){.req = slot->req, .target = cut->target};
-	piece->req.granule = (uint16_t)inval_shift(&slot->req);
+	piece->req.granule = (uint8_t)inval_shift(&slot->req);
 	if (slot->req.scope != UVDK_INVAL_RANGE)
 		return true;
 	range = inval_split(cut->target == UVDK_INVAL_DEVTLB ? caps->devtlb_rule : caps->rule,
@@ -81,7 +81,7 @@ static void finish_slot(struct inval_queue *q, struct uvdk_inval_slot *slot)
 	if (q->cut.target == UVDK_INVAL_DEVTLB || !to_devices(q, slot)) {
 		if (q->cut.target == UVDK_INVAL_IOTLB)
 			slot->from[1] = slot->to[1] = slot->to[0];
-		slot->state = INVAL_PUSHED;
+		slot->pushed = true;
 	}
 	q->cut.begun = false;
 	q->cut.at++;

@@ -18,18 +18,15 @@ static int check_opts(const struct uvdk_invalq_opts *o)
 			 o->depth, INVAL_DEPTH_MAX, o->flush_entries, INVAL_ENTRIES_MAX);
 }
 
-/* Never what a request has: no key is like it, and it has no neighbours. */
+/* No request has been checked, so the first one must not be posted inline. */
 static void init_fast(struct inval_queue *q, struct uvdk_inval_slot *slots)
 {
-	const unsigned int depth = q->props.caps.depth;
-
-	q->closed.req.first = UINT64_MAX;
-	q->closed.req.last = UINT64_MAX;
 	q->pub.slots = slots;
-	q->pub.open = &q->closed;
-	q->pub.mask = depth - 1;
-	q->pub.room = depth;
-	q->pub.key[0] = q->pub.key[1] = UINT64_MAX;
+	q->pub.depth = q->props.caps.depth;
+	q->pub.grows = INVAL_CLOSED;
+	q->pub.key = UINT64_MAX;
+	inval_set_tail(q, 0);
+	q->pub.limit = q->pub.next;
 }
 
 UVDK_EXPORT int uvdk_invalq_create(const struct uvdk_inval_ops *ops, void *priv,
@@ -100,5 +97,5 @@ UVDK_EXPORT void uvdk_inval_get_stats(const struct uvdk_invalq *pub, struct uvdk
 {
 	*out = inval_queue_const(pub)->stats;
 	out->posted = pub->cookie;
-	out->coalesced = pub->cookie - pub->tail;
+	out->coalesced = pub->cookie - inval_tail(pub);
 }

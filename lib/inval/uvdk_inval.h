@@ -75,20 +75,20 @@ enum uvdk_inval_flags {
  * struct uvdk_inval_req - one request
  * @first: range: first byte, a multiple of the granule; else not looked at
  * @last: range: last byte, inclusive, the last one of a granule; likewise
- * @asid: ASID, where the architecture tags by it (SMMUv3), else 0
  * @pasid: PASID, as devices send it; 0: accesses without one
- * @flags: enum uvdk_inval_flags
- * @scope: enum uvdk_inval_scope
+ * @asid: ASID, where the architecture tags by it (SMMUv3), else 0
  * @granule: log2 of the table's smallest page; 0: 12
+ * @scope: enum uvdk_inval_scope
+ * @flags: enum uvdk_inval_flags
  */
 struct uvdk_inval_req {
 	uint64_t first;
 	uint64_t last;
-	uint32_t asid;
 	uint32_t pasid;
-	uint32_t flags;
-	uint16_t scope;
-	uint16_t granule;
+	uint16_t asid;
+	uint8_t granule;
+	uint8_t scope : 2;
+	uint8_t flags : 6;
 };
 
 /**
@@ -213,10 +213,10 @@ struct uvdk_invalq_opts {
  * struct uvdk_inval_slot - a request in a queue; private
  * @req: it, with its neighbours
  * @cookie: last one that it stands for
- * @from: its entries, by target: number of the first
+ * @from: its pieces, by target: number of the first
  * @to: number after the last, 32 bits of it
  * @err: what went wrong
- * @state: how far it is
+ * @pushed: all of it is pushed
  * @spare: fills the line
  */
 struct uvdk_inval_slot {
@@ -224,33 +224,35 @@ struct uvdk_inval_slot {
 	uint64_t cookie;
 	uint32_t from[2];
 	uint32_t to[2];
-	int16_t err;
-	uint16_t state;
-	uint32_t spare;
+	int32_t err;
+	bool pushed;
+	uint8_t spare[11];
 };
 
 /**
  * struct uvdk_invalq - a queue, as the inline calls see it; private
  * @slots: ring of requests
- * @open: the latest one if it can still grow, else one that never does
- * @mask: slots - 1
- * @room: slots that are free
- * @tail: next free one, counted on
+ * @next: its next free place
+ * @limit: end of the free places from there on
+ * @grows: where a range has to begin to be added to the latest one; odd: nowhere
+ * @key: pasid to flags of the latest request: what was checked once
  * @page_mask: bits of an address below the granule of @key
  * @cookie: latest
- * @key: asid to granule of the latest request: what was checked once
  * @safe: all cookies up to this have completed without an error
+ * @lap: requests that were in the ring before it began anew at @slots
+ * @depth: places
  */
 struct uvdk_invalq {
 	struct uvdk_inval_slot *slots;
-	struct uvdk_inval_slot *open;
-	uint32_t mask;
-	uint32_t room;
-	uint64_t tail;
+	struct uvdk_inval_slot *next;
+	struct uvdk_inval_slot *limit;
+	uint64_t grows;
+	uint64_t key;
 	uint64_t page_mask;
 	uint64_t cookie;
-	uint64_t key[2];
 	uint64_t safe;
+	uint64_t lap;
+	uint32_t depth;
 };
 
 /**
@@ -279,32 +281,27 @@ int uvdk_inval_post_slow(struct uvdk_invalq *q, const struct uvdk_inval_req *req
 static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval_req *req,
 				  uint64_t *cookie)
 {
-	struct uvdk_inval_slot *open = q->open;
-	uint64_t first = req->first, last = req->last;
-	uint64_t key[2];
+	struct uvdk_inval_slot *slot = q->next;
+	uint64_t first = req->first, last = req->last, key;
 
 	/* Alike but for the addresses: the rest was checked then. */
-	memcpy(key, &req->asid, sizeof(key));
-	if (__builtin_expect((key[0] ^ q->key[0]) | (key[1] ^ q->key[1]) |
-				     ((first | (last + 1)) & q->page_mask),
-			     0) ||
-	    __builtin_expect(first > last, 0))
+	memcpy(&key, &req->pasid, sizeof(key));
+	if (__builtin_expect(key != q->key || ((first | (last + 1)) & q->page_mask) || first > last,
+			     0))
 		return uvdk_inval_post_slow(q, req, cookie);
 
-	if (first <= open->req.last + 1 && open->req.first <= last + 1) {
-		if (first < open->req.first)
-			open->req.first = first;
-		if (last > open->req.last)
-			open->req.last = last;
+	if (first == q->grows) {
+		slot--;
 	} else {
-		if (__builtin_expect(!q->room, 0))
+		if (__builtin_expect(slot == q->limit, 0))
 			return uvdk_inval_post_slow(q, req, cookie);
-		q->room--;
-		open = &q->slots[q->tail++ & q->mask];
-		q->open = open;
-		open->req = *req;
+		q->next = slot + 1;
+		slot->req.first = first;
+		memcpy(&slot->req.pasid, &key, sizeof(key));
 	}
-	open->cookie = *cookie = ++q->cookie;
+	q->grows = last + 1;
+	slot->req.last = last;
+	slot->cookie = *cookie = ++q->cookie;
 
 	return 0;
 }

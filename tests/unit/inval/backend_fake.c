@@ -124,6 +124,7 @@ static void close_fake(struct world *w)
 const struct backend backend_fake = {
 	.name = "fake",
 	.caps = "fake",
+	.asid_max = 255,
 	.devtlb = true,
 	.open = open_fake,
 	.close = close_fake,

@@ -144,6 +144,7 @@ static void close_hwqueue(struct world *w)
 const struct backend backend_hwqueue = {
 	.name = "hwqueue",
 	.caps = "hwqueue",
+	.asid_max = UINT16_MAX,
 	.devtlb = true,
 	.open = open_hwqueue,
 	.close = close_hwqueue,

@@ -141,6 +141,7 @@ const struct backend backend_ioctl_vtd = {
 
 const struct backend backend_ioctl_smmu = {
 	.name = "ioctl, SMMUv3",
+	.asid_max = UINT16_MAX,
 	.caps = "ioctl",
 	.devtlb = true,
 	.open = open_smmu,
@@ -150,6 +151,7 @@ const struct backend backend_ioctl_smmu = {
 const struct backend backend_thread = {
 	.name = "thread, SMMUv3",
 	.caps = "thread",
+	.asid_max = UINT16_MAX,
 	.devtlb = true,
 	.open = open_thread,
 	.close = close_kernel,

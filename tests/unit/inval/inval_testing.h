@@ -32,7 +32,7 @@ struct backend {
 	const char *name; /* of the test's variant */
 	const char *caps; /* what the queue says that it is */
 	bool devtlb;
-	bool sync; /* entries of one batch and no more complete with it */
+	unsigned int asid_max;
 	int (*open)(struct world *w, const struct uvdk_invalq_opts *opts);
 	void (*close)(struct world *w); /* after the queue was destroyed */
 	void (*remove)(struct world *w);
@@ -42,7 +42,8 @@ struct backend {
 struct world {
 	const struct backend *backend;
 	struct uvdk_invalq *q;
-	uint32_t asid, pasid;
+	uint32_t pasid;
+	uint16_t asid;
 	void *priv;
 
 	/* What hardware and test share. */
