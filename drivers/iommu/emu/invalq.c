@@ -36,7 +36,6 @@ struct staged {
  * @refused_tail: place after the last
  * @doubt: pieces from here to @doubt_end may not be done: the function is late
  * @doubt_end: see there
- * @changing: the unit was told that tables change
  * @count: of @staged
  * @staged: descriptors that wait for room
  */
@@ -55,7 +54,6 @@ struct emu_invalq {
 	unsigned int refused_tail;
 	uint64_t doubt;
 	uint64_t doubt_end;
-	bool changing;
 	unsigned int count;
 	struct staged staged[STAGED];
 };
@@ -182,18 +180,6 @@ static int read_status(struct emu_invalq *q)
 	return 0;
 }
 
-/* Once all is over, the strict machine takes nobody's old translation for granted. */
-static void set_changing(struct emu_invalq *q, bool changing)
-{
-	if (q->changing == changing)
-		return;
-	q->changing = changing;
-	if (changing)
-		emu_device_begin(q->dev);
-	else
-		emu_device_end(q->dev);
-}
-
 /* ---- operations ---- */
 
 static int emu_push(void *priv, const struct uvdk_inval_piece *piece)
@@ -202,7 +188,6 @@ static int emu_push(void *priv, const struct uvdk_inval_piece *piece)
 
 	if (q->count == STAGED)
 		return -EAGAIN;
-	set_changing(q, true);
 	q->staged[q->count].desc = encode(q, piece);
 	q->staged[q->count++].piece = q->pushed++;
 	if (piece->target == UVDK_INVAL_IOTLB && !(piece->req.flags & UVDK_INVAL_NO_DRAIN) &&
@@ -269,8 +254,6 @@ static int emu_poll(void *priv, struct uvdk_inval_progress *out)
 		return -ENODEV;
 	if (!err)
 		err = report(q, out);
-	if (q->done == q->pushed)
-		set_changing(q, false);
 	out->done = q->done;
 
 	return err;
@@ -289,7 +272,6 @@ static void emu_stop(void *priv)
 		if (unit->queue.place[i].poster == &q->poster)
 			unit->queue.place[i].poster = NULL;
 	uvdk_lock_release(&unit->lock);
-	set_changing(q, false);
 }
 
 static void free_queue(struct emu_invalq *q)

@@ -13,10 +13,10 @@
  * detached or replaced. 0, -EINVAL (nothing, or no first stage, is attached
  * there) or -ENOMEM, with a sentence.
  *
- * Not called under a lock of the library's. To the machine tables change from
- * the moment an invalidation is kicked to that of its completion; who wants to
- * hear of one that was forgotten brackets changes with emu_device_begin() and
- * emu_device_end() himself.
+ * Not called under a lock of the library's. The table's owner says
+ * emu_device_begin() before he changes it and emu_device_end() when the
+ * invalidation of that has completed: in between devices may use what was there
+ * before, and from then on that is reported as stale.
  */
 int emu_invalq_create(struct emu_device *dev, uint32_t pasid, const struct uvdk_invalq_opts *opts,
 		      struct uvdk_invalq **out);
