@@ -36,6 +36,10 @@ int bench_pgtable_map(int argc, char **argv);
 int bench_pgtable_unmap(int argc, char **argv);
 int bench_pgtable_run(int argc, char **argv);
 
+/* inval_bench.c */
+int bench_inval_post_run(int argc, char **argv);
+int bench_inval_entries(int argc, char **argv);
+
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 
