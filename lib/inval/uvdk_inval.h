@@ -282,25 +282,24 @@ static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval
 				  uint64_t *cookie)
 {
 	struct uvdk_inval_slot *slot = q->next;
-	uint64_t first = req->first, last = req->last, key;
+	uint64_t w[3], end; /* first, last, and what is after them */
 
 	/* Alike but for the addresses: the rest was checked then. */
-	memcpy(&key, &req->pasid, sizeof(key));
-	if (__builtin_expect(key != q->key || ((first | (last + 1)) & q->page_mask) || first > last,
-			     0))
+	memcpy(w, req, sizeof(w));
+	end = w[1] + 1;
+	if (__builtin_expect(w[2] != q->key || ((w[0] | end) & q->page_mask) || w[0] >= end, 0))
 		return uvdk_inval_post_slow(q, req, cookie);
 
-	if (first == q->grows) {
+	if (w[0] == q->grows) {
 		slot--;
+		slot->req.last = w[1];
 	} else {
 		if (__builtin_expect(slot == q->limit, 0))
 			return uvdk_inval_post_slow(q, req, cookie);
 		q->next = slot + 1;
-		slot->req.first = first;
-		memcpy(&slot->req.pasid, &key, sizeof(key));
+		memcpy(&slot->req, w, sizeof(w));
 	}
-	q->grows = last + 1;
-	slot->req.last = last;
+	q->grows = end;
 	slot->cookie = *cookie = ++q->cookie;
 
 	return 0;
