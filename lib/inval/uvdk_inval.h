@@ -282,23 +282,24 @@ static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval
 				  uint64_t *cookie)
 {
 	struct uvdk_inval_slot *slot = q->next;
-	uint64_t w[3], end; /* first, last, and what is after them */
+	const uint64_t first = req->first, last = req->last, end = last + 1;
+	uint64_t key;
 
 	/* Alike but for the addresses: the rest was checked then. */
-	memcpy(w, req, sizeof(w));
-	end = w[1] + 1;
-	if (__builtin_expect(w[2] != q->key || ((w[0] | end) & q->page_mask) || w[0] >= end, 0))
+	memcpy(&key, (const char *)req + 2 * sizeof(key), sizeof(key));
+	if (__builtin_expect(key != q->key || ((first | end) & q->page_mask) || first >= end, 0))
 		return uvdk_inval_post_slow(q, req, cookie);
 
-	if (w[0] == q->grows) {
+	if (first == q->grows) {
 		slot--;
-		slot->req.last = w[1];
 	} else {
 		if (__builtin_expect(slot == q->limit, 0))
 			return uvdk_inval_post_slow(q, req, cookie);
 		q->next = slot + 1;
-		memcpy(&slot->req, w, sizeof(w));
+		slot->req.first = first;
+		memcpy((char *)slot + 2 * sizeof(key), &key, sizeof(key));
 	}
+	slot->req.last = last;
 	q->grows = end;
 	slot->cookie = *cookie = ++q->cookie;
 
