@@ -67,19 +67,35 @@ static int check(const struct inval_queue *q, const struct uvdk_inval_req *req)
 	return err;
 }
 
-/* From here on what is alike is posted inline. */
+/* From here on what is alike is posted inline, but for ranges that end where addresses do. */
 static void remember(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
 {
-	memcpy(&pub->key, &req->pasid, sizeof(pub->key));
+	uint64_t w[3];
+
+	memcpy(w, req, sizeof(w));
+	pub->key = w[2];
 	pub->page_mask = req->scope == UVDK_INVAL_RANGE ? (UINT64_C(1) << inval_shift(req)) - 1 : 0;
 	pub->grows = INVAL_CLOSED;
+}
+
+static uint64_t append(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
+{
+	struct uvdk_inval_slot *slot = pub->next++;
+
+	slot->req = *req;
+	if (req->scope != UVDK_INVAL_RANGE) {
+		slot->req.first = 0;
+		slot->req.last = UINT64_MAX;
+	}
+	slot->cookie = ++pub->cookie;
+
+	return slot->cookie;
 }
 
 UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_inval_req *req,
 				     uint64_t *cookie)
 {
 	struct inval_queue *q = inval_queue_of(pub);
-	struct uvdk_inval_req plain = *req;
 	int err = q->dead ? q->dead : check(q, req);
 
 	if (err)
@@ -87,13 +103,10 @@ UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_
 	inval_set_tail(q, inval_tail(pub)); /* round the ring's end */
 	if (pub->next == pub->limit)
 		return -EAGAIN;
-	if (req->scope != UVDK_INVAL_RANGE) {
-		plain.first = 0;
-		plain.last = UINT64_MAX;
-	}
 	remember(pub, req);
+	*cookie = append(pub, req);
 
-	return uvdk_inval_post(pub, &plain, cookie);
+	return 0;
 }
 
 UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)

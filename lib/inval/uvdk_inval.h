@@ -282,12 +282,12 @@ static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval
 				  uint64_t *cookie)
 {
 	struct uvdk_inval_slot *slot = q->next;
-	uint64_t first = req->first, last = req->last, key;
+	const uint64_t first = req->first, last = req->last, end = last + 1;
+	uint64_t key;
 
 	/* Alike but for the addresses: the rest was checked then. */
-	memcpy(&key, &req->pasid, sizeof(key));
-	if (__builtin_expect(key != q->key || ((first | (last + 1)) & q->page_mask) || first > last,
-			     0))
+	memcpy(&key, (const char *)req + 2 * sizeof(key), sizeof(key));
+	if (__builtin_expect(key != q->key || ((first | end) & q->page_mask) || first >= end, 0))
 		return uvdk_inval_post_slow(q, req, cookie);
 
 	if (first == q->grows) {
@@ -297,10 +297,10 @@ static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval
 			return uvdk_inval_post_slow(q, req, cookie);
 		q->next = slot + 1;
 		slot->req.first = first;
-		memcpy(&slot->req.pasid, &key, sizeof(key));
+		memcpy((char *)slot + 2 * sizeof(key), &key, sizeof(key));
 	}
-	q->grows = last + 1;
 	slot->req.last = last;
+	q->grows = end;
 	slot->cookie = *cookie = ++q->cookie;
 
 	return 0;

@@ -2,7 +2,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uvdk_device_driver.h>
+#include <uvdk_iommu_driver.h>
+
 #include "emu_world.h"
+#include "iommu_emu_device.h"
 #include "inval_testing.h"
 
 /* What is particular about a backend. */
@@ -281,6 +285,31 @@ Test(inval_backends, hwqueue_completes_with_the_barrier_and_not_before)
 	close_still();
 }
 
+/* CONS past a command is not yet completion of it, 4.7.3. */
+Test(inval_backends, hwqueue_each_of_a_batch_waits_for_the_barrier)
+{
+	uint64_t cookie;
+
+	open_still();
+	still.reg[CONS] = 4;
+	cr_expect_eq(uvdk_inval_poll(still.q, 1), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct uvdk_inval_req req = {.scope = UVDK_INVAL_PASID,
+						   .pasid = 1,
+						   .asid = (uint16_t)i,
+						   .flags = UVDK_INVAL_KEEP_DEVTLB};
+
+		cr_assert_eq(uvdk_inval_post(still.q, &req, &cookie), 0);
+	}
+	cr_assert_eq(uvdk_inval_kick(still.q), 0);
+	cr_assert_eq(still.reg[PROD], 8);
+	still.reg[CONS] = 7;
+	cr_expect_eq(uvdk_inval_poll(still.q, 2), -EINPROGRESS);
+	still.reg[CONS] = 8;
+	cr_expect_eq(uvdk_inval_poll(still.q, 4), 0);
+	close_still();
+}
+
 /* CERROR_ATC_INV_SYNC, 7.1: the barrier stays, and is tried again once the error is seen. */
 Test(inval_backends, hwqueue_a_device_that_does_not_answer_fails_the_request)
 {
@@ -379,6 +408,43 @@ Test(inval_backends, emu_shares_the_units_queue_with_its_driver)
 		cr_expect_not(asker_writes(emu.asker, EMU_WORLD_PASID, iova));
 		cr_assert_eq(world_wait(&w, cookie), 0);
 	}
+	close_emu();
+}
+
+static void unexpected(struct emu_poster *poster, uint64_t piece)
+{
+	(void)poster, (void)piece;
+	cr_expect_fail("refused");
+}
+
+/* It waits until there is room, and overwrites nothing. */
+Test(inval_backends, emu_the_drivers_largest_batch_fits_behind_what_is_posted)
+{
+	struct emu_poster poster = {.refused = unexpected};
+	static struct vtd_desc batch[EMU_QUEUE_MAX];
+	struct emu_unit *unit;
+	uint32_t *status;
+
+	open_emu();
+	unit = ((struct emu_device *)uvdk_device_binding(emu.asker->dev)->priv)->unit;
+	status = emu_arena_get(&unit->machine->arena);
+	for (unsigned int i = 0; i < EMU_QUEUE_MAX; i++)
+		batch[i] = emu_queue_wait(VTD_WAIT_FN, 0, NULL);
+	uvdk_lock_acquire(&unit->lock);
+	for (uint32_t round = 1; round < 20; round++) {
+		memset(status, 0, 61 * sizeof(*status));
+		for (uint32_t i = 1; i <= 60; i++) {
+			const struct vtd_desc wait = emu_queue_wait(VTD_WAIT_SW, i, status + i);
+
+			emu_queue_post(unit, &poster, &wait, i);
+		}
+		emu_queue_ring(unit);
+		cr_assert_eq(emu_queue_run(unit, batch, EMU_QUEUE_MAX), 0);
+		for (uint32_t i = 1; i <= 60; i++)
+			cr_expect_eq(status[i], i, "round %u, wait %u", round, i);
+	}
+	uvdk_lock_release(&unit->lock);
+	emu_arena_put(&unit->machine->arena, emu_page_of(status));
 	close_emu();
 }
 
