@@ -31,6 +31,15 @@ int bench_ioas_unmap(int argc, char **argv);
 int bench_pasid_alloc(int argc, char **argv);
 int bench_pasid_free(int argc, char **argv);
 
+/* pgtable_bench.c */
+int bench_pgtable_map(int argc, char **argv);
+int bench_pgtable_unmap(int argc, char **argv);
+int bench_pgtable_run(int argc, char **argv);
+
+/* inval_bench.c */
+int bench_inval_post_run(int argc, char **argv);
+int bench_inval_entries(int argc, char **argv);
+
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 

@@ -14,6 +14,13 @@ static const struct bench_command commands[] = {
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
 	{"pasid-alloc", "N", "take the lowest PASID, up to N held", bench_pasid_alloc},
 	{"pasid-free", "N", "give a PASID back, N held at first", bench_pasid_free},
+	{"pgtable-map", "[x86|arm]", "map a page in a stage 1 of our own", bench_pgtable_map},
+	{"pgtable-unmap", "[x86|arm]", "unmap a page there", bench_pgtable_unmap},
+	{"pgtable-map-run", "[x86|arm]", "map a page there, in runs of 512", bench_pgtable_run},
+	{"inval-post", "[apart|adjacent]", "post an invalidation of one page",
+	 bench_inval_post_run},
+	{"inval-entries", "N", "entries of VT-d for N pages, posted one by one",
+	 bench_inval_entries},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
 #ifdef UVDK_BENCH_NET

@@ -47,6 +47,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 	binding->closing = true;
 	ioas_pasid_detach_all(binding);
 	ioas_detach_binding(binding);
+	ioas_vdevice_end(binding);
 	ioas_binding_remove(binding);
 	iommu->users--;
 	ioas_unlock(iommu);

@@ -7,8 +7,8 @@
 #define HWPT_FLAGS (UVDK_HWPT_PASID | UVDK_HWPT_NEST_PARENT | UVDK_HWPT_DIRTY)
 
 /* Under iommu->lock and that of the ioas. */
-static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
-		    const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out)
+int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
+		  const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out)
 {
 	struct uvdk_faultq *q = opts->faultq;
 	struct uvdk_hwpt *hwpt;
@@ -43,12 +43,13 @@ static int hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 	return 0;
 }
 
-static void hwpt_free(struct uvdk_hwpt *hwpt)
+void ioas_hwpt_free(struct uvdk_hwpt *hwpt)
 {
 	hwpt->ioas->ops->hwpt_destroy(hwpt->priv);
 	if (hwpt->faultq)
 		hwpt->faultq->tables--;
 	LIST_REMOVE(hwpt, entry);
+	ioas_nested_forget(hwpt);
 	free(hwpt);
 }
 
@@ -69,7 +70,7 @@ int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, bool sha
 			return 0;
 		}
 	}
-	err = hwpt_new(ioas, binding, &opts, out);
+	err = ioas_hwpt_new(ioas, binding, &opts, out);
 	if (!err) {
 		(*out)->automatic = true;
 		(*out)->maker = shared ? NULL : binding;
@@ -82,7 +83,7 @@ int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, bool sha
 void ioas_hwpt_put(struct uvdk_hwpt *hwpt)
 {
 	if (hwpt && hwpt->automatic && LIST_EMPTY(&hwpt->tags))
-		hwpt_free(hwpt);
+		ioas_hwpt_free(hwpt);
 }
 
 void ioas_hwpt_detach_all(struct uvdk_ioas *ioas)
@@ -120,12 +121,23 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	err = ioas_check_device(ioas, dev);
 	if (!err) {
 		uvdk_lock_acquire(&ioas->lock);
-		err = hwpt_new(ioas, ioas_binding_of(dev), &o, out);
+		err = ioas_hwpt_new(ioas, ioas_binding_of(dev), &o, out);
 		uvdk_lock_release(&ioas->lock);
 	}
 	ioas_unlock(ioas->iommu);
 
 	return err;
+}
+
+void ioas_hwpt_end(struct uvdk_hwpt *hwpt)
+{
+	struct uvdk_ioas *ioas = hwpt->ioas;
+
+	while (!LIST_EMPTY(&hwpt->tags))
+		ioas_tag_detach(LIST_FIRST(&hwpt->tags));
+	uvdk_lock_acquire(&ioas->lock);
+	ioas_hwpt_free(hwpt);
+	uvdk_lock_release(&ioas->lock);
 }
 
 UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
@@ -136,10 +148,11 @@ UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
 		return;
 
 	pthread_mutex_lock(&ioas->iommu->lock);
-	while (!LIST_EMPTY(&hwpt->tags))
-		ioas_tag_detach(LIST_FIRST(&hwpt->tags));
-	uvdk_lock_acquire(&ioas->lock);
-	hwpt_free(hwpt);
-	uvdk_lock_release(&ioas->lock);
+	if (hwpt->viommus)
+		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
+			 "a page table stays: it is the parent of %u vIOMMUs; destroy them first",
+			 hwpt->viommus);
+	else
+		ioas_hwpt_end(hwpt);
 	ioas_unlock(ioas->iommu);
 }

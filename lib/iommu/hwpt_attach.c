@@ -194,6 +194,8 @@ static int hwpt_set(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pa
 	    (pasid != UVDK_PASID_RID || !LIST_EMPTY(&binding->pasids)))
 		return no_pasid_table(binding);
 	err = check_coherency(hwpt, binding);
+	if (!err)
+		err = ioas_nested_check(hwpt, binding);
 	if (err)
 		return err;
 	if (pasid == UVDK_PASID_RID)

@@ -43,6 +43,7 @@ struct ioas_binding {
 	int pasid_bits;			/* -1: not asked for yet */
 	int enforces;			/* its iommu can enforce coherency; likewise */
 	bool closing;			/* attached to nothing any more */
+	struct uvdk_vdevice *vdevice;	/* or NULL; guarded by iommu->lock */
 	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
 };
 
@@ -64,6 +65,10 @@ struct uvdk_hwpt {
 	bool enforced;		    /* coherency, whatever the device asks for */
 	bool automatic;		    /* not the application's: goes with the last attached */
 	struct ioas_binding *maker; /* automatic: for this device alone; NULL: for several */
+	struct uvdk_viommu *viommu; /* nested: on this; else NULL */
+	bool needs_vdevice;	    /* nested: attached to devices that have one only */
+	bool of_viommus;	    /* a parent that goes with the last vIOMMU on it */
+	unsigned int viommus;	    /* that have it for their parent; guarded by iommu->lock */
 	LIST_HEAD(, ioas_tag) tags;
 	LIST_ENTRY(uvdk_hwpt) entry;
 };
@@ -245,6 +250,12 @@ void ioas_unlock(struct uvdk_iommu *iommu);
 int ioas_hwpt_get(struct uvdk_ioas *ioas, struct ioas_binding *binding, bool shared,
 		  unsigned int flags, struct uvdk_hwpt **out);
 void ioas_hwpt_put(struct uvdk_hwpt *hwpt);
+int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
+		  const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out);
+void ioas_hwpt_free(struct uvdk_hwpt *hwpt);
+
+/* hwpt.c: under iommu->lock: detach it wherever it is attached, and free it */
+void ioas_hwpt_end(struct uvdk_hwpt *hwpt);
 void ioas_hwpt_detach_all(struct uvdk_ioas *ioas);
 
 /* Nobody else takes two, since iommu->lock is held: any order will do. */
@@ -261,6 +272,11 @@ static inline void ioas_unlock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
 		uvdk_lock_release(&b->lock);
 	uvdk_lock_release(&a->lock);
 }
+
+/* nested.c and vdevice.c: under iommu->lock */
+int ioas_nested_check(const struct uvdk_hwpt *hwpt, const struct ioas_binding *binding);
+void ioas_nested_forget(struct uvdk_hwpt *hwpt);
+void ioas_vdevice_end(struct ioas_binding *binding);
 
 /* opts.c: a copy of an options struct that the caller's version may have sized. */
 int ioas_iommu_opts(struct uvdk_iommu_opts *to, const struct uvdk_iommu_opts *from);

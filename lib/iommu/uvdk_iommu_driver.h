@@ -76,6 +76,7 @@ struct uvdk_iommu_binding {
 #define UVDK_PASID_ALL UINT32_MAX
 
 struct uvdk_fault_ops;
+struct uvdk_viommu_ops;
 
 /**
  * struct uvdk_faultq - what lib/iommu knows of a fault queue; lib/fault has the rest
@@ -161,10 +162,11 @@ struct uvdk_iommu_limits {
  * @faults: its fault queues (uvdk_fault_driver.h)
  * @hwpt_create_faulting: As @hwpt_create, for a table whose page requests go to
  *	a fault queue of @faults.
+ * @viommus: its nested tables (uvdk_viommu_driver.h)
  *
  * Those from @hwpt_create on are NULL where the driver has no such objects, both
- * of dirty_* where it can't tell, the last two where it has no fault queues; no
- * other is.
+ * of dirty_* where it can't tell, both of faults where it has no fault queues, the
+ * last where it has no nested tables; no other is.
  */
 struct uvdk_iommu_ops {
 	const char *name;
@@ -199,6 +201,7 @@ struct uvdk_iommu_ops {
 	const struct uvdk_fault_ops *faults;
 	int (*hwpt_create_faulting)(void *ioas_priv, struct uvdk_iommu_binding *binding,
 				    unsigned int flags, void *faultq_priv, void **hwpt_priv);
+	const struct uvdk_viommu_ops *viommus;
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */

@@ -22,17 +22,54 @@
 #define EMU_DID_FIRST	2u
 
 /**
+ * struct emu_poster - who puts descriptors into the queue and does not wait
+ * @refused: the unit can't read one of its descriptors
+ * @late: @sid does not answer: what was sent to it since may not be done
+ * @sid: function that it sends to
+ * @entry: in the queue's list
+ *
+ * Called under the unit's lock.
+ */
+struct emu_poster {
+	void (*refused)(struct emu_poster *poster, uint64_t piece);
+	void (*late)(struct emu_poster *poster);
+	uint16_t sid;
+	LIST_ENTRY(emu_poster) entry;
+};
+
+/**
+ * struct emu_place - who has put what is in a place of the ring
+ * @poster: NULL: the driver itself
+ * @piece: for @poster's refused()
+ */
+struct emu_place {
+	struct emu_poster *poster;
+	uint64_t piece;
+};
+
+#define EMU_QUEUE_ENTRIES (VTD_PAGE >> VTD_IQ_SHIFT)
+
+/* Most descriptors of one call of emu_queue_run(). */
+#define EMU_QUEUE_MAX (EMU_QUEUE_ENTRIES - 2)
+
+/**
  * struct emu_queue - invalidation queue; guarded by its unit's lock
  * @ring: descriptors, one page
  * @tail: next free place
- * @done: status of the last wait; written by the hardware
+ * @done: status of the driver's last wait; written by the hardware
  * @ticket: what @done will be after the last wait submitted
+ * @posters: others that use it
+ * @posted: something of theirs may be in it
+ * @place: whose each place is
  */
 struct emu_queue {
 	struct vtd_desc *ring;
 	unsigned int tail;
 	uint32_t *done;
 	uint32_t ticket;
+	LIST_HEAD(, emu_poster) posters;
+	bool posted;
+	struct emu_place place[EMU_QUEUE_ENTRIES];
 };
 
 /**
@@ -161,9 +198,24 @@ uint64_t emu_unit_leaf_sizes(const struct emu_unit *unit, enum emu_stage stage);
  */
 int emu_queue_run(struct emu_unit *unit, const struct vtd_desc *desc, unsigned int count);
 
-/* Most descriptors of one call. */
-#define EMU_QUEUE_ENTRIES (VTD_PAGE >> VTD_IQ_SHIFT)
-#define EMU_QUEUE_MAX	  (EMU_QUEUE_ENTRIES - 2)
+/* Free places; 0 as well where the unit does not work. Under the unit's lock, as all of these. */
+unsigned int emu_queue_room(struct emu_unit *unit);
+
+/* Put a descriptor into a free place. */
+void emu_queue_post(struct emu_unit *unit, struct emu_poster *poster, const struct vtd_desc *desc,
+		    uint64_t piece);
+
+/* Tell the unit of what was posted. */
+void emu_queue_ring(struct emu_unit *unit);
+
+/* Let it work, and see to its errors; true: there is nothing in it any more. */
+bool emu_queue_look(struct emu_unit *unit);
+
+/* Wait until there is nothing in it. 0 or -ETIMEDOUT, logged. */
+int emu_queue_drain(struct emu_unit *unit);
+
+/* A descriptor that waits: VTD_WAIT_*, and what is written where. */
+struct vtd_desc emu_queue_wait(uint64_t flags, uint32_t data, const uint32_t *status);
 
 static inline uint32_t emu_unit_read32(const struct emu_unit *unit, uint32_t off)
 {

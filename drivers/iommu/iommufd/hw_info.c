@@ -113,6 +113,33 @@ void iofd_decode(const struct iofd_hw_info *info, const union iofd_hw *hw,
 	}
 }
 
+/* 6.3.1, 6.3.2 and 6.3.4. Without an answer everything that is optional is off. */
+int iofd_smmuv3_info(const struct iofd *iofd, struct uvdk_iommu_binding *binding,
+		     struct uvdk_viommu_info *out, bool *repeat)
+{
+	struct iofd_hw_info_smmuv3 smmu = {0};
+	struct iofd_hw_info info = {.size = sizeof(info),
+				    .dev_id = binding->id,
+				    .data_len = sizeof(smmu),
+				    .data_uptr = (uintptr_t)&smmu};
+	int ret = iofd_ioctl(iofd->fd, IOFD_GET_HW_INFO, &info);
+
+	if (ret)
+		return uvdk_fail(ret, IOFD, "asking what the SMMU of %s can do: %s",
+				 uvdk_device_get_info(binding->dev)->name, strerror(-ret));
+	if (info.out_data_type != IOFD_HW_INFO_SMMUV3)
+		return uvdk_fail(-EOPNOTSUPP, IOFD, "the I/O MMU in front of %s is no SMMUv3",
+				 uvdk_device_get_info(binding->dev)->name);
+
+	out->asid_bits = bit(smmu.idr[0], 12) ? 16 : 8;
+	out->ssid_bits = (unsigned int)bits(smmu.idr[1], 10, 6);
+	out->range_inval = bit(smmu.idr[3], 10);
+	out->ats = bit(smmu.idr[0], 10);
+	*repeat = smmu.flags & IOFD_SMMUV3_ERRATA_REPEAT;
+
+	return 0;
+}
+
 int iofd_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
 {
 	const char *name = uvdk_device_get_info(binding->dev)->name;

@@ -52,6 +52,8 @@ int iofd_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *bindin
 	}
 
 	*hwpt = (struct iofd_hwpt){.own = own, .id = alloc.out_hwpt_id};
+	if (flags & UVDK_HWPT_NEST_PARENT)
+		hwpt->unit = iofd_unit_of(own->iofd, uvdk_device_get_info(binding->dev)->name);
 	own->attached++;
 	*hwpt_priv = hwpt;
 	return 0;
@@ -74,6 +76,7 @@ void iofd_hwpt_destroy(void *hwpt_priv)
 		uvdk_log(UVDK_LOG_WARN, IOFD, "page table %u outlives its owner: %s", hwpt->id,
 			 strerror(-ret));
 	own->attached--;
+	free(hwpt->unit);
 	free(hwpt);
 }
 

@@ -131,4 +131,5 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.dirty_read = iofd_dirty_read,
 	.faults = &iofd_fault_ops,
 	.hwpt_create_faulting = iofd_hwpt_create_faulting,
+	.viommus = &iofd_viommu_ops,
 };

@@ -5,6 +5,7 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_explain_driver.h>
 #include <uvdk_iommu_driver.h>
+#include <uvdk_viommu_driver.h>
 
 #include "iommufd_uapi.h"
 
@@ -29,6 +30,7 @@ struct iofd_ioas {
 struct iofd_hwpt {
 	struct iofd_ioas *own;
 	uint32_t id;
+	char *unit; /* nest parent: the I/O MMU it was made for, as sysfs calls it; or NULL */
 };
 
 /* 0 or negative errno */
@@ -79,6 +81,43 @@ void iofd_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *binding, uint
 
 int iofd_hwpt_create_faulting(void *ioas_priv, struct uvdk_iommu_binding *binding,
 			      unsigned int flags, void *faultq_priv, void **hwpt_priv);
+
+/* viommu.c */
+/* What /sys calls the I/O MMU in front of a device, to be freed; or NULL. */
+char *iofd_unit_of(const struct iofd *iofd, const char *name);
+
+struct iofd_viommu {
+	struct iofd *iofd;
+	struct iofd_hwpt *parent;
+	enum uvdk_nest_type type;
+	uint32_t id;	 /* of the vIOMMU, or of the parent where the kernel has no such object */
+	bool has_object; /* the kernel has one */
+	bool repeat;	 /* what invalidates must be given twice */
+	void *page;	 /* mapped registers, or NULL */
+	size_t page_len;
+};
+
+extern const struct uvdk_viommu_ops iofd_viommu_ops;
+void iofd_object_destroy(const struct iofd *iofd, uint32_t id, const char *what);
+
+/* hw_info.c: what a vIOMMU has to know of SMMUv3; true: commands are to be repeated */
+int iofd_smmuv3_info(const struct iofd *iofd, struct uvdk_iommu_binding *binding,
+		     struct uvdk_viommu_info *out, bool *repeat);
+
+/* nested.c */
+int iofd_nested_create(void *viommu_priv, struct uvdk_iommu_binding *binding,
+		       const struct uvdk_nested *nested, void *faultq_priv, void **hwpt_priv);
+int iofd_hwpt_invalidate(void *hwpt_priv, const struct uvdk_inval_batch *batch,
+			 struct uvdk_inval_result *out);
+int iofd_invalidate(void *viommu_priv, const struct uvdk_inval_batch *batch,
+		    struct uvdk_inval_result *out);
+
+/* veventq.c */
+int iofd_veventq_create(void *viommu_priv, enum uvdk_veventq_type type, unsigned int depth,
+			void **queue_priv);
+void iofd_veventq_destroy(void *queue_priv);
+int iofd_veventq_fd(void *queue_priv);
+int iofd_veventq_read(void *queue_priv, struct uvdk_vevent_record *out, unsigned int max);
 
 /* fault.c */
 extern const struct uvdk_fault_ops iofd_fault_ops;

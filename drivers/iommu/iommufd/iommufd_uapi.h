@@ -11,16 +11,21 @@
  * lack them. uapi_check.c compares them with the system's where it has some.
  */
 
-#define IOFD_DESTROY	 _IO(';', 0x80)
-#define IOFD_IOAS_ALLOC	 _IO(';', 0x81)
-#define IOFD_IOVA_RANGES _IO(';', 0x84)
-#define IOFD_IOAS_MAP	 _IO(';', 0x85)
-#define IOFD_IOAS_UNMAP	 _IO(';', 0x86)
-#define IOFD_HWPT_ALLOC	 _IO(';', 0x89)
-#define IOFD_GET_HW_INFO _IO(';', 0x8a)
-#define IOFD_SET_DIRTY	 _IO(';', 0x8b)
-#define IOFD_GET_DIRTY	 _IO(';', 0x8c)
-#define IOFD_FAULT_ALLOC _IO(';', 0x8e)
+#define IOFD_DESTROY	     _IO(';', 0x80)
+#define IOFD_IOAS_ALLOC	     _IO(';', 0x81)
+#define IOFD_IOVA_RANGES     _IO(';', 0x84)
+#define IOFD_IOAS_MAP	     _IO(';', 0x85)
+#define IOFD_IOAS_UNMAP	     _IO(';', 0x86)
+#define IOFD_HWPT_ALLOC	     _IO(';', 0x89)
+#define IOFD_GET_HW_INFO     _IO(';', 0x8a)
+#define IOFD_SET_DIRTY	     _IO(';', 0x8b)
+#define IOFD_GET_DIRTY	     _IO(';', 0x8c)
+#define IOFD_HWPT_INVALIDATE _IO(';', 0x8d)
+#define IOFD_FAULT_ALLOC     _IO(';', 0x8e)
+#define IOFD_VIOMMU_ALLOC    _IO(';', 0x90)
+#define IOFD_VDEVICE_ALLOC   _IO(';', 0x91)
+#define IOFD_VEVENTQ_ALLOC   _IO(';', 0x93)
+#define IOFD_HW_QUEUE_ALLOC  _IO(';', 0x94)
 
 struct iofd_destroy {
 	uint32_t size;
@@ -81,6 +86,121 @@ struct iofd_hwpt_alloc {
 	uint64_t data_uptr;
 	uint32_t fault_id;
 	uint32_t reserved2;
+};
+
+#define IOFD_HWPT_DATA_VTD	0x1
+#define IOFD_HWPT_DATA_SMMUV3	0x2
+#define IOFD_HWPT_DATA_AMD	0x3
+#define IOFD_HWPT_DATA_SELFTEST 0xdead
+
+struct iofd_hwpt_vtd {
+	uint64_t flags;
+	uint64_t pgtbl_addr;
+	uint32_t addr_width;
+	uint32_t reserved;
+};
+
+struct iofd_hwpt_smmuv3 {
+	uint64_t ste[2]; /* little-endian */
+};
+
+struct iofd_hwpt_amd {
+	uint64_t dte[4];
+};
+
+struct iofd_hwpt_selftest {
+	uint32_t iotlb;
+	uint32_t pagetable_type;
+};
+
+#define IOFD_INVALIDATE_VTD	 0
+#define IOFD_INVALIDATE_SMMUV3	 1
+#define IOFD_INVALIDATE_SELFTEST 0xdeadbeef
+
+/* @entry_num: in: how many; out: how many are done, on failure, too */
+struct iofd_hwpt_invalidate {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint64_t data_uptr;
+	uint32_t data_type;
+	uint32_t entry_len;
+	uint32_t entry_num;
+	uint32_t reserved;
+};
+
+#define IOFD_VIOMMU_SMMUV3   1
+#define IOFD_VIOMMU_TEGRA241 2
+/* Over AMD-Vi the kernel takes every number but 0, and has given none yet. */
+#define IOFD_VIOMMU_AMD	     3
+#define IOFD_VIOMMU_SELFTEST 0xdeadbeef
+
+struct iofd_viommu_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t type;
+	uint32_t dev_id;
+	uint32_t hwpt_id;
+	uint32_t out_viommu_id;
+	uint32_t data_len;
+	uint32_t reserved;
+	uint64_t data_uptr;
+};
+
+struct iofd_viommu_tegra241 {
+	uint64_t out_mmap_offset;
+	uint64_t out_mmap_length;
+};
+
+struct iofd_viommu_selftest {
+	uint32_t in_data;
+	uint32_t out_data;
+	uint64_t out_mmap_offset;
+	uint64_t out_mmap_length;
+};
+
+struct iofd_vdevice_alloc {
+	uint32_t size;
+	uint32_t viommu_id;
+	uint32_t dev_id;
+	uint32_t out_vdevice_id;
+	uint64_t virt_id;
+};
+
+#define IOFD_VEVENTQ_SMMUV3   1
+#define IOFD_VEVENTQ_TEGRA241 2
+#define IOFD_VEVENTQ_SELFTEST 0xbeefbeef
+
+struct iofd_veventq_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t viommu_id;
+	uint32_t type;
+	uint32_t veventq_depth;
+	uint32_t out_veventq_id;
+	uint32_t out_veventq_fd;
+	uint32_t reserved;
+};
+
+#define IOFD_VEVENT_LOST (1u << 0)
+
+/* In front of each event; with IOFD_VEVENT_LOST no event follows. */
+struct iofd_vevent_header {
+	uint32_t flags;
+	uint32_t sequence;
+};
+
+#define IOFD_HW_QUEUE_TEGRA241 1
+#define IOFD_HW_QUEUE_SELFTEST 0xdeadbeef
+
+struct iofd_hw_queue_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t viommu_id;
+	uint32_t type;
+	uint32_t index;
+	uint32_t out_hw_queue_id;
+	uint64_t nesting_parent_iova;
+	uint64_t length;
 };
 
 #define IOFD_SET_DIRTY_ENABLE (1u << 0)
@@ -152,6 +272,9 @@ struct iofd_page_response {
 #define IOFD_CAP_PASID_PRIV   (1u << 2)
 
 #define IOFD_VTD_ERRATA_SPR17 (1u << 0)
+
+/* Commands that invalidate have to be given twice. */
+#define IOFD_SMMUV3_ERRATA_REPEAT (1u << 0)
 
 struct iofd_hw_info {
 	uint32_t size;

@@ -23,6 +23,15 @@ _Static_assert(sizeof(struct iofd_pgfault) == 40, "iofd_pgfault");
 _Static_assert(sizeof(struct iofd_page_response) == 8, "iofd_page_response");
 _Static_assert(sizeof(struct iofd_set_dirty) == 16, "iofd_set_dirty");
 _Static_assert(sizeof(struct iofd_get_dirty) == 48, "iofd_get_dirty");
+_Static_assert(sizeof(struct iofd_hwpt_vtd) == 24, "iofd_hwpt_vtd");
+_Static_assert(sizeof(struct iofd_hwpt_smmuv3) == 16, "iofd_hwpt_smmuv3");
+_Static_assert(sizeof(struct iofd_hwpt_amd) == 32, "iofd_hwpt_amd");
+_Static_assert(sizeof(struct iofd_hwpt_invalidate) == 32, "iofd_hwpt_invalidate");
+_Static_assert(sizeof(struct iofd_viommu_alloc) == 40, "iofd_viommu_alloc");
+_Static_assert(sizeof(struct iofd_vdevice_alloc) == 24, "iofd_vdevice_alloc");
+_Static_assert(sizeof(struct iofd_veventq_alloc) == 32, "iofd_veventq_alloc");
+_Static_assert(sizeof(struct iofd_vevent_header) == 8, "iofd_vevent_header");
+_Static_assert(sizeof(struct iofd_hw_queue_alloc) == 40, "iofd_hw_queue_alloc");
 
 #if __has_include(<linux/iommufd.h>)
 #include <linux/iommufd.h>
@@ -74,6 +83,42 @@ SAME_OFFSET(iofd_hwpt_alloc, iommu_hwpt_alloc, fault_id);
 SAME_OFFSET(iofd_pgfault, iommu_hwpt_pgfault, addr);
 SAME_OFFSET(iofd_pgfault, iommu_hwpt_pgfault, cookie);
 SAME_OFFSET(iofd_page_response, iommu_hwpt_page_response, code);
+#endif
+#ifdef IOMMU_HWPT_INVALIDATE
+SAME_NUMBER(IOFD_HWPT_INVALIDATE, IOMMU_HWPT_INVALIDATE);
+SAME_NUMBER(IOFD_HWPT_DATA_VTD, IOMMU_HWPT_DATA_VTD_S1);
+SAME_NUMBER(IOFD_INVALIDATE_VTD, IOMMU_HWPT_INVALIDATE_DATA_VTD_S1);
+SAME_OFFSET(iofd_hwpt_vtd, iommu_hwpt_vtd_s1, addr_width);
+SAME_OFFSET(iofd_hwpt_invalidate, iommu_hwpt_invalidate, entry_len);
+SAME_OFFSET(iofd_hwpt_invalidate, iommu_hwpt_invalidate, entry_num);
+#endif
+#ifdef IOMMU_VIOMMU_ALLOC
+SAME_NUMBER(IOFD_VIOMMU_ALLOC, IOMMU_VIOMMU_ALLOC);
+SAME_NUMBER(IOFD_VDEVICE_ALLOC, IOMMU_VDEVICE_ALLOC);
+SAME_NUMBER(IOFD_HWPT_DATA_SMMUV3, IOMMU_HWPT_DATA_ARM_SMMUV3);
+SAME_NUMBER(IOFD_INVALIDATE_SMMUV3, IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3);
+SAME_NUMBER(IOFD_VIOMMU_SMMUV3, IOMMU_VIOMMU_TYPE_ARM_SMMUV3);
+SAME_OFFSET(iofd_hwpt_smmuv3, iommu_hwpt_arm_smmuv3, ste);
+SAME_OFFSET(iofd_viommu_alloc, iommu_viommu_alloc, out_viommu_id);
+SAME_OFFSET(iofd_vdevice_alloc, iommu_vdevice_alloc, out_vdevice_id);
+SAME_OFFSET(iofd_vdevice_alloc, iommu_vdevice_alloc, virt_id);
+#endif
+#ifdef IOMMU_VEVENTQ_ALLOC
+SAME_NUMBER(IOFD_VEVENTQ_ALLOC, IOMMU_VEVENTQ_ALLOC);
+SAME_NUMBER(IOFD_VEVENTQ_SMMUV3, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
+SAME_NUMBER(IOFD_VEVENT_LOST, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
+SAME_OFFSET(iofd_veventq_alloc, iommu_veventq_alloc, out_veventq_fd);
+SAME_OFFSET(iofd_vevent_header, iommufd_vevent_header, sequence);
+#endif
+#ifdef IOMMU_HW_QUEUE_ALLOC
+SAME_NUMBER(IOFD_HW_QUEUE_ALLOC, IOMMU_HW_QUEUE_ALLOC);
+SAME_NUMBER(IOFD_HW_QUEUE_TEGRA241, IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV);
+SAME_NUMBER(IOFD_VIOMMU_TEGRA241, IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
+SAME_NUMBER(IOFD_VEVENTQ_TEGRA241, IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV);
+SAME_OFFSET(iofd_viommu_alloc, iommu_viommu_alloc, data_uptr);
+SAME_OFFSET(iofd_viommu_tegra241, iommu_viommu_tegra241_cmdqv, out_vintf_mmap_length);
+SAME_OFFSET(iofd_hw_queue_alloc, iommu_hw_queue_alloc, out_hw_queue_id);
+SAME_OFFSET(iofd_hw_queue_alloc, iommu_hw_queue_alloc, length);
 #endif
 #ifdef IOMMU_HWPT_ALLOC
 SAME_NUMBER(IOFD_HWPT_ALLOC, IOMMU_HWPT_ALLOC);

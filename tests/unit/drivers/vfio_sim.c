@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../pci/fake_sysfs.h"
-#include "vfio_sim.h"
+#include "vfio_sim_nest.h"
 
 /* Numbers of iommufd and of vfio's character devices, from Linux's headers. */
 #define IOMMU_DESTROY	  _IO(';', 0x80)
@@ -195,6 +195,7 @@ static int hwpt_alloc(uint32_t *args)
 {
 	sim.objects++;
 	sim.hwpt_flags = args[1];
+	sim_nest_alloc(args);
 	args[4] = 60 + ++sim.objects_made;
 	return 0;
 }
@@ -408,7 +409,11 @@ static int kvm_attr(const struct kvm_device_attr *attr)
 static int answer(int fd, unsigned long request, void *arg)
 {
 	uint32_t *words = arg;
+	bool nest;
+	int ret = sim_nest_answer(request, arg, &nest);
 
+	if (nest)
+		return ret;
 	switch (request) {
 	case VFIO_GET_API_VERSION:
 		return VFIO_API_VERSION;

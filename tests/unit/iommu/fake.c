@@ -340,6 +340,9 @@ static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *bindin
 	tag_drop(binding, pasid);
 }
 
+/* NULL in tests that do not link fake_viommu.c. */
+extern const struct uvdk_viommu_ops fake_viommu_ops __attribute__((weak));
+
 #define FAKE_OPS                                                                     \
 	.handle = UVDK_IOMMU_HANDLE_EMU, .open = fake_open, .close = fake_close,     \
 	.bind = fake_bind, .unbind = fake_unbind, .info = fake_info,                 \
@@ -350,8 +353,11 @@ static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *bindin
 	.hwpt_attach = fake_hwpt_attach, .rid_restore = fake_rid_restore,            \
 	.pasid_detach = fake_pasid_detach
 
-const struct uvdk_iommu_ops fake_ops = {
-	.name = "fake", .suits = fake_suits, .map = fake_map, FAKE_OPS};
+const struct uvdk_iommu_ops fake_ops = {.name = "fake",
+					.suits = fake_suits,
+					.map = fake_map,
+					.viommus = &fake_viommu_ops,
+					FAKE_OPS};
 const struct uvdk_iommu_ops fake_picks_ops = {
 	.name = "fake-picks", .suits = picks_suits, .map = picks_map, .picks_iova = true, FAKE_OPS};
 

@@ -153,6 +153,25 @@ static void release(struct device *d)
 	memset(d, 0, sizeof(*d));
 }
 
+/* In a copy: the batch is the library's. */
+static int spoil(int fd, struct mock_invalidate *args)
+{
+	size_t len = (size_t)args->entry_len * args->entry_num;
+	uint64_t uptr = args->data_uptr;
+	char *copy = malloc(len);
+	int ret;
+
+	CHECK(copy && mock.spoil < args->entry_num, "a batch of %u", args->entry_num);
+	memcpy(copy, (const void *)(uintptr_t)uptr, len);
+	memset(copy + (size_t)mock.spoil * args->entry_len, 0xff, 4); /* its flags */
+	mock.spoil = 0;
+	args->data_uptr = (uintptr_t)copy;
+	ret = __real_ioctl(fd, IOMMU_HWPT_INVALIDATE, args);
+	args->data_uptr = uptr;
+	free(copy);
+	return ret < 0 ? -errno : 0;
+}
+
 static int answer(int fd, unsigned long request, void *arg)
 {
 	struct mock_hwpt_alloc *hwpt = arg;
@@ -167,6 +186,8 @@ static int answer(int fd, unsigned long request, void *arg)
 	case DEVICE_DETACH:
 		return detach(d, arg);
 	default:
+		if (request == IOMMU_HWPT_INVALIDATE && mock.spoil)
+			return spoil(fd, arg);
 		ret = __real_ioctl(fd, request, arg);
 		if (ret < 0)
 			return -errno;
@@ -357,6 +378,32 @@ void mock_ask(struct uvdk_device *dev, uint32_t pasid, uint32_t index, uint64_t 
 {
 	struct mock_cmd cmd = {.op = MOCK_TRIGGER_IOPF,
 			       .iopf = {device_of(dev)->idev, pasid, index, perm, addr}};
+
+	CHECK_EQ(test(&cmd), 0);
+}
+
+static bool is_cached(uint32_t op, uint32_t id, uint32_t index, uint32_t value)
+{
+	struct mock_cmd cmd = {.op = op, .id = id, .check_cached = {index, value}};
+	int ret = test(&cmd);
+
+	CHECK(!ret || ret == -EINVAL, "%d", ret);
+	return !ret;
+}
+
+bool mock_iotlb_is(uint32_t hwpt, uint32_t index, uint32_t value)
+{
+	return is_cached(MOCK_CHECK_IOTLB, hwpt, index, value);
+}
+
+bool mock_cache_is(struct uvdk_device *dev, uint32_t index, uint32_t value)
+{
+	return is_cached(MOCK_CHECK_CACHE, device_of(dev)->idev, index, value);
+}
+
+void mock_report(struct uvdk_device *dev)
+{
+	struct mock_cmd cmd = {.op = MOCK_TRIGGER_VEVENT, .vevent = {device_of(dev)->idev}};
 
 	CHECK_EQ(test(&cmd), 0);
 }

@@ -30,9 +30,14 @@ struct mock_control {
 	bool hit;		 /* it has */
 	unsigned long request;	 /* that was made to fail */
 	uint32_t latest_hwpt;	 /* id of the page table made last */
+	unsigned int
+		spoil; /* so many entries into a batch of invalidations, one turns bad; 0: none */
 };
 
 extern struct mock_control mock;
+
+#define MOCK_IOTLB 0xbadbeefu /* in each entry at first */
+#define MOCK_CACHE 0xbaddadu
 
 /* "mock:" and anything; with "plain" in it the device has no PASIDs. */
 struct uvdk_device *mock_open(struct uvdk_iommu *iommu, const char *spec);
@@ -53,6 +58,13 @@ int mock_write_pages(uint32_t hwpt, uint64_t iova, size_t len, const uint64_t *b
 /* A device asks for a page. */
 void mock_ask(struct uvdk_device *dev, uint32_t pasid, uint32_t index, uint64_t addr,
 	      uint32_t perm);
+
+/* What the mock has cached: in an entry of a nested table's TLB, of a device's own. */
+bool mock_iotlb_is(uint32_t hwpt, uint32_t index, uint32_t value);
+bool mock_cache_is(struct uvdk_device *dev, uint32_t index, uint32_t value);
+
+/* An event of a device is reported to its vIOMMU. */
+void mock_report(struct uvdk_device *dev);
 
 /* Objects of the kernel's; it gives them the lowest numbers that are free. */
 unsigned int mock_objects(void);

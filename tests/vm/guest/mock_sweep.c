@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * mock_sweep shim|kernel: everything that lib/iommu and lib/fault do with an
- * iommufd, again and again, each time with one more ioctl that fails: because
- * mock.c says so, or because the kernel is told to fail inside it. A call that
- * failed must have changed nothing: it is made once more and must work, or all
- * is given up. Either way nothing may be left: kernel objects, descriptors,
- * pinned pages, IOVAs.
+ * mock_sweep shim|kernel [nest]: everything that lib/iommu and lib/fault do with an
+ * iommufd, or with nested tables of it, again and again, each time with one more ioctl that fails:
+ * because mock.c says so, or because the kernel is told to fail inside it. A call that failed must
+ * have changed nothing: it is made once more and must work, or all is given up. Either way nothing
+ * may be left: kernel objects, descriptors, pinned pages, IOVAs.
  */
+#include <uvdk_viommu.h>
+
 #include "mock.h"
 
 #define PAGES 4u
@@ -26,6 +27,10 @@ struct world {
 	struct uvdk_hwpt *table, *other;
 	uvdk_iova_t iova;
 	uint64_t bits;
+	struct uvdk_viommu *viommu;
+	struct uvdk_vdevice *vdev;
+	struct uvdk_hw_queue *hw_queue;
+	struct uvdk_veventq *events;
 };
 
 enum mode {
@@ -157,10 +162,63 @@ static int detach(struct world *w)
 	return 0;
 }
 
-static const struct {
+/* Nested tables; the table is w->table. */
+static int make_viommu(struct world *w)
+{
+	const struct uvdk_viommu_opts opts = {
+		.size = sizeof(opts), .type = UVDK_NEST_SELFTEST, .selftest = 1};
+
+	return uvdk_viommu_create(w->ioas, w->dev, &opts, &w->viommu);
+}
+
+static int make_vdevice(struct world *w)
+{
+	return uvdk_vdevice_create(w->viommu, w->dev, 9, &w->vdev);
+}
+
+static int make_nested(struct world *w)
+{
+	const struct uvdk_nested nested = {
+		.size = sizeof(nested), .flags = UVDK_HWPT_PASID, .faultq = w->queue};
+
+	return uvdk_hwpt_create_nested(w->viommu, w->dev, &nested, &w->table);
+}
+
+static int attach_nested(struct world *w)
+{
+	return uvdk_hwpt_attach(w->table, w->dev, UVDK_PASID_RID);
+}
+
+static int invalidate_nested(struct world *w)
+{
+	const struct uvdk_inval_selftest_hwpt all = {1, 0};
+
+	return uvdk_hwpt_invalidate(w->table, &all, sizeof(all), 1, NULL);
+}
+
+static int invalidate_device(struct world *w)
+{
+	const struct uvdk_inval_selftest all = {1, 9, 0};
+
+	return uvdk_viommu_invalidate(w->viommu, &all, sizeof(all), 1, NULL);
+}
+
+static int make_hw_queue(struct world *w)
+{
+	return uvdk_hw_queue_create(w->viommu, MOCK_IOVA, PAGE, &w->hw_queue);
+}
+
+static int make_events(struct world *w)
+{
+	return uvdk_veventq_create(w->viommu, UVDK_VEVENTQ_SELFTEST, 4, &w->events);
+}
+
+struct step {
 	const char *name;
 	int (*run)(struct world *w);
-} steps[] = {
+};
+
+static const struct step plain_steps[] = {
 #define STEP(fn)        \
 	{               \
 #fn, fn \
@@ -173,13 +231,44 @@ static const struct {
 	STEP(map_again),     STEP(detach),
 };
 
+static const struct step nest_steps[] = {
+	STEP(open_device),
+	STEP(make_ioas),
+	STEP(map_before),
+	STEP(make_queue),
+	STEP(make_viommu),
+	STEP(make_vdevice),
+	STEP(make_nested),
+	STEP(attach_nested),
+	STEP(attach_pasid),
+	STEP(invalidate_nested),
+	STEP(invalidate_device),
+	STEP(make_hw_queue),
+	STEP(make_events),
+	STEP(make_other),
+	STEP(replace_pasid),
+	STEP(replace_back),
+	STEP(replace_rid),
+	STEP(map_after),
+	STEP(unmap),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct step *steps = plain_steps;
+static unsigned int nr_steps = COUNT(plain_steps);
+
 /* One of the two orders in which an application may give up what it has. */
 static void clean_up(struct world *w)
 {
 	if (mode == GIVE_UP && w->dev)
 		uvdk_device_close(w->dev);
+	uvdk_veventq_destroy(w->events);
+	uvdk_hw_queue_destroy(w->hw_queue);
+	uvdk_vdevice_destroy(w->vdev);
 	uvdk_hwpt_destroy(w->other);
 	uvdk_hwpt_destroy(w->table);
+	uvdk_viommu_destroy(w->viommu);
 	uvdk_faultq_destroy(w->queue);
 	uvdk_ioas_destroy(w->ioas);
 	if (mode == TRY_AGAIN && w->dev)
@@ -192,7 +281,7 @@ static void run(void)
 	struct world before;
 	int ret;
 
-	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (unsigned int i = 0; i < nr_steps; i++) {
 		before = w;
 		ret = steps[i].run(&w);
 		if (!ret)
@@ -275,6 +364,10 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	if (argc > 2) {
+		steps = nest_steps;
+		nr_steps = COUNT(nest_steps);
+	}
 	mock_register();
 	mem = mock_memory(PAGES, 1);
 	home_mem = mock_memory(1, 2);

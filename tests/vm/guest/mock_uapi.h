@@ -25,7 +25,10 @@ enum mock_op {
 	MOCK_REPLACE = 10,
 	MOCK_CREATE = 12,
 	MOCK_DIRTY = 13,
+	MOCK_CHECK_IOTLB = 14,
 	MOCK_TRIGGER_IOPF = 15,
+	MOCK_CHECK_CACHE = 16,
+	MOCK_TRIGGER_VEVENT = 17,
 	MOCK_PASID_ATTACH = 18,
 	MOCK_PASID_REPLACE = 19,
 	MOCK_PASID_DETACH = 20,
@@ -62,6 +65,13 @@ struct mock_cmd {
 			uint64_t uptr;
 			uint64_t out_nr_dirty;
 		} dirty;
+		struct {
+			uint32_t index;
+			uint32_t value;
+		} check_cached;
+		struct {
+			uint32_t dev_id;
+		} vevent;
 		struct {
 			uint32_t dev_id;
 			uint32_t pasid;

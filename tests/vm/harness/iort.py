@@ -29,13 +29,13 @@ def promise_coherency(table):
     return bytes(new)
 
 
-def boot(case, **kwargs):
-    """Boot `smmuv3-nested` with a changed table; arguments as case.boot()."""
-    with case.boot("smmuv3-nested", **kwargs) as first:
+def boot(case, kind="smmuv3-nested", **kwargs):
+    """Boot a machine with a changed table; arguments as case.boot()."""
+    with case.boot(kind, **kwargs) as first:
         text = first.guest.check("base64 -w 0 /sys/firmware/acpi/tables/IORT")
     table = promise_coherency(base64.b64decode(text))
     files = dict(kwargs.pop("files", None) or {})
-    return case.boot("smmuv3-nested", files=files | {TABLE: table}, **kwargs)
+    return case.boot(kind, files=files | {TABLE: table}, **kwargs)
 
 
 def _word(data, at):

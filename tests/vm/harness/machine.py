@@ -57,6 +57,15 @@ KINDS = {
         "-M", "virt,iommu=smmuv3,gic-version=3,acpi=on", "-global",
         "arm-smmuv3.stage=nested", "-cpu", "cortex-a76",
     ), "console=ttyAMA0 acpi=force"),
+    # Two of them, each with a root complex of its own: pcie.0, and pcie.1 with ports rp1 and rp2.
+    "smmuv3-two": Kind("arm64", (
+        "-M", "virt,gic-version=3,acpi=on", "-cpu", "cortex-a76",
+        "-device", "arm-smmuv3,primary-bus=pcie.0,id=smmu0,stage=nested",
+        "-device", "pxb-pcie,id=pcie.1,bus_nr=8,bus=pcie.0",
+        "-device", "arm-smmuv3,primary-bus=pcie.1,id=smmu1,stage=nested",
+        "-device", "pcie-root-port,id=rp1,bus=pcie.1,chassis=1",
+        "-device", "pcie-root-port,id=rp2,bus=pcie.1,chassis=2",
+    ), "console=ttyAMA0 acpi=force"),
     # No I/O MMU driver of the kernel's: a virtio-iommu that user space drives.
     "noiommu": Kind("x86_64", ("-M", "q35", "-cpu", "max"),
                     f"{X86} vfio.enable_unsafe_noiommu_mode=1 "
@@ -156,7 +165,7 @@ class Machine:
             "-qmp", f"unix:{self._temp / 'qmp'},server=off",
             "-chardev", f"socket,id=agent,path={self._temp / 'agent'}",
             # Far from the low slots, which belong to the tests.
-            "-device", "virtio-serial-pci,addr=1d.0",
+            "-device", "virtio-serial-pci,bus=pcie.0,addr=1d.0",
             "-device", "virtserialport,chardev=agent,name=agent",
             *args, *[word for device in quoted for word in ("-device", device)],
         ]
