@@ -116,6 +116,10 @@ static int check_vtd(const struct uvdk_viommu *viommu, const struct uvdk_nested_
 		return uvdk_fail(-ERANGE, IOAS_COMPONENT,
 				 "VT-d first stage of %u bits: may be 48 (4 levels) or 57 (5)",
 				 nested->addr_width);
+	if (viommu->info.va_bits && nested->addr_width > viommu->info.va_bits)
+		return uvdk_fail(-ERANGE, IOAS_COMPONENT,
+				 "VT-d first stage of %u bits: this I/O MMU has %u",
+				 nested->addr_width, viommu->info.va_bits);
 	if (nested->pgtbl & BITS(11, 0))
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT,
 				 "VT-d first stage: the top table at IOVA 0x%" PRIx64

@@ -72,7 +72,7 @@ int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev,
 
 /**
  * uvdk_hwpt_destroy() - detach it wherever it is attached, and free it
- * @hwpt: table, or NULL
+ * @hwpt: table, or NULL. The parent of a vIOMMU stays, and an error is logged.
  */
 void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt);
 
@@ -90,7 +90,8 @@ void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt);
  * PASIDs, or on an emulated machine the table has a fault queue and the device
  * no page requests); -ERANGE (PASID too wide for them); -EINVAL (NULL; other iommu; a
  * table, or the RID's, without UVDK_HWPT_PASID; a table that does not fit the
- * device's iommu); -EADDRINUSE (as uvdk_ioas_attach()); -ENODEV; -ENOMEM.
+ * device's iommu); -ENXIO (a nested table, and the device has no virtual ID on its
+ * vIOMMU); -EADDRINUSE (as uvdk_ioas_attach()); -ENODEV; -ENOMEM.
  */
 int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid);
 

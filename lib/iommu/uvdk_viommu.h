@@ -44,7 +44,8 @@ struct uvdk_veventq;
 
 /**
  * enum uvdk_nest_type - whose formats and rules hold
- * @UVDK_NEST_AUTO: what the I/O MMU in front of the device says it is
+ * @UVDK_NEST_AUTO: VT-d or SMMUv3, as the I/O MMU in front of the device says;
+ *	the others have to be named
  * @UVDK_NEST_VTD: Intel VT-d. Nested tables may be attached by PASID.
  * @UVDK_NEST_SMMUV3: Arm SMMUv3. A PASID is an entry of the caller's table of
  *	context descriptors.
@@ -87,6 +88,7 @@ struct uvdk_viommu_opts {
  * @page: registers of the hardware queues, mapped into this process, or NULL.
  *	Tegra241: page 0 of the virtual interface. Not there in a child of fork().
  * @page_len: its bytes, 0 without
+ * @va_bits: width of an address in a first stage; 0: not known
  * @asid_bits: SMMUv3: width of an ASID; else 0
  * @ssid_bits: SMMUv3: width of a substream ID, 0: none; else 0
  * @range_inval: SMMUv3: a command may cover a range (SMMU_IDR3.RIL)
@@ -97,6 +99,7 @@ struct uvdk_viommu_info {
 	struct uvdk_hwpt *parent;
 	volatile void *page;
 	size_t page_len;
+	unsigned int va_bits;
 	unsigned int asid_bits;
 	unsigned int ssid_bits;
 	bool range_inval;

@@ -106,7 +106,7 @@ static void take(struct uvdk_veventq *queue, struct uvdk_vevent *out)
 	if (!missing)
 		memcpy(out->data, record->data, sizeof(out->data));
 	if (!missing || record->tail) {
-		queue->expected = (record->sequence + 1) & INT_MAX;
+		queue->expected = record->sequence + 1;
 		queue->at++;
 	}
 }

@@ -14,21 +14,22 @@ const char *viommu_type_name(enum uvdk_nest_type type)
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
 }
 
-/* What a device's I/O MMU is; AMD is not chosen: nobody could invalidate. */
-static int find_type(struct ioas_binding *binding, enum uvdk_nest_type *type)
+/* What a device's I/O MMU is, and has; AMD is not chosen: nobody could invalidate. */
+static int find_type(struct ioas_binding *binding, struct uvdk_viommu_info *out)
 {
 	struct uvdk_iommu_info info = {0};
 	int err;
 
-	if (*type != UVDK_NEST_AUTO)
-		return 0;
 	err = binding->pub.iommu->ops->info(binding->pub.iommu->priv, &binding->pub, &info);
 	if (err)
 		return err;
+	out->va_bits = info.va_bits;
+	if (out->type != UVDK_NEST_AUTO)
+		return 0;
 	if (info.features & UVDK_IOMMU_NEST_SMMUV3)
-		*type = UVDK_NEST_SMMUV3;
+		out->type = UVDK_NEST_SMMUV3;
 	else if (info.features & UVDK_IOMMU_NEST_VTD)
-		*type = UVDK_NEST_VTD;
+		out->type = UVDK_NEST_VTD;
 	else
 		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
 				 "the I/O MMU in front of %s has no nested tables that could be "
@@ -116,7 +117,7 @@ static int create(struct uvdk_ioas *ioas, struct uvdk_device *dev,
 	if (err)
 		return err;
 	viommu->info.type = opts->type;
-	err = find_type(binding, &viommu->info.type);
+	err = find_type(binding, &viommu->info);
 	if (err)
 		return err;
 

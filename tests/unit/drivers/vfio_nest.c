@@ -93,7 +93,8 @@ Test(vfio_nest, the_kind_follows_from_the_hardware)
 
 Test(vfio_nest, vtd_nests_on_the_parent_itself)
 {
-	const uint64_t ecap = UINT64_C(1) << 26 | UINT64_C(1) << 43;
+	const uint64_t ecap = UINT64_C(1) << 26 | UINT64_C(1) << 43 | UINT64_C(1) << 47;
+	const uint64_t cap = UINT64_C(1) << 60;
 	const struct uvdk_nested nested = first_stage();
 	const struct uvdk_inval_vtd all = {0, UINT64_MAX, 0, 0};
 	unsigned int objects = sim.objects;
@@ -103,6 +104,7 @@ Test(vfio_nest, vtd_nests_on_the_parent_itself)
 
 	memset(sim.hw_data, 0, sizeof(sim.hw_data));
 	sim.hw_type = 1;
+	memcpy(sim.hw_data + 2, &cap, sizeof(cap));
 	memcpy(sim.hw_data + 4, &ecap, sizeof(ecap));
 	make_viommu(UVDK_NEST_AUTO);
 	cr_expect_eq(sim.objects, objects + 1, "the kernel has no vIOMMU of it");

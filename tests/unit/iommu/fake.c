@@ -102,6 +102,7 @@ static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk
 	out->page_sizes = fake.page_sizes;
 	out->coherent = true;
 	out->pasid_bits = fake.pasid_bits;
+	out->va_bits = fake.va_bits;
 	return 0;
 }
 

@@ -59,7 +59,7 @@ struct fake {
 	bool count_entries; /* limits.entries_left = entries_max - maps */
 	uvdk_iova_t picked; /* what the driver picks, for "fake-picks" */
 
-	unsigned int pasid_bits;
+	unsigned int pasid_bits, va_bits;
 
 	/* what fails */
 	struct fake_failure open, bind, create, ranges_fail, map, unmap, attach;

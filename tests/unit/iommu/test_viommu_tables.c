@@ -83,6 +83,21 @@ Test(viommu_tables, of_smmuv3_with_ats)
 	world_teardown();
 }
 
+Test(viommu_tables, of_vtd_with_four_levels)
+{
+	struct uvdk_nested nested = {.size = sizeof(nested),
+				     .vtd = {.pgtbl = MAPPED, .addr_width = 57}};
+	struct uvdk_viommu *viommu;
+
+	fake.va_bits = 48;
+	viommu = viommu_for(dev, UVDK_NEST_VTD);
+	REFUSED(make(viommu, &nested), -ERANGE, "has 48");
+	nested.vtd.addr_width = 48;
+	cr_expect_eq(make(viommu, &nested), 0);
+	uvdk_viommu_destroy(viommu);
+	world_teardown();
+}
+
 Test(viommu_tables, of_vtd)
 {
 	struct uvdk_viommu *viommu = viommu_for(dev, UVDK_NEST_VTD);
