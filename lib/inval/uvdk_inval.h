@@ -43,6 +43,9 @@ extern "C" {
  */
 
 struct uvdk_invalq;
+struct uvdk_hwpt;
+struct uvdk_device;
+struct uvdk_hw_queue;
 
 /**
  * enum uvdk_inval_scope - what is forgotten
@@ -200,12 +203,40 @@ struct uvdk_inval_error {
  * @depth: most outstanding requests, a power of two up to 65,536; 0: 1,024
  * @flush_entries: &struct uvdk_inval_caps.flush_entries; 0: what suits the
  *	backend; up to 65,536
+ * @thread: system calls are made by a thread of the queue's, off the caller's core
+ * @hw_queue: have invalidations read by the hardware from this queue
+ *	(uvdk_hw_queue_create()), which is this one's until it is destroyed; or NULL
+ * @ring: where the memory of @hw_queue is in this process
+ * @ring_len: its bytes
  */
 struct uvdk_invalq_opts {
 	size_t size;
 	unsigned int depth;
 	unsigned int flush_entries;
+	bool thread;
+	struct uvdk_hw_queue *hw_queue;
+	void *ring;
+	size_t ring_len;
 };
+
+/**
+ * uvdk_invalq_open() - a queue for a nested table
+ * @hwpt: nested table (uvdk_hwpt_create_nested()), attached
+ * @dev: a device that it is attached to
+ * @pasid: under this PASID, or UVDK_PASID_RID
+ * @opts: options, or NULL
+ * @out: new queue, owned by the caller; to be destroyed before @hwpt is detached
+ *	there
+ *
+ * On SMMUv3 a queue serves every table of the vIOMMU, by ASID, and the device
+ * TLBs of its vDEVICEs. On VT-d it serves @hwpt wherever it is attached, on the
+ * software I/O MMU where it was said.
+ *
+ * Return: 0; -EINVAL (not a nested table, not attached there, options);
+ * -EOPNOTSUPP (no invalidation here); -ENODEV; -ENOMEM; -EAGAIN (no thread).
+ */
+int uvdk_invalq_open(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid,
+		     const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out);
 
 /* ---- the fast path ---- */
 

@@ -9,6 +9,9 @@
 extern "C" {
 #endif
 
+struct uvdk_invalq;
+struct uvdk_invalq_opts;
+
 /**
  * DOC: What an iommu driver does for nested tables
  *
@@ -62,9 +65,14 @@ struct uvdk_inval_batch {
  * @veventq_read: Take up to @max records (8 or more) without waiting; the count, 0 for none,
  *	or negative errno with a sentence and nothing taken.
  *
- * None is NULL. What makes and frees runs under a lock of the iommu's,
+ * @invalq_create: Queue (lib/inval) for what is cached of a nested table that is
+ *	attached to @pasid of the device. NULL: there is none but the two calls
+ *	above, which a queue is then put on.
+ *
+ * No other is NULL. What makes and frees runs under a lock of the iommu's,
  * nested_create() also under that of the ioas, veventq_read() under one of the
- * queue's; invalidations under none.
+ * queue's; invalidations and
+ * invalq_create() under none.
  */
 struct uvdk_viommu_ops {
 	int (*create)(void *parent_priv, struct uvdk_iommu_binding *binding,
@@ -80,6 +88,8 @@ struct uvdk_viommu_ops {
 			       struct uvdk_inval_result *out);
 	int (*invalidate)(void *viommu_priv, const struct uvdk_inval_batch *batch,
 			  struct uvdk_inval_result *out);
+	int (*invalq_create)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			     const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out);
 	int (*hw_queue_create)(void *viommu_priv, unsigned int index, uvdk_iova_t iova, size_t len,
 			       void **queue_priv);
 	void (*hw_queue_destroy)(void *queue_priv);

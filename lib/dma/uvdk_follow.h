@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_FOLLOW_H
+#define UVDK_FOLLOW_H
+
+#include <uvdk_base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * DOC: Following what the process does to its memory
+ *
+ * Whoever lets a device use memory that the application may free at any time is
+ * told when it does: munmap(), mremap(), madvise(MADV_DONTNEED, MADV_REMOVE,
+ * MADV_FREE) and fork() of followed ranges are reported by the kernel through
+ * userfaultfd(2) events. There is one userfaultfd for the process, since a
+ * mapping takes no second one, and any number of followers.
+ *
+ * The kernel keeps the thread that frees waiting until the event has been read,
+ * not until it has been handled: whoever follows keeps the pages themselves
+ * (pinned) until the device has lost access.
+ *
+ * There is no event for mprotect(), nor for the truncation of a file that is
+ * mapped. Where userfaultfd is not permitted, or a mapping does not take it,
+ * uvdk_follow_add() says so, and the owner needs a call by the application.
+ */
+
+/**
+ * enum uvdk_follow_why - what has happened to a range
+ * @UVDK_FOLLOW_UNMAP: munmap(), or another mapping put over it
+ * @UVDK_FOLLOW_REMAP: mremap() has moved it away
+ * @UVDK_FOLLOW_REMOVE: its pages were given up (MADV_DONTNEED and the like); the
+ *	mapping is still there
+ * @UVDK_FOLLOW_LOST: events may have been lost: nothing is known of the range
+ */
+enum uvdk_follow_why {
+	UVDK_FOLLOW_UNMAP,
+	UVDK_FOLLOW_REMAP,
+	UVDK_FOLLOW_REMOVE,
+	UVDK_FOLLOW_LOST,
+};
+
+/**
+ * struct uvdk_follower - somebody who is told
+ * @gone: the pages of a range are the process's no more; called from a thread of
+ *	the library's, one call at a time, with nothing locked. @last is inclusive.
+ *	Ranges that the follower has not added may be among it. May take locks that
+ *	are held while memory is freed or mapped, but must not wait for
+ *	uvdk_follow_flush().
+ * @next: private
+ */
+struct uvdk_follower {
+	void (*gone)(struct uvdk_follower *follower, uintptr_t first, uintptr_t last,
+		     enum uvdk_follow_why why);
+	struct uvdk_follower *next;
+};
+
+/**
+ * uvdk_follow_start() - be told of ranges from now on
+ * @follower: with @gone set; the library's until uvdk_follow_stop()
+ *
+ * The first starts two threads, which have no signal unblocked.
+ *
+ * Return: 0; -EPERM or -ENOSYS (no userfaultfd here: says what to allow);
+ * -EOPNOTSUPP (the kernel's has no such events); -ENOMEM; -EAGAIN (no thread).
+ */
+int uvdk_follow_start(struct uvdk_follower *follower);
+
+/**
+ * uvdk_follow_stop() - end it
+ * @follower: follower; @gone does not run any more when it returns. Not to be
+ *	called from @gone.
+ *
+ * With the last one all ranges are let go, and the threads end.
+ */
+void uvdk_follow_stop(struct uvdk_follower *follower);
+
+/**
+ * uvdk_follow_add() - follow a range, for all followers
+ * @addr: first byte, a multiple of the page size
+ * @len: bytes, likewise
+ *
+ * As long as the mapping lives; what is followed already is no error.
+ *
+ * Return: 0; -EOPNOTSUPP (a mapping that the kernel does not follow: of a file,
+ * before Linux 6.7; none is followed then); -EBUSY (another userfaultfd of the process has it);
+ * -ENOMEM (part of it is not mapped); -EINVAL.
+ */
+int uvdk_follow_add(uintptr_t addr, size_t len);
+
+/**
+ * uvdk_follow_flush() - every change that has returned has been told
+ *
+ * When it returns, @gone has returned for all that happened before it was
+ * called. Not from @gone, nor with a lock held that @gone takes.
+ */
+void uvdk_follow_flush(void);
+
+/**
+ * uvdk_follow_forks() - are children of fork() cared for?
+ *
+ * Return: true: the kernel tells of forks, and the library lets go of the
+ * child's memory; false: the child's mappings are not followed either.
+ */
+bool uvdk_follow_forks(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_FOLLOW_H */
