@@ -65,6 +65,7 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return uvdk_fail(-ENOMEM, "device", "no memory for device %s", spec);
+	pthread_mutex_init(&dev->watch_lock, NULL);
 	dev->irq_type = -1;
 	dev->iommu = iommu;
 	dev->ops = device_find_bus(spec);
@@ -89,19 +90,9 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 close_events:
 	device_events_close(dev);
 free_dev:
+	pthread_mutex_destroy(&dev->watch_lock);
 	free(dev);
 	return ret;
-}
-
-static void run_on_close(struct uvdk_device *dev)
-{
-	struct device_on_close *entry;
-
-	while ((entry = dev->on_close)) {
-		dev->on_close = entry->next;
-		entry->fn(dev, entry->arg);
-		free(entry);
-	}
 }
 
 UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
@@ -110,11 +101,12 @@ UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
 		return;
 
 	device_stop_dma(dev);
-	run_on_close(dev);
+	device_tell_watches(dev);
 	device_irq_off(dev);
 	device_unmap_regions(dev);
 	dev->ops->close(dev);
 	device_events_close(dev);
+	pthread_mutex_destroy(&dev->watch_lock);
 	free(dev->name);
 	free(dev);
 }
@@ -164,39 +156,6 @@ UVDK_EXPORT int uvdk_device_claim(struct uvdk_device *dev, const char *user)
 UVDK_EXPORT void uvdk_device_unclaim(struct uvdk_device *dev)
 {
 	dev->user = NULL;
-}
-
-UVDK_EXPORT int uvdk_device_on_close(struct uvdk_device *dev,
-				     void (*fn)(struct uvdk_device *dev, void *arg), void *arg)
-{
-	struct device_on_close *entry = calloc(1, sizeof(*entry));
-
-	if (!entry)
-		return uvdk_fail(-ENOMEM, "device", "%s: no memory for a close callback",
-				 dev->info.name);
-
-	entry->fn = fn;
-	entry->arg = arg;
-	entry->next = dev->on_close;
-	dev->on_close = entry;
-	return 0;
-}
-
-UVDK_EXPORT void uvdk_device_cancel_on_close(struct uvdk_device *dev,
-					     void (*fn)(struct uvdk_device *dev, void *arg),
-					     void *arg)
-{
-	struct device_on_close **link = &dev->on_close;
-	struct device_on_close *entry;
-
-	while ((entry = *link)) {
-		if (entry->fn == fn && entry->arg == arg) {
-			*link = entry->next;
-			free(entry);
-			return;
-		}
-		link = &entry->next;
-	}
 }
 
 UVDK_EXPORT struct uvdk_iommu *uvdk_device_iommu(const struct uvdk_device *dev)

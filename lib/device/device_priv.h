@@ -2,6 +2,7 @@
 #ifndef UVDK_DEVICE_PRIV_H
 #define UVDK_DEVICE_PRIV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include <uvdk_base_driver.h>
@@ -26,14 +27,8 @@ struct device_region {
 	size_t reserved;
 };
 
-struct device_on_close {
-	struct device_on_close *next;
-	void (*fn)(struct uvdk_device *dev, void *arg);
-	void *arg;
-};
-
 /*
- * Used by one thread at a time but for gone, and for regions[] once they are
+ * Used by one thread at a time but for gone and watches, and for regions[] once they are
  * known, which any thread may read.
  */
 struct uvdk_device {
@@ -45,8 +40,9 @@ struct uvdk_device {
 	struct uvdk_device_info info;
 	char *name; /* what info.name points to */
 	struct uvdk_pci_config config;
-	struct device_on_close *on_close; /* most recent first */
-	const char *user;		  /* class that drives it, or NULL */
+	pthread_mutex_t watch_lock;
+	struct uvdk_device_watcher *watches; /* most recent first; guarded by the lock */
+	const char *user;		     /* class that drives it, or NULL */
 	struct device_region regions[DEVICE_BARS];
 	uint16_t command_set; /* bits to put back after a reset ... */
 	uint16_t command_clear;
@@ -65,6 +61,9 @@ const struct uvdk_bus_ops *device_find_bus(const char *spec);
 /* config.c */
 int device_put_command_back(struct uvdk_device *dev);
 void device_stop_dma(struct uvdk_device *dev);
+
+/* watch.c */
+void device_tell_watches(struct uvdk_device *dev);
 
 /* region.c */
 void device_unmap_regions(struct uvdk_device *dev);

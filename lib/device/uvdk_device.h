@@ -507,6 +507,35 @@ int uvdk_device_event_fd(const struct uvdk_device *dev);
  */
 enum uvdk_device_event uvdk_device_next_event(struct uvdk_device *dev);
 
+/**
+ * struct uvdk_device_watcher - somebody who must know when a device is closed
+ * @closes: called once by uvdk_device_close(), before anything of the device goes;
+ *	it is not watched any more then
+ * @next: private
+ * @link: private
+ */
+struct uvdk_device_watcher {
+	void (*closes)(struct uvdk_device_watcher *watch);
+	struct uvdk_device_watcher *next;
+	struct uvdk_device_watcher **link;
+};
+
+/**
+ * uvdk_device_watch() - be told before a device is closed
+ * @dev: device
+ * @watch: with @closes set; not in use. The latest is told first.
+ *
+ * Thread-safe, as is the following.
+ */
+void uvdk_device_watch(struct uvdk_device *dev, struct uvdk_device_watcher *watch);
+
+/**
+ * uvdk_device_unwatch() - be told no more
+ * @dev: device, not looked at if @watch has been told
+ * @watch: watch; nothing happens if it has been told
+ */
+void uvdk_device_unwatch(struct uvdk_device *dev, struct uvdk_device_watcher *watch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -182,28 +182,6 @@ int uvdk_device_claim(struct uvdk_device *dev, const char *user);
  */
 void uvdk_device_unclaim(struct uvdk_device *dev);
 
-/**
- * uvdk_device_on_close() - run a callback before the device is closed
- * @dev: device
- * @fn: called once by uvdk_device_close(), most recent first
- * @arg: passed to @fn
- *
- * lib/iommu uses it to detach address spaces.
- *
- * Return: 0 or -ENOMEM.
- */
-int uvdk_device_on_close(struct uvdk_device *dev, void (*fn)(struct uvdk_device *dev, void *arg),
-			 void *arg);
-
-/**
- * uvdk_device_cancel_on_close() - forget a callback of uvdk_device_on_close()
- * @dev: device
- * @fn: as registered
- * @arg: as registered
- */
-void uvdk_device_cancel_on_close(struct uvdk_device *dev,
-				 void (*fn)(struct uvdk_device *dev, void *arg), void *arg);
-
 #ifdef __cplusplus
 }
 #endif

@@ -111,20 +111,16 @@ static void leave(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 	adopt_after(ioas, "detached");
 }
 
-/* uvdk_device_close() calls this for a device that is attached. */
-static void device_closes(struct uvdk_device *dev, void *arg)
+void ioas_device_closes(struct uvdk_device_watcher *watch)
 {
-	struct ioas_binding *binding = ioas_binding_of(dev);
-	struct uvdk_ioas *ioas = arg;
+	struct ioas_binding *binding =
+		(struct ioas_binding *)((char *)watch - offsetof(struct ioas_binding, watch));
+	struct uvdk_iommu *iommu = binding->pub.iommu;
 
-	pthread_mutex_lock(&ioas->iommu->lock);
-	uvdk_lock_acquire(&ioas->lock);
-	if (binding)
-		binding->closing = true;
-	if (binding && binding->pub.ioas == ioas)
-		leave(ioas, binding);
-	uvdk_lock_release(&ioas->lock);
-	ioas_unlock(ioas->iommu);
+	pthread_mutex_lock(&iommu->lock);
+	binding->closing = true;
+	ioas_detach_binding(binding);
+	ioas_unlock(iommu);
 }
 
 void ioas_detach_binding(struct ioas_binding *binding)
@@ -134,7 +130,6 @@ void ioas_detach_binding(struct ioas_binding *binding)
 	if (!ioas)
 		return;
 
-	uvdk_device_cancel_on_close(binding->pub.dev, device_closes, ioas);
 	uvdk_lock_acquire(&ioas->lock);
 	leave(ioas, binding);
 	uvdk_lock_release(&ioas->lock);
@@ -212,26 +207,15 @@ int ioas_check_free(const struct uvdk_ioas *ioas, const struct ioas_binding *bin
 
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt)
 {
-	struct uvdk_device *dev = binding->pub.dev;
-	int err = uvdk_device_on_close(dev, device_closes, ioas);
+	int err = attach_rid(ioas, binding, hwpt);
 
-	if (err) {
-		ioas_hwpt_put(hwpt);
-		return err;
-	}
-	err = attach_rid(ioas, binding, hwpt);
 	if (err)
-		goto cancel;
+		return err;
 	remember(ioas, binding);
 	err = ioas_adopt(ioas);
 	if (err)
-		goto leave;
+		leave(ioas, binding);
 
-	return 0;
-leave:
-	leave(ioas, binding);
-cancel:
-	uvdk_device_cancel_on_close(dev, device_closes, ioas);
 	return err;
 }
 
@@ -273,12 +257,6 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 
 	if (tag && tag->hwpt == to)
 		return 0;
-	/* One close callback for each, until it is known where the device ends up. */
-	err = from == ioas ? 0 : uvdk_device_on_close(binding->pub.dev, device_closes, ioas);
-	if (err) {
-		ioas_hwpt_put(to);
-		return err;
-	}
 	ioas_lock_both(from, ioas);
 	err = replace_rid(to, binding, from);
 	if (!err && from != ioas) {
@@ -289,8 +267,6 @@ int ioas_move(struct uvdk_hwpt *to, struct ioas_binding *binding)
 	if (!err)
 		adopt_after(ioas, "replaced");
 	ioas_unlock_both(from, ioas);
-	if (from != ioas)
-		uvdk_device_cancel_on_close(binding->pub.dev, device_closes, err ? ioas : from);
 
 	return err;
 }

@@ -29,6 +29,8 @@ UVDK_EXPORT int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iomm
 	iommu->users++;
 	ioas_binding_add(binding);
 	pthread_mutex_unlock(&iommu->lock);
+	binding->watch.closes = ioas_device_closes;
+	uvdk_device_watch(args->dev, &binding->watch);
 	*out = &binding->pub;
 
 	return 0;
@@ -43,6 +45,7 @@ UVDK_EXPORT void uvdk_iommu_unbind(struct uvdk_iommu_binding *pub)
 		return;
 
 	iommu = pub->iommu;
+	uvdk_device_unwatch(pub->dev, &binding->watch);
 	pthread_mutex_lock(&iommu->lock);
 	binding->closing = true;
 	ioas_pasid_detach_all(binding);

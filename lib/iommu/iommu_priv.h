@@ -3,10 +3,12 @@
 #define UVDK_IOMMU_PRIV_H
 
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include <uvdk_base_driver.h>
 #include <uvdk_coherency.h>
+#include <uvdk_device.h>
 #include <uvdk_iommu_driver.h>
 #include <uvdk_lock_driver.h>
 
@@ -45,6 +47,7 @@ struct ioas_binding {
 	bool closing;			/* attached to nothing any more */
 	struct uvdk_vdevice *vdevice;	/* or NULL; guarded by iommu->lock */
 	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
+	struct uvdk_device_watcher watch;
 };
 
 /* A device attached to a page table, by PASID or RID. */
@@ -366,6 +369,9 @@ const char *ioas_driver_names(char *text, size_t size);
 /* attach.c; detach_binding() wants iommu->lock held */
 int ioas_adopt(struct uvdk_ioas *ioas);
 void ioas_detach_binding(struct ioas_binding *binding);
+
+/* uvdk_device_close() has begun */
+void ioas_device_closes(struct uvdk_device_watcher *watch);
 void ioas_detach_all(struct uvdk_ioas *ioas);
 
 #endif /* UVDK_IOMMU_PRIV_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <stddef.h>
 
 #include <uvdk_base_driver.h>
 #include <uvdk_pasid_attach.h>
@@ -24,16 +25,34 @@ static void detach(struct uvdk_pasid_attachment *at, uint32_t pasid)
 	pthread_mutex_unlock(&at->lock);
 }
 
+/* Nobody knows the memory afterwards. */
 static void release(void *arg, uint32_t pasid)
 {
-	detach(arg, pasid);
+	struct uvdk_pasid_attachment *at = arg;
+
+	detach(at, pasid);
+	uvdk_device_unwatch(at->dev, &at->watch);
+}
+
+/* The PASID stays in use: the owner's word ends that. */
+static void closes(struct uvdk_device_watcher *watch)
+{
+	struct uvdk_pasid_attachment *at =
+		(struct uvdk_pasid_attachment *)((char *)watch -
+						 offsetof(struct uvdk_pasid_attachment, watch));
+
+	pthread_mutex_lock(&at->lock);
+	detach(at, at->user.pasid);
+	at->dev = NULL;
+	pthread_mutex_unlock(&at->lock);
 }
 
 static void init(struct uvdk_pasid_attachment *at, struct uvdk_device *dev)
 {
 	pthread_mutexattr_t attr;
 
-	*at = (struct uvdk_pasid_attachment){.user = {.release = release, .arg = at}, .dev = dev};
+	*at = (struct uvdk_pasid_attachment){
+		.user = {.release = release, .arg = at}, .dev = dev, .watch = {.closes = closes}};
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&at->lock, &attr);
@@ -68,6 +87,7 @@ UVDK_EXPORT int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid
 	init(out, dev);
 	/* Known as a user first: a free meanwhile waits, and then finds it attached. */
 	pthread_mutex_lock(&out->lock);
+	uvdk_device_watch(dev, &out->watch);
 	err = uvdk_pasid_use(owner, pasid, &out->user);
 	if (!err)
 		err = attach(out, ioas, pasid);
@@ -82,6 +102,10 @@ static int replace(struct uvdk_pasid_attachment *at, struct uvdk_ioas *ioas)
 {
 	int err;
 
+	if (!at->dev)
+		return uvdk_fail(-ENODEV, PASID_COMPONENT,
+				 "the device that PASID %u was attached on has been closed",
+				 at->user.pasid);
 	if (!at->ioas)
 		return uvdk_fail(-ENOENT, PASID_COMPONENT,
 				 "PASID %u has been freed, and with it detached", at->user.pasid);
@@ -110,6 +134,7 @@ UVDK_EXPORT int uvdk_pasid_replace(struct uvdk_pasid_attachment *at, struct uvdk
 /* The descriptors of a child are its parent's: detaching there would detach here. */
 UVDK_EXPORT void uvdk_pasid_detach(struct uvdk_pasid_attachment *at)
 {
+	uvdk_device_unwatch(at->dev, &at->watch);
 	if (pasid_user_orphaned(&at->user)) {
 		at->ioas = NULL;
 		uvdk_pasid_unuse(&at->user);

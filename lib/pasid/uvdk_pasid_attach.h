@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <uvdk_device.h>
 #include <uvdk_hwpt.h>
 #include <uvdk_pasid.h>
 
@@ -25,11 +26,13 @@ extern "C" {
  * @lock: private
  * @ioas: private; NULL: attached to nothing
  * @to: private; while that changes
- * @dev: private
+ * @dev: private; NULL once the device was closed
+ * @watch: private
  *
  * The caller's memory: nothing is allocated for it here. It must stay where it
- * is, and device and address space must live, until uvdk_pasid_detach() or
- * until the PASID has been freed.
+ * is, and the address space must live, until uvdk_pasid_detach() or until the
+ * PASID has been freed. Closing the device detaches it, too, and leaves the
+ * PASID in use until then.
  */
 struct uvdk_pasid_attachment {
 	struct uvdk_pasid_user user;
@@ -37,6 +40,7 @@ struct uvdk_pasid_attachment {
 	struct uvdk_ioas *ioas;
 	struct uvdk_ioas *to;
 	struct uvdk_device *dev;
+	struct uvdk_device_watcher watch;
 };
 
 /**
@@ -64,7 +68,8 @@ int uvdk_pasid_attach(struct uvdk_pasid_owner *owner, uint32_t pasid, struct uvd
  *
  * Without a detach in between, see uvdk_hwpt_replace().
  *
- * Return: 0; -ENOENT (the PASID has been freed meanwhile); -EPERM (in a child
+ * Return: 0; -ENOENT (the PASID has been freed meanwhile); -ENODEV (the device
+ * was closed); -EPERM (in a child
  * of fork(): the PASID is its parent's); or as uvdk_ioas_replace_pasid().
  */
 int uvdk_pasid_replace(struct uvdk_pasid_attachment *at, struct uvdk_ioas *ioas);

@@ -85,25 +85,30 @@ Test(device, info_is_the_buss)
 
 static char order[8];
 
-static void note(struct uvdk_device *dev, void *arg)
+struct noter {
+	struct uvdk_device_watcher watch; /* first */
+	char letter;
+};
+
+static void note(struct uvdk_device_watcher *watch)
 {
-	(void)dev;
-	cr_expect_eq(fake.opened, 1, "callbacks run while the device is open");
-	strncat(order, arg, 1);
+	cr_expect_eq(fake.opened, 1, "told while the device is open");
+	strncat(order, &((struct noter *)watch)->letter, 1);
 }
 
-Test(device, close_callbacks_run_most_recent_first)
+Test(device, who_watches_is_told_of_the_close_latest_first_and_once)
 {
-	char a[] = "a", b[] = "b", c[] = "c";
+	struct noter a = {{.closes = note}, 'a'}, b = {{.closes = note}, 'b'},
+		     c = {{.closes = note}, 'c'};
 	struct uvdk_device *dev = fake_open();
 
-	cr_assert_eq(uvdk_device_on_close(dev, note, a), 0);
-	cr_assert_eq(uvdk_device_on_close(dev, note, b), 0);
-	cr_assert_eq(uvdk_device_on_close(dev, note, c), 0);
-	uvdk_device_cancel_on_close(dev, note, b);
-	uvdk_device_cancel_on_close(dev, note, NULL);
+	uvdk_device_watch(dev, &a.watch);
+	uvdk_device_watch(dev, &b.watch);
+	uvdk_device_watch(dev, &c.watch);
+	uvdk_device_unwatch(dev, &b.watch);
 	uvdk_device_close(dev);
 	cr_expect_str_eq(order, "ca");
+	uvdk_device_unwatch(dev, &a.watch);
 }
 
 Test(device, config_space_is_bounded)

@@ -72,6 +72,24 @@ Test(pasid_attach, freeing_detaches_first)
 	teardown(); /* the owner's end detaches the second */
 }
 
+Test(pasid_attach, a_device_may_be_closed_first)
+{
+	struct uvdk_pasid_attachment a, b, c;
+	uint32_t first = take(), second = take(), third = take();
+
+	cr_assert_eq(uvdk_pasid_attach(owner, first, ioas, dev, &a), 0);
+	cr_assert_eq(uvdk_pasid_attach(owner, second, other, dev, &b), 0);
+	cr_assert_eq(uvdk_pasid_attach(owner, third, other, dev, &c), 0);
+	uvdk_device_close(dev);
+	dev = NULL;
+	cr_expect_eq(fake.tags, NULL, "closing detaches");
+	cr_expect_eq(uvdk_pasid_replace(&a, other), -ENODEV);
+	cr_expect_eq(uvdk_pasid_free(owner, first), 0);
+	uvdk_pasid_detach(&b);
+	cr_expect_eq(uvdk_pasid_free(owner, second), 0, "it was the owner's all the time");
+	teardown(); /* the owner's end comes upon the third */
+}
+
 Test(pasid_attach, detaching_keeps_the_number)
 {
 	struct uvdk_pasid_attachment at;
