@@ -176,6 +176,8 @@ static int table_address(const struct stage *s, uint64_t guest, bool write, int 
 	if (PTE_PGTT(s->w->pte[0]) != PGTT_NESTED)
 		return 0;
 	fault = ss_walk(s, guest, write, &right, &level, host);
+	if (fault)
+		s->w->guest = guest;
 	if (fault && s->w->why != UVDK_EMU_FAULT_STALE && s->w->why != VTD_AGAIN)
 		s->w->fault = reason;
 
@@ -240,6 +242,7 @@ static int fs_leaf(const struct stage *s, uint64_t addr, uint64_t guest, uint64_
 	if (PTE_PGTT(w->pte[0]) != PGTT_NESTED)
 		return 0;
 
+	w->guest = w->host;
 	fault = ss_walk(s, w->host, s->req->write, &right, &second, &w->host);
 	if (fault)
 		return fault;
@@ -257,6 +260,7 @@ static int fs_walk(const struct stage *s, uint64_t addr)
 	uint64_t table, entry, *slot;
 	int fault;
 
+	s->w->guest = VTD_NO_GUEST;
 	if (!canonical(addr, levels))
 		return vtd_fault(s->w, FR_CANONICAL, UVDK_EMU_FAULT_RANGE);
 	for (unsigned int l = levels;; l--) {
