@@ -3,6 +3,7 @@
 #define FOLLOW_RECORD_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/mman.h>
 
