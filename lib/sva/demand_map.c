@@ -151,11 +151,13 @@ static int reach_mapping(struct demand *d, uintptr_t addr, bool write, const str
 		return err;
 	if (area_at(d, addr, &area)) /* which does not let it write */
 		take_away(d, &area);
+	uvdk_log_hush(true); /* else a device could write our log full */
 	err = map_around(d, addr, vma);
 	/* Of some file systems' files the kernel pins no page for writing. */
 	readable.writable = false;
 	if (err == -EFAULT && vma->writable && !write)
 		err = map_around(d, addr, &readable);
+	uvdk_log_hush(false);
 
 	return err == -EFAULT || err == -EPERM ? -EAGAIN : err;
 }

@@ -100,9 +100,10 @@ static int serve_batch(struct demand *d, int *answered)
 	groups = take_batch(d, (unsigned int)count);
 	count_batch(d, groups);
 	pthread_mutex_unlock(&d->sva->lock);
-	/* -ENOENT: detached meanwhile, and answered by that. */
+	uvdk_log_hush(true); /* -ENOENT: detached meanwhile, and answered by that */
 	if (groups)
 		uvdk_faultq_answer(d->faultq, d->answers, groups);
+	uvdk_log_hush(false);
 	for (unsigned int i = 0; i < groups; i++)
 		*answered += !d->answers[i].err ? (int)d->requests[i] : 0;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -50,39 +48,27 @@ int sva_vma_open(void)
 	return fd;
 }
 
-static bool take_line(const char *line, uintptr_t addr, struct sva_vma *out)
-{
-	uintptr_t first, end;
-	char r, w;
-
-	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %c%c", &first, &end, &r, &w) != 4 ||
-	    addr < first || addr >= end)
-		return false;
-	*out = (struct sva_vma){.first = first,
-				.last = end - 1,
-				.page = (size_t)sysconf(_SC_PAGESIZE),
-				.readable = r == 'r',
-				.writable = w == 'w'};
-
-	return true;
-}
-
-/* A name may be longer than the buffer: what follows is no start of a line then. */
 static int search_text(uintptr_t addr, struct sva_vma *out)
 {
-	FILE *maps = fopen(MAPS, "re");
-	bool start = true, found = false;
-	char line[128];
+	struct sva_mapping m;
+	struct sva_maps maps;
+	int ret = sva_maps_open(&maps);
 
-	if (!maps)
-		return -errno;
-	while (!found && fgets(line, sizeof(line), maps)) {
-		found = start && take_line(line, addr, out);
-		start = strchr(line, '\n');
-	}
-	fclose(maps);
+	if (ret)
+		return ret;
+	ret = sva_maps_next(&maps, addr, &m);
+	sva_maps_close(&maps);
+	if (ret < 0)
+		return ret;
+	if (!ret || m.first > addr)
+		return -EFAULT;
+	*out = (struct sva_vma){.first = m.first,
+				.last = m.last,
+				.page = (size_t)sysconf(_SC_PAGESIZE),
+				.readable = m.readable,
+				.writable = m.writable};
 
-	return found ? 0 : -EFAULT;
+	return 0;
 }
 
 int sva_vma_find(int fd, uintptr_t addr, struct sva_vma *out)
