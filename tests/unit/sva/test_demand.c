@@ -1,50 +1,36 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
 
-#include "pri.h"
+#include "demand_world.h"
 
 /* Memory that nobody has shared is there when the device touches it. */
 
-static struct world w;
+static struct demand_world d;
+static struct world *w;
 static struct pri *p;
 static struct uvdk_sva *sva;
 static uint32_t pasid;
 
 static struct uvdk_sva_opts demand(unsigned int flags)
 {
-	return (struct uvdk_sva_opts){.size = sizeof(struct uvdk_sva_opts),
-				      .backend = UVDK_SVA_DEMAND,
-				      .flags = flags | UVDK_SVA_NO_FOLLOW,
-				      .owner = flags & UVDK_SVA_RID ? NULL : w.owner};
+	return demand_opts(w, flags | UVDK_SVA_NO_FOLLOW);
 }
 
 static void setup(void)
 {
-	struct uvdk_sva_opts opts;
-
-	p = pri_open(&w);
-	opts = demand(0);
-	sva = bind_ok(&w, &opts);
-	pasid = uvdk_sva_pasid(sva);
+	demand_open(&d, UVDK_SVA_NO_FOLLOW);
+	w = &d.w;
+	p = d.p;
+	sva = d.sva;
+	pasid = d.pasid;
 }
 
 static void finish(void)
 {
-	cr_assert_eq(uvdk_sva_unbind(sva), 0);
-	cr_assert_eq(held(&w), 0);
-	world_close(&w);
+	demand_close(&d);
 }
 
 TestSuite(sva_demand, .init = setup);
-
-static uint8_t *aligned_memory(size_t len)
-{
-	uint8_t *raw = new_memory(2 * len);
-	uint8_t *at = (uint8_t *)(((uintptr_t)raw + len - 1) & ~(len - 1));
-
-	memset(at, 0x11, len);
-	return at;
-}
 
 static uint8_t *file_memory(int prot, int flags, size_t len)
 {
@@ -83,7 +69,7 @@ Test(sva_demand, memory_of_any_kind_is_reached_without_having_been_shared)
 Test(sva_demand, accesses_without_a_pasid_do_as_well)
 {
 	struct uvdk_sva_opts opts = demand(UVDK_SVA_RID);
-	struct uvdk_sva *rid = bind_ok(&w, &opts);
+	struct uvdk_sva *rid = bind_ok(w, &opts);
 	char from[32] = "no PASID", to[32] = "";
 
 	cr_assert_eq(uvdk_sva_pasid(rid), UVDK_PASID_RID);
@@ -107,13 +93,13 @@ Test(sva_demand, neighbours_are_mapped_along_so_that_few_requests_do)
 	cr_assert_eq(info_of(sva).faults, len / 65536);
 	cr_assert_eq(info_of(sva).pinned, len);
 	opts.readahead = PAGE;
-	fine = bind_ok(&w, &opts);
+	fine = bind_ok(w, &opts);
 	before = pri_requests(p);
 	cr_assert_eq(pri_read(p, uvdk_sva_pasid(fine), 1, mem, buf, len), PRI_DONE);
 	cr_assert_eq(pri_requests(p) - before, len / PAGE);
 	cr_assert_eq(uvdk_sva_unbind(fine), 0);
 	opts.readahead = len;
-	fine = bind_ok(&w, &opts);
+	fine = bind_ok(w, &opts);
 	before = pri_requests(p);
 	cr_assert_eq(pri_read(p, uvdk_sva_pasid(fine), 1, mem + 3 * PAGE, buf, PAGE), PRI_DONE);
 	cr_assert(pri_writes(p, uvdk_sva_pasid(fine), mem + len - 1));
@@ -269,7 +255,7 @@ Test(sva_demand, options_that_make_no_sense_are_refused)
 
 	for (unsigned int i = 0; i < 4; i++) {
 		opts.readahead = wrong[i];
-		cr_assert_eq(uvdk_sva_bind(w.dev, &opts, &none), -EINVAL);
+		cr_assert_eq(uvdk_sva_bind(w->dev, &opts, &none), -EINVAL);
 	}
 	finish();
 }
