@@ -67,7 +67,7 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 		return uvdk_fail(-ENOMEM, "device", "no memory for device %s", spec);
 	dev->irq_type = -1;
 	dev->iommu = iommu;
-	dev->ops = device_find_bus(spec);
+	dev->ops = device_find_bus(spec, iommu);
 	ret = -EINVAL;
 	if (!dev->ops) {
 		uvdk_fail(ret, "device",

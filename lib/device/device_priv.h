@@ -47,6 +47,7 @@ struct uvdk_device {
 	struct uvdk_pci_config config;
 	struct device_on_close *on_close; /* most recent first */
 	const char *user;		  /* class that drives it, or NULL */
+	bool sva;			  /* joined to the process's address space */
 	struct device_region regions[DEVICE_BARS];
 	uint16_t command_set; /* bits to put back after a reset ... */
 	uint16_t command_clear;
@@ -60,7 +61,7 @@ struct uvdk_device {
 };
 
 /* registry.c */
-const struct uvdk_bus_ops *device_find_bus(const char *spec);
+const struct uvdk_bus_ops *device_find_bus(const char *spec, const struct uvdk_iommu *iommu);
 
 /* config.c */
 int device_put_command_back(struct uvdk_device *dev);
