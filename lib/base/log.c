@@ -34,6 +34,7 @@ static struct {
 };
 
 static __thread char last_error[MAX_LINE];
+static __thread bool hushed;
 
 /* "iommu" covers "iommu" and "iommu.type1", not "iommufd". */
 static bool covers(const char *prefix, const char *component)
@@ -85,7 +86,13 @@ static void vlog(enum uvdk_log_level level, const char *component, const char *f
 	if (level == UVDK_LOG_ERR)
 		memcpy(last_error, msg, sizeof(last_error));
 
-	pass_on(level, component, msg);
+	if (!hushed)
+		pass_on(level, component, msg);
+}
+
+void uvdk_log_hush(bool on)
+{
+	hushed = on;
 }
 
 UVDK_EXPORT void uvdk_log_set_sink(uvdk_log_fn fn, void *priv)

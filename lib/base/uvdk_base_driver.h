@@ -38,6 +38,14 @@ int uvdk_fail(int err, const char *component, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
+ * uvdk_log_hush() - what this thread logs does not reach the sink
+ * @on: from now on, or no longer
+ *
+ * For trying what may fail; uvdk_last_error() has the sentence all the same.
+ */
+void uvdk_log_hush(bool on);
+
+/**
  * uvdk_opts_copy() - take over a caller's options struct
  * @to: struct of ours, holding the defaults
  * @size: its size

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "device_priv.h"
@@ -93,12 +94,30 @@ free_dev:
 	return ret;
 }
 
+/*
+ * Guards the lists of all devices: lib/sva replaces what a device is attached to
+ * from a thread of its own.
+ */
+static pthread_mutex_t on_close_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct device_on_close *take_first(struct uvdk_device *dev)
+{
+	struct device_on_close *entry;
+
+	pthread_mutex_lock(&on_close_lock);
+	entry = dev->on_close;
+	if (entry)
+		dev->on_close = entry->next;
+	pthread_mutex_unlock(&on_close_lock);
+
+	return entry;
+}
+
 static void run_on_close(struct uvdk_device *dev)
 {
 	struct device_on_close *entry;
 
-	while ((entry = dev->on_close)) {
-		dev->on_close = entry->next;
+	while ((entry = take_first(dev))) {
 		entry->fn(dev, entry->arg);
 		free(entry);
 	}
@@ -177,8 +196,10 @@ UVDK_EXPORT int uvdk_device_on_close(struct uvdk_device *dev,
 
 	entry->fn = fn;
 	entry->arg = arg;
+	pthread_mutex_lock(&on_close_lock);
 	entry->next = dev->on_close;
 	dev->on_close = entry;
+	pthread_mutex_unlock(&on_close_lock);
 	return 0;
 }
 
@@ -189,14 +210,13 @@ UVDK_EXPORT void uvdk_device_cancel_on_close(struct uvdk_device *dev,
 	struct device_on_close **link = &dev->on_close;
 	struct device_on_close *entry;
 
-	while ((entry = *link)) {
-		if (entry->fn == fn && entry->arg == arg) {
-			*link = entry->next;
-			free(entry);
-			return;
-		}
+	pthread_mutex_lock(&on_close_lock);
+	while ((entry = *link) && (entry->fn != fn || entry->arg != arg))
 		link = &entry->next;
-	}
+	if (entry)
+		*link = entry->next;
+	pthread_mutex_unlock(&on_close_lock);
+	free(entry);
 }
 
 UVDK_EXPORT struct uvdk_iommu *uvdk_device_iommu(const struct uvdk_device *dev)
