@@ -6,11 +6,13 @@
 
 /* Every driver built into libuvdk. Adding one is adding two lines here. */
 
+extern const struct uvdk_bus_ops uvdk_bus_uio_sva;
 extern const struct uvdk_bus_ops uvdk_bus_vfio_pci;
 extern const struct uvdk_bus_ops uvdk_bus_emu;
 
 const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {
 	&uvdk_bus_emu,
+	&uvdk_bus_uio_sva,
 	&uvdk_bus_vfio_pci,
 	NULL,
 };
@@ -18,10 +20,12 @@ const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {
 extern const struct uvdk_iommu_ops uvdk_iommu_iommufd;
 extern const struct uvdk_iommu_ops uvdk_iommu_type1;
 extern const struct uvdk_iommu_ops uvdk_iommu_noiommu;
+extern const struct uvdk_iommu_ops uvdk_iommu_kernel;
 extern const struct uvdk_iommu_ops uvdk_iommu_emu;
 
 const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {
-	&uvdk_iommu_iommufd, &uvdk_iommu_type1, &uvdk_iommu_noiommu, &uvdk_iommu_emu, NULL,
+	&uvdk_iommu_iommufd, &uvdk_iommu_type1, &uvdk_iommu_noiommu,
+	&uvdk_iommu_kernel,  &uvdk_iommu_emu,	NULL,
 };
 
 extern const struct uvdk_emu_model uvdk_model_copier;

@@ -68,7 +68,7 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 	pthread_mutex_init(&dev->watch_lock, NULL);
 	dev->irq_type = -1;
 	dev->iommu = iommu;
-	dev->ops = device_find_bus(spec);
+	dev->ops = device_find_bus(spec, iommu);
 	ret = -EINVAL;
 	if (!dev->ops) {
 		uvdk_fail(ret, "device",

@@ -43,6 +43,7 @@ struct uvdk_device {
 	pthread_mutex_t watch_lock;
 	struct uvdk_device_watcher *watches; /* most recent first; guarded by the lock */
 	const char *user;		     /* class that drives it, or NULL */
+	bool sva;			     /* joined to the process's address space */
 	struct device_region regions[DEVICE_BARS];
 	uint16_t command_set; /* bits to put back after a reset ... */
 	uint16_t command_clear;
@@ -56,7 +57,7 @@ struct uvdk_device {
 };
 
 /* registry.c */
-const struct uvdk_bus_ops *device_find_bus(const char *spec);
+const struct uvdk_bus_ops *device_find_bus(const char *spec, const struct uvdk_iommu *iommu);
 
 /* config.c */
 int device_put_command_back(struct uvdk_device *dev);

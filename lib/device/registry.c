@@ -43,19 +43,24 @@ UVDK_EXPORT int uvdk_bus_register(const struct uvdk_bus_ops *ops)
 	return ret;
 }
 
+static bool serves(const struct uvdk_bus_ops *bus, const char *spec, const struct uvdk_iommu *iommu)
+{
+	return bus->match(spec) && (!bus->takes || bus->takes(iommu));
+}
+
 /* Registered drivers never leave, so the entry may be used without the lock. */
-const struct uvdk_bus_ops *device_find_bus(const char *spec)
+const struct uvdk_bus_ops *device_find_bus(const char *spec, const struct uvdk_iommu *iommu)
 {
 	const struct uvdk_bus_ops *found = NULL;
 
 	pthread_mutex_lock(&registry.lock);
 	for (unsigned int i = 0; i < registry.count && !found; i++)
-		if (registry.bus[i]->match(spec))
+		if (serves(registry.bus[i], spec, iommu))
 			found = registry.bus[i];
 	pthread_mutex_unlock(&registry.lock);
 
 	for (const struct uvdk_bus_ops *const *bus = uvdk_builtin_buses; *bus && !found; bus++)
-		if ((*bus)->match(spec))
+		if (serves(*bus, spec, iommu))
 			found = *bus;
 
 	return found;

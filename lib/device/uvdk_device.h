@@ -16,7 +16,8 @@ extern "C" {
  * -> regions, interrupts, a driver -> uvdk_device_close() -> uvdk_iommu_close().
  *
  * A *spec* names a function: a PCI address ("0000:00:03.0", "00:03.0") is
- * reached through vfio, and open once at a time. "emu:MODEL[,key=value...]" is
+ * reached through vfio, or under iommu "kernel" through uio_pci_sva, and open once
+ * at a time. "emu:MODEL[,key=value...]" is
  * made in the process: each open makes another one ("emu:MODEL#0", "#1", ...),
  * and no spec names one that is there.
  *
@@ -55,8 +56,8 @@ struct uvdk_device_opts {
 /**
  * struct uvdk_device_info - what was opened
  * @name: the spec as normalised, e.g. "0000:00:03.0" or "emu:edu#0"
- * @bus: bus driver: "vfio-pci" or "emu"
- * @access: how it is reached: "cdev", "group", "noiommu" or "emu"
+ * @bus: bus driver: "vfio-pci", "uio-sva" or "emu"
+ * @access: how it is reached: "cdev", "group", "noiommu", "uio" or "emu"
  * @addr: PCI address; emulated functions have one too, on their own bus
  * @vendor: PCI vendor ID
  * @device: PCI device ID

@@ -40,6 +40,8 @@ struct uvdk_bus_region {
  * struct uvdk_bus_ops - a bus driver
  * @name: "vfio-pci", "emu"
  * @match: does this bus serve @spec? First match in the registry wins.
+ * @takes: ... under this iommu? NULL: under any; a bus for the devices of one
+ *	iommu stands before those for the same specs under the others.
  * @open: Open @spec for @dev, bind it to @iommu (uvdk_iommu_bind()), fill in
  *	@info, set private data. On error nothing is left behind.
  * @close: Undo @open; never fails; also for a device that has vanished.
@@ -63,12 +65,17 @@ struct uvdk_bus_region {
  * @kvm_announce: tell a VFIO device of KVM of the file behind the device; as
  *	uvdk_device_kvm_announce()
  * @kvm_withdraw: undo it, if it was done; @close does so, too
+ * @sva_bind: join the process's address space to a PASID that the kernel chooses;
+ *	as uvdk_device_sva_bind(). Not called while it is bound.
+ * @sva_unbind: undo it; as uvdk_device_sva_unbind(). @close does so, too.
  *
- * The last two are NULL where there is no such file; no other is.
+ * @takes may be NULL; the two of KVM are where there is no such file, the two of
+ * SVA where the kernel does not offer it; no other is.
  */
 struct uvdk_bus_ops {
 	const char *name;
 	bool (*match)(const char *spec);
+	bool (*takes)(const struct uvdk_iommu *iommu);
 	int (*open)(struct uvdk_device *dev, struct uvdk_iommu *iommu, const char *spec,
 		    const struct uvdk_device_opts *opts, struct uvdk_device_info *info);
 	void (*close)(struct uvdk_device *dev);
@@ -97,6 +104,8 @@ struct uvdk_bus_ops {
 	enum uvdk_device_event (*next_event)(struct uvdk_device *dev);
 	int (*kvm_announce)(struct uvdk_device *dev, int kvm_fd);
 	void (*kvm_withdraw)(struct uvdk_device *dev);
+	int (*sva_bind)(struct uvdk_device *dev, uint32_t *pasid);
+	void (*sva_unbind)(struct uvdk_device *dev);
 };
 
 /*
@@ -181,6 +190,34 @@ int uvdk_device_claim(struct uvdk_device *dev, const char *user);
  * @dev: device
  */
 void uvdk_device_unclaim(struct uvdk_device *dev);
+
+/**
+ * uvdk_device_has_sva() - can the kernel join a process to the device?
+ * @dev: device
+ *
+ * Return: whether its bus offers it; uvdk_device_sva_bind() may fail all the same.
+ */
+bool uvdk_device_has_sva(const struct uvdk_device *dev);
+
+/**
+ * uvdk_device_sva_bind() - let the device walk the CPU's page tables
+ * @dev: device
+ * @pasid: receives the PASID, which the kernel has chosen
+ *
+ * Bus master, where the application has set it, is on from here on.
+ *
+ * Return: 0; -EBUSY (bound already); -EOPNOTSUPP (the bus, the device, the I/O MMU
+ * or the CPU can't: says which); -EACCES and others as uvdk_device_open(); -ENODEV.
+ */
+int uvdk_device_sva_bind(struct uvdk_device *dev, uint32_t *pasid);
+
+/**
+ * uvdk_device_sva_unbind() - undo uvdk_device_sva_bind(); never fails
+ * @dev: device; nothing happens if it is not bound
+ *
+ * The device is kept from memory (bus master off) before it is unbound.
+ */
+void uvdk_device_sva_unbind(struct uvdk_device *dev);
 
 #ifdef __cplusplus
 }

@@ -45,7 +45,7 @@ struct uvdk_iommu_opts {
 
 /**
  * uvdk_iommu_open() - open a way of mapping DMA
- * @name: "iommufd", "type1", "noiommu", "emu", or the name of a registered
+ * @name: "iommufd", "type1", "noiommu", "kernel", "emu", or the name of a registered
  *	driver; noiommu is never chosen unless named
  * @opts: options, or NULL
  * @out: new iommu, owned by the caller; must outlive its devices and ioas
@@ -65,7 +65,8 @@ int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts, struct
  * @opts: options, or NULL
  *
  * "emu" for emulated devices; for a PCI address "iommufd" where its character
- * device and /dev/iommu exist, else "type1" where its group exists.
+ * device and /dev/iommu exist, else "type1" where its group exists; "kernel" where
+ * driver uio_pci_sva holds it, see uvdk_sva.h.
  *
  * Return: static name for uvdk_iommu_open(), or NULL with the reason in
  * uvdk_last_error().

@@ -18,7 +18,8 @@ extern "C" {
  * A bus driver brings a device under an iommu with uvdk_iommu_bind(), which
  * yields a *binding*; the ioas is later attached to the binding. Which handle
  * a device needs follows from the iommu: iommufd binds vfio character devices,
- * type1 and noiommu bind groups, emu binds emulated functions.
+ * type1 and noiommu bind groups, emu binds emulated functions, kernel those that the
+ * kernel joins to a process.
  */
 
 /**
@@ -27,12 +28,14 @@ extern "C" {
  * @UVDK_IOMMU_HANDLE_GROUP: a vfio group, by number
  * @UVDK_IOMMU_HANDLE_NOIOMMU_GROUP: a vfio noiommu group, by number
  * @UVDK_IOMMU_HANDLE_EMU: an emulated function
+ * @UVDK_IOMMU_HANDLE_KERNEL: a function that the kernel joins to a process
  */
 enum uvdk_iommu_handle {
 	UVDK_IOMMU_HANDLE_CDEV,
 	UVDK_IOMMU_HANDLE_GROUP,
 	UVDK_IOMMU_HANDLE_NOIOMMU_GROUP,
 	UVDK_IOMMU_HANDLE_EMU,
+	UVDK_IOMMU_HANDLE_KERNEL,
 };
 
 struct uvdk_emu_function;
@@ -42,7 +45,7 @@ struct uvdk_emu_function;
  * @dev: the device being opened
  * @name: its name, for messages
  * @cdev_fd: HANDLE_CDEV: open character device; stays the bus's
- * @group: HANDLE_*GROUP: group number
+ * @group: HANDLE_*GROUP, HANDLE_KERNEL: group number
  * @emu: HANDLE_EMU: the function
  */
 struct uvdk_iommu_bind_args {
@@ -168,7 +171,8 @@ struct uvdk_iommu_limits {
  *
  * Those from @hwpt_create on are NULL where the driver has no such objects, both
  * of dirty_* where it can't tell, both of faults where it has no fault queues, the
- * last where it has no nested tables; no other is.
+ * last where it has no nested tables; no other is, but those from @ioas_destroy to
+ * @detach where @ioas_create always refuses.
  */
 struct uvdk_iommu_ops {
 	const char *name;

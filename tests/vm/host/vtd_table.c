@@ -15,7 +15,6 @@
 #define FS_USER	    BIT(2)
 #define FS_ACCESSED BIT(5)
 #define FS_DIRTY    BIT(6)
-#define FS_NX	    BIT(63)
 
 /* Second stage, 9.8. */
 #define SS_READ	    BIT(0)
@@ -57,13 +56,17 @@ static bool is_leaf(uint64_t entry, unsigned int level)
 	return level == 1 || entry & LARGE;
 }
 
-/* Bits that must be 0 in a present entry. */
+/*
+ * Bits that must be 0 in a present entry. Bit 63 may be set in a first stage: VT-d has given up
+ * requests to execute, and with them NXE of the PASID table entry, and Linux sets it no more,
+ * not even for the CPU's own tables, which are full of no-execute bits.
+ */
 static uint64_t reserved_bits(const struct vtd_table *table, uint64_t entry, unsigned int level)
 {
-	uint64_t bits = table->first && !table->no_execute ? FS_NX : 0;
+	uint64_t bits = 0;
 
 	if (level > 3)
-		return bits | LARGE;
+		return LARGE;
 	if (level > 1 && entry & LARGE) {
 		bits |= (BIT(level_shift(level)) - 1) & ADDR_MASK;
 		if (table->first)

@@ -10,8 +10,7 @@ struct vtd_table {
 	uint64_t root;
 	unsigned int levels; /* 3, 4 or 5 */
 	bool first;
-	bool no_execute; /* first stage: bit 63 is not reserved */
-	bool mark;	 /* set the accessed and dirty bits */
+	bool mark; /* set the accessed and dirty bits */
 };
 
 /* What a page table says of an access. */

@@ -30,7 +30,6 @@
 #define PASID_PGTT(w)	((unsigned int)((w) >> 6 & 7))
 #define PASID_SSADE	BIT(9)
 #define PASID_FSPM(w)	((unsigned int)((w) >> 2 & 3))
-#define PASID_NXE	BIT(5)
 #define PASID_RESERVED0 (UINT64_C(3) << 10)
 #define PASID_RESERVED2 (UINT64_C(0xf) << 8)
 
@@ -145,7 +144,6 @@ static bool first_stage(const uint64_t *entry, const struct vtd_table *under,
 		.root = entry[2] & TABLE,
 		.levels = PASID_FSPM(entry[2]) + 4,
 		.first = true,
-		.no_execute = entry[2] & PASID_NXE,
 		.mark = true,
 	};
 
