@@ -5,6 +5,7 @@
  * nothing, also where other memory is now; a fork in the middle; cycles of binding
  * and unbinding while the device is busy.
  */
+#include <malloc.h>
 #include <sys/wait.h>
 
 #include <uvdk_follow.h>
@@ -368,6 +369,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
 		if (!strcmp(argv[2], backends[i].name))
 			opts.backend = backends[i].id;
+	/* Or the allocator keeps large blocks once one was freed: they stay the process's. */
+	mallopt(M_MMAP_THRESHOLD, LEN / 2);
 	copier_open(&copier, argv[1]);
 	CHECK_EQ(uvdk_ioas_create(copier.iommu, NULL, &empty), 0);
 	if (argc > 4)
