@@ -156,6 +156,8 @@ static int set_up(struct uvdk_sva *sva)
 		return err;
 	}
 	err = start_following(sva);
+	if (!err && sva->opts.flags & UVDK_SVA_PROCESS)
+		err = sva_follow_mapped(sva, 0, UINTPTR_MAX, true);
 
 	return err ? err : bind_backend(sva);
 }

@@ -15,6 +15,7 @@ struct plan {
 	struct uvdk_sva *sva;
 	uintptr_t first, last;
 	bool lenient; /* leave out what can't be shared */
+	bool dry;     /* follow only; without the lock */
 	struct piece *at;
 	size_t count, cap;
 };
@@ -44,20 +45,6 @@ int sva_check_live(const struct uvdk_sva *sva)
 	return uvdk_fail(-ENODEV, SVA_COMPONENT,
 			 sva->released ? "the PASID was freed, and with it the binding ended"
 				       : "the device is gone or closed: the binding has ended");
-}
-
-int sva_begin(struct uvdk_sva *sva)
-{
-	int err = sva_enter(sva, false);
-
-	if (err)
-		return err;
-	/* What went before must not undo what is to come; not under the lock. */
-	if (sva->following)
-		uvdk_follow_flush();
-	pthread_mutex_lock(&sva->lock);
-
-	return 0;
 }
 
 void sva_finish(struct uvdk_sva *sva)
@@ -128,6 +115,8 @@ static int plan_mapping(struct plan *plan, const struct sva_mapping *m, uintptr_
 
 	if (!err && plan->sva->following)
 		err = follow(m, first, last);
+	if (plan->dry)
+		return err;
 	while (!err && sva_ranges_gap(&plan->sva->ranges, first, last, &gap_first, &gap_last)) {
 		err = plan_add(plan, m, gap_first, gap_last);
 		if (gap_last == last)
@@ -265,6 +254,8 @@ static int carry_out(struct plan *plan)
 		return err;
 	err = plan_all(plan, &maps);
 	sva_maps_close(&maps);
+	if (plan->dry)
+		return err;
 	/* And one more, for what a range is cut into when something is given up. */
 	if (!err)
 		err = sva_ranges_reserve(&sva->ranges, plan->count + 1);
@@ -282,6 +273,25 @@ int sva_share_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last)
 	return carry_out(&plan);
 }
 
+/*
+ * Without the lock, before it is shared: what was at these addresses before is told
+ * of now, and not once the memory that is there now has been pinned. Under the lock
+ * it is followed once more, in case that another mapping is there then.
+ */
+int sva_follow_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last, bool lenient)
+{
+	struct plan plan = {
+		.sva = sva, .first = first, .last = last, .lenient = lenient, .dry = true};
+	int err;
+
+	if (!sva->following)
+		return 0;
+	err = carry_out(&plan);
+	uvdk_follow_flush();
+
+	return err;
+}
+
 int sva_share_process(struct uvdk_sva *sva)
 {
 	struct plan plan = {.sva = sva, .last = UINTPTR_MAX, .lenient = true};
@@ -295,10 +305,13 @@ UVDK_EXPORT int uvdk_sva_share(struct uvdk_sva *sva, const void *addr, size_t le
 	int err = sva_pages(addr, len, &first, &last);
 
 	if (!err)
-		err = sva_begin(sva);
+		err = sva_enter(sva, false);
 	if (err)
 		return err;
-	err = sva_check_live(sva);
+	err = sva_follow_mapped(sva, first, last, false);
+	pthread_mutex_lock(&sva->lock);
+	if (!err)
+		err = sva_check_live(sva);
 	if (!err && sva->ops->id != UVDK_SVA_KERNEL)
 		err = sva_share_mapped(sva, first, last);
 	sva_finish(sva);

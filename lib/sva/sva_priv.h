@@ -173,10 +173,11 @@ const char *sva_mapping_special(const struct sva_mapping *mapping);
 
 /* Whole pages around a range. */
 int sva_pages(const void *addr, size_t len, uintptr_t *first, uintptr_t *last);
-/* For calls on memory: 0 with the lock held, or why not. */
-int sva_begin(struct uvdk_sva *sva);
+/* Unlock, and end the call. */
 void sva_finish(struct uvdk_sva *sva);
 int sva_check_live(const struct uvdk_sva *sva);
+/* Without the lock; with sva_enter(). */
+int sva_follow_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last, bool lenient);
 /* Under the lock. */
 int sva_share_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last);
 int sva_share_process(struct uvdk_sva *sva);
