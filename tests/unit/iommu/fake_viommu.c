@@ -46,6 +46,8 @@ static int viommu_create(void *parent_priv, struct uvdk_iommu_binding *binding,
 	info->ssid_bits = fake_viommu.ssid_bits;
 	info->range_inval = fake_viommu.range_inval;
 	info->ats = fake_viommu.ats;
+	info->page = fake_viommu.page;
+	info->page_len = fake_viommu.page_len;
 	return make(FAKE_VIOMMU_CREATE, parent_priv, viommu_priv);
 }
 
@@ -83,6 +85,8 @@ static int invalidate(void *priv, const struct uvdk_inval_batch *batch,
 
 	(void)priv;
 	fake_viommu.batches++;
+	if (fake_viommu.on_invalidate)
+		return fake_viommu.on_invalidate(batch, out);
 	if (fake_viommu.refuse && at < batch->count) {
 		fake_viommu.entries += at;
 		*out = (struct uvdk_inval_result){at, at};

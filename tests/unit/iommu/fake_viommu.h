@@ -24,6 +24,10 @@ struct fake_viommu {
 	/* what the driver says */
 	unsigned int asid_bits, ssid_bits;
 	bool range_inval, ats;
+	void *page;
+	size_t page_len;
+	/* in place of what @refuse does, or NULL; from any thread */
+	int (*on_invalidate)(const struct uvdk_inval_batch *batch, struct uvdk_inval_result *out);
 	struct uvdk_vevent_record records[16];
 	unsigned int nr_records;
 
