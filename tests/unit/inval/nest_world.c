@@ -36,8 +36,9 @@ static struct uvdk_hwpt *make_table(struct nest_world *n, struct uvdk_device *de
 	case UVDK_NEST_VTD:
 		nested.vtd = (struct uvdk_nested_vtd){.pgtbl = NEST_IOVA, .addr_width = 48};
 		break;
-	case UVDK_NEST_SELFTEST:
-	case UVDK_NEST_AMD:
+	case UVDK_NEST_AMD: /* V, GV, GCR3 table root pointer */
+		nested.amd.dte[0] = 1 | UINT64_C(1) << 55;
+		nested.amd.dte[1] = (uint64_t)(NEST_IOVA >> 15) << 16;
 		break;
 	default:
 		nested.smmuv3.ste[0] = 1 | 5 << 1 | NEST_IOVA;

@@ -97,6 +97,14 @@ static int invalidate(void *priv, const struct uvdk_inval_batch *batch,
 	return 0;
 }
 
+static int invalq_create(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			 const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out)
+{
+	return fake_viommu.invalq_create
+		       ? fake_viommu.invalq_create(hwpt_priv, binding, pasid, opts, out)
+		       : -ENOSYS;
+}
+
 /* Two words: on what, and its number. */
 static int hw_queue_create(void *viommu_priv, unsigned int index, uvdk_iova_t iova, size_t len,
 			   void **queue_priv)
@@ -160,6 +168,7 @@ const struct uvdk_viommu_ops fake_viommu_ops = {
 	.nested_create = nested_create,
 	.hwpt_invalidate = invalidate,
 	.invalidate = invalidate,
+	.invalq_create = invalq_create,
 	.hw_queue_create = hw_queue_create,
 	.hw_queue_destroy = hw_queue_destroy,
 	.veventq_create = veventq_create,
