@@ -76,7 +76,8 @@ void emu_world_close(struct emu_world *w)
 	uvdk_pgtable_destroy(w->pt);
 	uvdk_pgtable_arena_destroy(w->arena);
 	uvdk_ioas_destroy(w->ioas);
-	asker_close(w->asker);
+	if (w->asker)
+		asker_close(w->asker);
 	asker_world_close(&w->world);
 }
 
