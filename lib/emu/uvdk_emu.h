@@ -168,6 +168,36 @@ struct uvdk_emu_stale {
 unsigned int uvdk_emu_stales(struct uvdk_emu *emu, struct uvdk_emu_stale *out, unsigned int max);
 
 /**
+ * uvdk_emu_stage1_begin() - a first stage of the caller's is about to change
+ * @emu: machine
+ * @name: name of a device that goes through it, e.g. "emu:copier#0"
+ * @pasid: by this PASID, or UVDK_EMU_NO_PASID
+ *
+ * The first stage of a nested table (uvdk_hwpt_create_nested()) is changed by plain
+ * stores, of which nobody is told. So what is cached of it is not held against
+ * what memory says, unless its owner takes part: from the first call on, and
+ * for as long as the device is there, accesses of this device with this PASID
+ * through what the first stage no longer has are stale (uvdk_emu_stales()),
+ * but between this and uvdk_emu_stage1_end(): the owner calls this before the
+ * first store, and that when the invalidation has completed. Changes may overlap.
+ * What changes in the second stage is checked in any case.
+ *
+ * Thread-safe; not from within a model.
+ *
+ * Return: a number for uvdk_emu_stage1_end(), or -ENOENT (no such device), -ENOMEM.
+ */
+int uvdk_emu_stage1_begin(struct uvdk_emu *emu, const char *name, uint32_t pasid);
+
+/**
+ * uvdk_emu_stage1_end() - the change has been invalidated
+ * @emu: machine
+ * @change: what uvdk_emu_stage1_begin() returned; nothing happens if negative
+ *
+ * The device may be gone by now. Thread-safe.
+ */
+void uvdk_emu_stage1_end(struct uvdk_emu *emu, int change);
+
+/**
  * uvdk_emu_faults() - take recorded faults, oldest first
  * @emu: machine
  * @out: filled with up to @max records

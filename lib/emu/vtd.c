@@ -75,6 +75,7 @@ void vtd_unplug(struct uvdk_emu_function *fn)
 	pthread_mutex_lock(&fn->vtd->queue_lock);
 	fn->vtd->fns[fn->slot] = NULL;
 	pthread_mutex_unlock(&fn->vtd->queue_lock);
+	vtd_owners_free(fn->vtd, fn->slot);
 }
 
 /* Its own TLB goes with a reset, and with the device. */

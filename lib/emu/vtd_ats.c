@@ -63,6 +63,8 @@ static int request(struct vtd *vtd, const struct vtd_req *req, uint64_t iova, st
 	if (e) {
 		e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 		e->val[1] = w->right;
+		e->guest = vtd_guest(w);
+		e->tables = vtd_tables(w, vtd_tag(w) == VTD_NO_PASID);
 		e->sid = req->sid;
 		e->pasid = req->pasid;
 		e->did = (uint16_t)PTE_DID(w->pte[1]);

@@ -76,6 +76,17 @@ static struct vtd_entry *entry_new(struct vtd *vtd)
 	return e;
 }
 
+/*
+ * What goes by PASID is found by PASID, so that thousands of others cost nothing.
+ * PASID table entries are named with no requester: all of them are in one list.
+ */
+struct vtd_list *vtd_tag_list(struct vtd *vtd, unsigned int kind, uint16_t id, uint32_t pasid)
+{
+	uint64_t h = (uint64_t)pasid << 20 ^ (uint64_t)(kind == VTD_PASID ? 0 : id) << 4 ^ kind;
+
+	return &vtd->tag[(h * UINT64_C(0x9e3779b97f4a7c15) >> 40) % VTD_TAGS];
+}
+
 /* Is it a translation of one PASID? */
 static bool is_tagged(const struct vtd_key *key)
 {
@@ -107,6 +118,7 @@ struct vtd_entry *vtd_add(struct vtd *vtd, const struct vtd_key *key)
 	vtd->tagged[key->id % VTD_GROUPS] += is_tagged(key);
 	LIST_INSERT_HEAD(&vtd->bucket[hash(key)], e, hash);
 	LIST_INSERT_HEAD(&vtd->group[key->kind][key->id % VTD_GROUPS], e, group);
+	LIST_INSERT_HEAD(vtd_tag_list(vtd, key->kind, key->id, key->pasid), e, tag);
 
 	return e;
 }
@@ -116,6 +128,7 @@ void vtd_drop(struct vtd *vtd, struct vtd_entry *e)
 	vtd->tagged[e->key.id % VTD_GROUPS] -= is_tagged(&e->key);
 	LIST_REMOVE(e, hash);
 	LIST_REMOVE(e, group);
+	LIST_REMOVE(e, tag);
 	LIST_INSERT_HEAD(&vtd->unused, e, hash);
 }
 

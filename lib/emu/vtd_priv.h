@@ -17,6 +17,7 @@
  */
 #define VTD_BUCKETS 8192
 #define VTD_GROUPS  256
+#define VTD_TAGS    4096
 #define VTD_STALES  64
 #define VTD_LEVELS  5
 
@@ -57,13 +58,16 @@ struct vtd_entry {
 	struct vtd_key key;
 	LIST_ENTRY(vtd_entry) hash;
 	LIST_ENTRY(vtd_entry) group; /* of this kind and ID */
+	LIST_ENTRY(vtd_entry) tag;   /* of this kind and PASID, and of this ID but for VTD_PASID */
 	uint64_t settled;	     /* vtd->ended when memory bore it out */
 	uint32_t pasid;		     /* VTD_PASID: the PASID itself, also for VTD_RID */
 	uint16_t did;		     /* domain, of whatever kind */
 	uint16_t sid;		     /* who had it fetched */
 	bool quiet;		     /* VTD_PASID: FPD, in any entry on the way to it */
-	uint64_t context;	     /* first word of the context entry it came by */
-	uint64_t tables;	     /* VTD_INNER and _IOTLB: vtd_tables() it was found in */
+	bool nested;	  /* VTD_INNER of a first stage: it leads to an address of a second */
+	uint64_t context; /* first word of the context entry it came by */
+	uint64_t tables;  /* VTD_INNER and later: vtd_tables() it was found in */
+	uint64_t guest;	  /* VTD_IOTLB and later, nested: as in struct vtd_walk */
 	uint64_t val[PTE_WORDS];
 };
 
@@ -91,12 +95,16 @@ struct vtd_req {
 	enum vtd_purpose purpose;
 };
 
+#define VTD_NO_GUEST UINT64_MAX
+
 /* What a walk found. Every access has one: only what stands above context is cleared for each. */
 struct vtd_walk {
 	uint64_t host; /* page frame */
 	unsigned int level;
 	unsigned int right;
-	int fault; /* 0: none */
+	uint64_t guest; /* nested: second-stage address of the page, or of what it has not;
+			   VTD_NO_GUEST: the first stage leads nowhere */
+	int fault;	/* 0: none */
 	enum uvdk_emu_fault_reason why;
 	uint32_t pasid; /* RID_PASID for an access without one */
 	bool quiet;	/* FPD: not to be recorded */
@@ -110,6 +118,14 @@ struct vtd_event {
 	uint32_t control; /* EVENT_IM, EVENT_IP */
 	int fd;		  /* -1: nobody hears it */
 };
+
+/* Somebody says when he changes the first stage of a nested table. */
+struct vtd_owner {
+	uint32_t pasid; /* of a function in this slot, or VTD_RID */
+	LIST_ENTRY(vtd_owner) entry;
+};
+
+LIST_HEAD(vtd_owners, vtd_owner);
 
 #define VTD_EVENTS 2 /* enum uvdk_emu_iommu_irq */
 
@@ -149,10 +165,12 @@ struct vtd {
 	struct emu_gate gate; /* guards the caches */
 	struct vtd_list bucket[VTD_BUCKETS];
 	struct vtd_list group[VTD_KINDS][VTD_GROUPS];
+	struct vtd_list tag[VTD_TAGS];
 	struct vtd_list unused;
 	unsigned long entries;
 	unsigned long tagged[VTD_GROUPS]; /* of VTD_IOTLB, those of a PASID */
 	uint64_t since;			  /* what is fetched now was so at this count of changes */
+	struct vtd_owners owners[EMU_SLOTS];
 };
 
 /* A device did not answer; beside the codes of IQERCD.IQEI. */
@@ -186,6 +204,11 @@ void vtd_drop(struct vtd *vtd, struct vtd_entry *e);
 void vtd_cache_free(struct vtd *vtd);
 void vtd_cache_leftovers(struct vtd *vtd);
 bool vtd_chance(struct vtd *vtd, unsigned int one_in);
+struct vtd_list *vtd_tag_list(struct vtd *vtd, unsigned int kind, uint16_t id, uint32_t pasid);
+
+/* vtd_owner.c; under the gate; and when a function goes */
+bool vtd_has_owner(const struct vtd *vtd, const struct vtd_req *req);
+void vtd_owners_free(struct vtd *vtd, unsigned int slot);
 
 /* vtd_translate.c */
 /* The context entry, through its cache; takes the gate. */
@@ -213,6 +236,12 @@ static inline bool vtd_holds(struct vtd *vtd, struct vtd_entry *e, const struct 
 static inline uint64_t vtd_tables(const struct vtd_walk *w, bool second)
 {
 	return second ? w->pte[0] & SPAN(51, 12) : w->pte[0] ^ w->pte[2] << 1;
+}
+
+/* Where an entry's page begins in the second stage; of what is not there, its address. */
+static inline uint64_t vtd_guest(const struct vtd_walk *w)
+{
+	return w->right ? w->guest & ~(BIT(EMU_PAGE_SHIFT + 9 * (w->level - 1)) - 1) : w->guest;
 }
 
 /* Who shares a domain ID must share the tables: the entry was compared for those, not for these. */

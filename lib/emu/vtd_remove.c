@@ -78,8 +78,33 @@ static void remove_list(struct vtd *vtd, const struct vtd_scope *s, struct vtd_l
 	}
 }
 
+/* A list of one PASID has others in it, too: whose kind is another, for one. */
+static void remove_tagged(struct vtd *vtd, const struct vtd_scope *s, uint32_t pasid,
+			  struct removed *r)
+{
+	struct vtd_entry *e = LIST_FIRST(vtd_tag_list(vtd, s->kind, s->id, pasid));
+
+	while (e) {
+		struct vtd_entry *next = LIST_NEXT(e, tag);
+
+		if (e->key.kind == s->kind && in_scope(s, e)) {
+			note(r, e);
+			vtd_drop(vtd, e);
+		}
+		e = next;
+	}
+}
+
 static void remove_scope(struct vtd *vtd, const struct vtd_scope *s, struct removed *r)
 {
+	bool one = s->kind == VTD_PASID || (!s->all_ids && !s->id_mask);
+
+	if (one && !s->by_domain && !s->all_pasids && s->kind != VTD_CONTEXT) {
+		remove_tagged(vtd, s, s->pasid, r);
+		if (s->kind == VTD_PASID)
+			remove_tagged(vtd, s, VTD_RID, r);
+		return;
+	}
 	if (!s->all_ids && !s->id_mask) {
 		remove_list(vtd, s, &vtd->group[s->kind][s->id % VTD_GROUPS], r);
 		return;

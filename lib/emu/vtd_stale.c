@@ -145,6 +145,40 @@ static void walk_second(struct vtd *vtd, const struct vtd_req *look, uint64_t ad
 	vtd_walk_pages(vtd, look, addr, false, w);
 }
 
+/*
+ * A first stage on top of another belongs to whoever changes it by plain stores,
+ * and need not have been invalidated yet. What is below it must hold all the
+ * same, as long as the entry is one of this table. False: nothing is said.
+ */
+static bool spared(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_req *look,
+		   struct vtd_walk *w)
+{
+	memset(w, 0, sizeof(*w));
+	if (e->key.kind < VTD_INNER || e->key.level >= VTD_SECOND || vtd_has_owner(vtd, look) ||
+	    vtd_read_context(vtd, look->sid, w) || vtd_check_context(look, w) ||
+	    vtd_read_pasid(vtd, w))
+		return false;
+
+	return PTE_PGTT(w->pte[0]) == PGTT_NESTED && e->tables == vtd_tables(w, false);
+}
+
+static bool below_same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_req *look,
+		       uint64_t iova, struct vtd_walk *w)
+{
+	uint64_t inside = iova & (BIT(vtd_shift(e->key.level)) - 1) & ~(EMU_PAGE_SIZE - 1);
+	bool snoops = w->pte[1] & PTE_PGSNP;
+
+	if (e->key.kind == VTD_IOTLB && !context_same(vtd, e->sid, e->context))
+		return false;
+	if (e->key.kind == VTD_INNER || e->guest == VTD_NO_GUEST)
+		return true;
+	walk_second(vtd, look, e->val[1] ? e->guest + inside : e->guest, w);
+	if (snoops)
+		w->right |= VTD_SNOOP;
+
+	return page_same(e, w, iova);
+}
+
 static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_req *req,
 		 uint64_t iova)
 {
@@ -160,6 +194,8 @@ static bool same(struct vtd *vtd, const struct vtd_entry *e, const struct vtd_re
 		vtd_read_context(vtd, e->key.id, &w);
 		return words_same(e->val, w.context, 4);
 	}
+	if (spared(vtd, e, &look, &w))
+		return below_same(vtd, e, &look, iova, &w);
 	if (e->key.kind == VTD_INNER && e->key.level >= VTD_SECOND)
 		walk_second(vtd, &look, iova, &w);
 	else

@@ -130,6 +130,7 @@ static void take(struct vtd_walk *w, const struct vtd_entry *e, uint64_t iova)
 	w->host = e->val[0] + inside;
 	w->right = (unsigned int)e->val[1];
 	w->level = e->key.level;
+	w->guest = e->guest + inside;
 }
 
 /* What is not there is remembered as a page without rights. */
@@ -147,6 +148,7 @@ static void add_page(struct vtd *vtd, const struct vtd_req *req, struct vtd_walk
 	}
 	e->val[0] = w->host & ~(BIT(vtd_shift(w->level)) - 1);
 	e->val[1] = w->right;
+	e->guest = vtd_guest(w);
 	e->context = w->context[0];
 	e->tables = vtd_tables(w, vtd_tag(w) == VTD_NO_PASID);
 	e->sid = req->sid;

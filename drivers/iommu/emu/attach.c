@@ -138,8 +138,10 @@ static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain
 	}
 	if (faults && before)
 		emu_prq_move(at->dev, at->pasid, faults);
-	if (at->dom != dom)
+	if (at->dom != dom) {
+		emu_queue_end(at->dev->unit, at->dev->sid, at->pasid);
 		emu_pasid_replace(at->dev, at->pasid, at->dom, dom);
+	}
 	delist(at);
 	enlist(at, dom, plain);
 	if (before && !faults)
@@ -149,15 +151,43 @@ static int replace(struct emu_domain *dom, struct emu_attachment *at, bool plain
 	return 0;
 }
 
+/*
+ * Whoever invalidates a nested table finds an attachment before it can have
+ * anything cached. The library has one thread attach at a time. @before has a
+ * reference, still.
+ */
+static void lock(struct emu_domain *dom, struct emu_domain *before)
+{
+	uvdk_lock_acquire(&dom->lock);
+	if (!before)
+		return;
+	emu_domain_get(before);
+	if (before != dom)
+		uvdk_lock_acquire(&before->lock);
+}
+
+static void unlock(struct emu_domain *dom, struct emu_domain *before)
+{
+	uvdk_lock_release(&dom->lock);
+	if (!before)
+		return;
+	if (before != dom)
+		uvdk_lock_release(&before->lock);
+	emu_domain_put(before);
+}
+
 int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t pasid, bool plain,
 		      struct emu_faultq *faults)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
+	struct emu_domain *before = at ? at->dom : NULL;
 	int err;
 
+	lock(dom, before);
 	emu_device_begin(dev);
 	err = at ? replace(dom, at, plain, faults) : attach(dom, dev, pasid, plain, faults);
 	emu_device_end(dev);
+	unlock(dom, before);
 
 	return err;
 }
@@ -165,11 +195,15 @@ int emu_domain_attach(struct emu_domain *dom, struct emu_device *dev, uint32_t p
 void emu_domain_detach(struct emu_device *dev, uint32_t pasid)
 {
 	struct emu_attachment *at = emu_attachment_find(dev, pasid);
+	struct emu_domain *dom = at ? at->dom : NULL;
 
 	if (!at)
 		return;
+	emu_domain_get(dom);
+	uvdk_lock_acquire(&dom->lock);
 	emu_device_begin(dev);
-	emu_pasid_clear(dev, pasid, at->dom);
+	emu_queue_end(dev->unit, dev->sid, pasid);
+	emu_pasid_clear(dev, pasid, dom);
 	if (at->faults)
 		emu_prq_unwatch(dev, pasid);
 	delist(at);
@@ -177,4 +211,6 @@ void emu_domain_detach(struct emu_device *dev, uint32_t pasid)
 	if (!dev->count)
 		emu_context_clear(dev);
 	emu_device_end(dev);
+	uvdk_lock_release(&dom->lock);
+	emu_domain_put(dom);
 }

@@ -119,6 +119,7 @@ static int enable(struct emu_device *dev, bool pasid)
 	dev->pasid_on = pasid;
 	dev->ats_on = dev->ats_cap;
 	err = change(dev);
+	emu_queue_set_ats(dev->unit, dev->sid, dev->ats_on);
 	if (!err)
 		err = emu_caps_enable(dev);
 	if (!err)
@@ -126,6 +127,7 @@ static int enable(struct emu_device *dev, bool pasid)
 
 	dev->pasid_on = false;
 	dev->ats_on = false;
+	emu_queue_set_ats(dev->unit, dev->sid, false);
 	change(dev);
 	return err;
 }

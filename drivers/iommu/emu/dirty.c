@@ -6,13 +6,22 @@
 
 /* Dirty pages of a second stage: 3.7.2, bits of an entry in 9.8. */
 
-static void track(struct emu_domain *dom, bool on)
+static void rewrite(const struct emu_domain *dom)
 {
 	const struct emu_attachment *at;
 
-	dom->tracked = on;
 	TAILQ_FOREACH(at, &dom->attached, entry)
 	emu_pasid_track(at->dev, at->pasid, dom);
+}
+
+static void track(struct emu_domain *dom, bool on)
+{
+	const struct emu_domain *nested;
+
+	dom->tracked = on;
+	rewrite(dom);
+	LIST_FOREACH(nested, &dom->nested, sibling)
+	rewrite(nested);
 }
 
 /* What is cached as dirty is not marked again: it must go. */

@@ -9,29 +9,58 @@ static struct emu_unit *unit_of(const struct emu_domain *dom, unsigned int numbe
 	return &dom->machine->units[number];
 }
 
+/* Does a unit use it, be it below a nested table? */
+static bool is_in(const struct emu_domain *dom, unsigned int number)
+{
+	const struct emu_domain *nested;
+
+	if (dom->tag[number].attached)
+		return true;
+	LIST_FOREACH(nested, &dom->nested, sibling)
+	{
+		if (nested->tag[number].attached)
+			return true;
+	}
+
+	return false;
+}
+
 void emu_domain_begin(const struct emu_domain *dom)
 {
 	for (unsigned int i = 0; i < dom->machine->count; i++)
-		if (dom->tag[i].attached)
+		if (is_in(dom, i))
 			uvdk_emu_iommu_begin(dom->machine->emu, i);
 }
 
 void emu_domain_end(const struct emu_domain *dom)
 {
 	for (unsigned int i = 0; i < dom->machine->count; i++)
-		if (dom->tag[i].attached)
+		if (is_in(dom, i))
 			uvdk_emu_iommu_end(dom->machine->emu, i);
+}
+
+static struct emu_domain *alloc(struct emu_machine *machine)
+{
+	struct emu_domain *dom = calloc(1, sizeof(*dom));
+
+	if (!dom)
+		return NULL;
+	dom->machine = machine;
+	dom->refs = 1;
+	TAILQ_INIT(&dom->attached);
+	LIST_INIT(&dom->nested);
+
+	return dom;
 }
 
 int emu_domain_create(struct emu_unit *unit, const struct emu_kind *kind, struct emu_domain **out)
 {
-	struct emu_domain *dom = calloc(1, sizeof(*dom));
+	struct emu_domain *dom = alloc(unit->machine);
 	int err;
 
 	if (!dom)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a page table");
-	*dom = (struct emu_domain){.machine = unit->machine, .kind = *kind, .refs = 1};
-	TAILQ_INIT(&dom->attached);
+	dom->kind = *kind;
 	dom->table = (struct emu_table){
 		.arena = &unit->machine->arena,
 		.stage = kind->stage,
@@ -45,6 +74,24 @@ int emu_domain_create(struct emu_unit *unit, const struct emu_kind *kind, struct
 		free(dom);
 		return uvdk_fail(err, EMU_COMPONENT, "no memory for a page table");
 	}
+	*out = dom;
+
+	return 0;
+}
+
+int emu_domain_nest(struct emu_unit *unit, struct emu_domain *parent, uint64_t first,
+		    struct emu_domain **out)
+{
+	struct emu_domain *dom = alloc(unit->machine);
+
+	if (!dom)
+		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a nested table");
+	dom->kind = (struct emu_kind){.stage = EMU_SECOND_STAGE, .enforced = parent->kind.enforced};
+	dom->parent = parent;
+	dom->unit = unit;
+	dom->first = first;
+	emu_domain_get(parent);
+	LIST_INSERT_HEAD(&parent->nested, dom, sibling);
 	*out = dom;
 
 	return 0;
@@ -71,6 +118,12 @@ void emu_domain_put(struct emu_domain *dom)
 
 	if (--dom->refs)
 		return;
+	if (dom->parent) {
+		LIST_REMOVE(dom, sibling);
+		emu_domain_put(dom->parent);
+		free(dom);
+		return;
+	}
 	if (dom->entry.le_prev)
 		LIST_REMOVE(dom, entry);
 	emu_table_fini(&dom->table, &freed);
@@ -125,12 +178,66 @@ static void inval_unit(struct emu_unit *unit, const struct emu_domain *dom, enum
 	emu_inval_run(&batch);
 }
 
+/*
+ * By pages of the second stage goes all that has a first one above it (6.5.2.3).
+ * What functions know of it they know by other addresses.
+ */
+static void inval_nested(const struct emu_domain *dom, const struct emu_reach *reach)
+{
+	const struct emu_attachment *at;
+	struct emu_batch batch;
+
+	emu_inval_start(&batch, dom->unit);
+	inval_tags(&batch, dom, EMU_SITE_NEST_BELOW_IOTLB, reach);
+	emu_inval_fence(&batch);
+	TAILQ_FOREACH(at, &dom->attached, entry)
+	{
+		if (emu_device_caches(at->dev))
+			emu_inval_devtlb(&batch, EMU_SITE_NEST_BELOW_DEVTLB, &at->dev->asker,
+					 at->pasid, NULL);
+	}
+	emu_inval_run(&batch);
+}
+
 void emu_domain_inval(const struct emu_domain *dom, enum emu_site iotlb, enum emu_site devtlb,
 		      const struct emu_reach *reach)
 {
+	const struct emu_domain *nested;
+
 	for (unsigned int i = 0; i < dom->machine->count; i++)
 		if (dom->tag[i].attached)
 			inval_unit(unit_of(dom, i), dom, iotlb, devtlb, reach);
+	LIST_FOREACH(nested, &dom->nested, sibling)
+	{
+		if (!TAILQ_EMPTY(&nested->attached))
+			inval_nested(nested, reach);
+	}
+}
+
+/* What a first stage's owner has changed, for each attachment. Under the domain's lock. */
+int emu_domain_inval_first(const struct emu_domain *dom, const struct emu_reach *reach)
+{
+	const struct emu_attachment *at;
+	struct emu_batch batch;
+	uint32_t last = UINT32_MAX;
+
+	emu_inval_start(&batch, dom->unit);
+	TAILQ_FOREACH(at, &dom->attached, entry)
+	{
+		if (at->pasid != last)
+			emu_inval_piotlb(&batch, EMU_SITE_NEST_INVAL_IOTLB,
+					 emu_domain_did(dom, dom->unit), at->pasid, reach);
+		last = at->pasid;
+	}
+	emu_inval_fence(&batch);
+	TAILQ_FOREACH(at, &dom->attached, entry)
+	{
+		if (emu_device_caches(at->dev))
+			emu_inval_devtlb(&batch, EMU_SITE_NEST_INVAL_DEVTLB, &at->dev->asker,
+					 at->pasid, reach);
+	}
+
+	return emu_inval_run(&batch);
 }
 
 static void unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
@@ -144,19 +251,29 @@ static void unmap(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
 	give_back(dom, freed);
 }
 
-/* 6.1: where CAP.CM is set, that nothing was there may be cached; functions don't. */
-static void inval_absence(struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
+static void inval_absence_of(const struct emu_domain *dom, enum emu_site site,
+			     const struct emu_reach *reach)
 {
-	struct emu_reach reach = {.iova = iova, .len = len, .paging = true};
 	struct emu_batch batch;
 
 	for (unsigned int i = 0; i < dom->machine->count; i++) {
 		if (!dom->tag[i].attached || !VTD_CAP_CM(unit_of(dom, i)->cap))
 			continue;
 		emu_inval_start(&batch, unit_of(dom, i));
-		inval_tags(&batch, dom, EMU_SITE_MAP_IOTLB, &reach);
+		inval_tags(&batch, dom, site, reach);
 		emu_inval_run(&batch);
 	}
+}
+
+/* 6.1: where CAP.CM is set, that nothing was there may be cached; functions don't. */
+static void inval_absence(const struct emu_domain *dom, uvdk_iova_t iova, uint64_t len)
+{
+	const struct emu_reach reach = {.iova = iova, .len = len, .paging = true};
+	const struct emu_domain *nested;
+
+	inval_absence_of(dom, EMU_SITE_MAP_IOTLB, &reach);
+	LIST_FOREACH(nested, &dom->nested, sibling)
+	inval_absence_of(nested, EMU_SITE_NEST_MAP_IOTLB, &reach);
 }
 
 int emu_domain_map(struct emu_domain *dom, uvdk_iova_t iova, const void *va, uint64_t len,

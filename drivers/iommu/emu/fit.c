@@ -37,6 +37,8 @@ static const char *lacks(const struct emu_domain *dom, const struct emu_unit *un
 	const struct emu_table *table = &dom->table;
 	const char *what = emu_kind_lacks(&dom->kind, unit);
 
+	if (dom->parent)
+		return dom->unit == unit ? NULL : "the vIOMMU that it stands on";
 	if (what)
 		return what;
 	if (!knows_levels(table, unit))
@@ -70,6 +72,8 @@ int emu_domain_enter(struct emu_domain *dom, struct emu_unit *unit)
 		return err;
 	tag->attached++;
 	tag->seen = true;
+	if (dom->parent)
+		dom->parent->tag[unit->number].seen = true;
 
 	return 0;
 }

@@ -43,6 +43,7 @@ int emu_hwpt_create(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigne
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a page table");
 	hwpt->space = ioas_priv;
+	hwpt->unit = dev->unit;
 	err = emu_space_table(ioas_priv, dev->unit, kind, &hwpt->dom);
 	if (err) {
 		free(hwpt);

@@ -4,6 +4,7 @@
 
 #include "iommu_emu_domain.h"
 #include "iommu_emu_invalq.h"
+#include "iommu_emu_space.h"
 
 /*
  * An application's invalidations, as descriptors in the unit's queue. Each lot
@@ -23,9 +24,11 @@ struct staged {
 /**
  * struct emu_invalq - a queue of an application's
  * @poster: in the unit's queue
- * @dev: function
+ * @unit: unit; its machine stays for as long as the queue
+ * @fn: function; guarded by the unit's lock, NULL: what this is for has been detached
+ * @asker: to invalidate what the function has cached
  * @did: domain ID
- * @pasid: PASID
+ * @pasid: PASID, 0: accesses without one
  * @status: pieces that are over, 32 bits of it; written by the hardware
  * @pushed: pieces
  * @posted: pieces that are in the unit's queue or over
@@ -41,7 +44,9 @@ struct staged {
  */
 struct emu_invalq {
 	struct emu_poster poster;
-	struct emu_device *dev;
+	struct emu_unit *unit;
+	const struct uvdk_emu_function *fn;
+	struct emu_asker asker;
 	uint16_t did;
 	uint32_t pasid;
 	uint32_t *status;
@@ -79,21 +84,42 @@ static void encode_iotlb(const struct emu_invalq *q, const struct uvdk_inval_req
 		       (req->flags & UVDK_INVAL_LEAF ? VTD_IOTLB_IH : 0);
 }
 
-/* 6.5.2.6; the size is that of PCIe 10.2.3.2: ones below a zero */
-static void encode_devtlb(const struct emu_invalq *q, const struct uvdk_inval_req *req, uint64_t *w)
+/* What PCIe 10.2.3.2 says of a size: ones below a zero. @sized: the bit that says there is one */
+static uint64_t devtlb_pages(const struct uvdk_inval_req *req, uint64_t sized)
 {
-	const struct emu_asker *asker = &q->dev->asker;
 	uint64_t size = req->last - req->first;
 
-	w[0] = VTD_DESC_PDEVTLB | VTD_PDEVTLB_MIP(asker->depth) | VTD_PDEVTLB_SID(asker->sid) |
-	       VTD_DESC_PASID(q->pasid) |
-	       (VTD_ECAP_DIT(q->dev->unit->ecap) ? VTD_DEVTLB_PFSID(asker->sid) : 0);
 	if (req->scope != UVDK_INVAL_RANGE || size >> 62)
-		w[1] = VTD_DEVTLB_ALL | VTD_PDEVTLB_S;
-	else if (size < VTD_PAGE)
-		w[1] = req->first;
-	else
-		w[1] = req->first | ((size >> 1) & ~(VTD_PAGE - 1)) | VTD_PDEVTLB_S;
+		return VTD_DEVTLB_ALL | sized;
+	if (size < VTD_PAGE)
+		return req->first;
+
+	return req->first | ((size >> 1) & ~(VTD_PAGE - 1)) | sized;
+}
+
+/* 6.5.2.5, and for other PASIDs than 0 6.5.2.6 */
+static void encode_devtlb(const struct emu_invalq *q, const struct uvdk_inval_req *req, uint64_t *w)
+{
+	const struct emu_asker *asker = &q->asker;
+	uint64_t pf = VTD_ECAP_DIT(q->unit->ecap) ? VTD_DEVTLB_PFSID(asker->sid) : 0;
+
+	if (q->pasid) {
+		w[0] = VTD_DESC_PDEVTLB | VTD_PDEVTLB_MIP(asker->depth) |
+		       VTD_PDEVTLB_SID(asker->sid) | VTD_DESC_PASID(q->pasid) | pf;
+		w[1] = devtlb_pages(req, VTD_PDEVTLB_S);
+	} else {
+		w[0] = VTD_DESC_DEVTLB | VTD_DEVTLB_MIP(asker->depth) | VTD_DEVTLB_SID(asker->sid) |
+		       pf;
+		w[1] = devtlb_pages(req, VTD_DEVTLB_S);
+	}
+}
+
+/* ATS may be off still, because the function uses no PASID yet: then it has cached nothing. */
+static bool is_idle(const struct emu_invalq *q, const struct uvdk_inval_piece *piece)
+{
+	return piece->target == UVDK_INVAL_FENCE ||
+	       (piece->target == UVDK_INVAL_DEVTLB &&
+		!__atomic_load_n(&q->poster.ats, __ATOMIC_ACQUIRE));
 }
 
 static struct vtd_desc encode(const struct emu_invalq *q, const struct uvdk_inval_piece *piece)
@@ -101,7 +127,7 @@ static struct vtd_desc encode(const struct emu_invalq *q, const struct uvdk_inva
 	struct vtd_desc desc = {0};
 	uint64_t w[2] = {0};
 
-	if (piece->target == UVDK_INVAL_FENCE)
+	if (is_idle(q, piece))
 		return emu_queue_wait(VTD_WAIT_FN, 0, NULL);
 	if (piece->target == UVDK_INVAL_DEVTLB)
 		encode_devtlb(q, &piece->req, w);
@@ -136,19 +162,25 @@ static void on_late(struct emu_poster *poster)
 	q->doubt_end = q->posted;
 }
 
+/* Under the unit's lock, as the others. */
+static void on_ended(struct emu_poster *poster)
+{
+	queue_of(poster)->fn = NULL;
+}
+
 static void post_wait(struct emu_invalq *q)
 {
 	struct vtd_desc wait =
 		emu_queue_wait(VTD_WAIT_SW | q->wait_flags, (uint32_t)q->posted, q->status);
 
-	emu_queue_post(q->dev->unit, &q->poster, &wait, q->posted);
-	emu_queue_ring(q->dev->unit);
+	emu_queue_post(q->unit, &q->poster, &wait, q->posted);
+	emu_queue_ring(q->unit);
 }
 
 /* As much as there is room for, and a wait. Under the unit's lock. */
 static void post(struct emu_invalq *q)
 {
-	unsigned int room = q->count ? emu_queue_room(q->dev->unit) : 0;
+	unsigned int room = q->count && q->fn ? emu_queue_room(q->unit) : 0;
 	unsigned int n = room ? room - 1 : 0;
 
 	if (n > q->count)
@@ -156,7 +188,7 @@ static void post(struct emu_invalq *q)
 	if (!n)
 		return;
 	for (unsigned int i = 0; i < n; i++)
-		emu_queue_post(q->dev->unit, &q->poster, &q->staged[i].desc, q->staged[i].piece);
+		emu_queue_post(q->unit, &q->poster, &q->staged[i].desc, q->staged[i].piece);
 	q->posted = q->staged[n - 1].piece + 1;
 	q->count -= n;
 	memmove(q->staged, q->staged + n, q->count * sizeof(q->staged[0]));
@@ -174,7 +206,7 @@ static int read_status(struct emu_invalq *q)
 	if (left > q->posted - q->done)
 		return uvdk_fail(-EIO, EMU_COMPONENT,
 				 "I/O MMU %u says that %u of %u invalidations are done",
-				 q->dev->unit->number, raw, (uint32_t)q->posted);
+				 q->unit->number, raw, (uint32_t)q->posted);
 	q->done = q->posted - left;
 
 	return 0;
@@ -191,7 +223,7 @@ static int emu_push(void *priv, const struct uvdk_inval_piece *piece)
 	q->staged[q->count].desc = encode(q, piece);
 	q->staged[q->count++].piece = q->pushed++;
 	if (piece->target == UVDK_INVAL_IOTLB && !(piece->req.flags & UVDK_INVAL_NO_DRAIN) &&
-	    VTD_ECAP_PDS(q->dev->unit->ecap))
+	    VTD_ECAP_PDS(q->unit->ecap))
 		q->wait_flags = VTD_WAIT_FN | VTD_WAIT_PD;
 
 	return 0;
@@ -201,9 +233,9 @@ static int emu_kick(void *priv)
 {
 	struct emu_invalq *q = priv;
 
-	uvdk_lock_acquire(&q->dev->unit->lock);
+	uvdk_lock_acquire(&q->unit->lock);
 	post(q);
-	uvdk_lock_release(&q->dev->unit->lock);
+	uvdk_lock_release(&q->unit->lock);
 
 	return 0;
 }
@@ -211,13 +243,13 @@ static int emu_kick(void *priv)
 /* It may be working, or have stopped; a wait that was dropped comes again (6.5.2.11). */
 static void attend(struct emu_invalq *q)
 {
-	struct emu_unit *unit = q->dev->unit;
+	struct emu_unit *unit = q->unit;
 	bool dry;
 
 	uvdk_lock_acquire(&unit->lock);
 	dry = emu_queue_look(unit);
 	post(q);
-	if (dry && !q->count &&
+	if (dry && q->fn && !q->count &&
 	    __atomic_load_n(q->status, __ATOMIC_ACQUIRE) != uvdk_to_le32((uint32_t)q->posted).raw)
 		post_wait(q);
 	uvdk_lock_release(&unit->lock);
@@ -227,8 +259,8 @@ static int report(struct emu_invalq *q, struct uvdk_inval_progress *out)
 {
 	int err;
 
-	uvdk_lock_acquire(&q->dev->unit->lock);
-	err = q->dev->unit->broken ? -EIO : 0;
+	uvdk_lock_acquire(&q->unit->lock);
+	err = !q->fn || uvdk_emu_fn_gone(q->fn) ? -ENODEV : q->unit->broken ? -EIO : 0;
 	if (q->refused_head != q->refused_tail) {
 		out->err = -EIO;
 		out->failed = q->refused[q->refused_head++ % EMU_QUEUE_ENTRIES];
@@ -236,7 +268,7 @@ static int report(struct emu_invalq *q, struct uvdk_inval_progress *out)
 		out->err = -ETIMEDOUT;
 		out->failed = q->doubt++;
 	}
-	uvdk_lock_release(&q->dev->unit->lock);
+	uvdk_lock_release(&q->unit->lock);
 
 	return err;
 }
@@ -250,8 +282,6 @@ static int emu_poll(void *priv, struct uvdk_inval_progress *out)
 		attend(q);
 		err = read_status(q);
 	}
-	if (uvdk_emu_fn_gone(q->dev->fn))
-		return -ENODEV;
 	if (!err)
 		err = report(q, out);
 	out->done = q->done;
@@ -263,21 +293,21 @@ static int emu_poll(void *priv, struct uvdk_inval_progress *out)
 static void emu_stop(void *priv)
 {
 	struct emu_invalq *q = priv;
-	struct emu_unit *unit = q->dev->unit;
 
-	uvdk_lock_acquire(&unit->lock);
-	emu_queue_drain(unit);
-	LIST_REMOVE(&q->poster, entry);
-	for (unsigned int i = 0; i < EMU_QUEUE_ENTRIES; i++)
-		if (unit->queue.place[i].poster == &q->poster)
-			unit->queue.place[i].poster = NULL;
-	uvdk_lock_release(&unit->lock);
+	uvdk_lock_acquire(&q->unit->lock);
+	if (q->fn)
+		emu_queue_remove(q->unit, &q->poster);
+	q->fn = NULL;
+	uvdk_lock_release(&q->unit->lock);
 }
 
 static void free_queue(struct emu_invalq *q)
 {
-	if (!q->dev->unit->broken)
-		emu_arena_put(&q->dev->unit->machine->arena, emu_page_of(q->status));
+	struct emu_machine *machine = q->unit->machine;
+
+	if (!q->unit->broken)
+		emu_arena_put(&machine->arena, emu_page_of(q->status));
+	uvdk_emu_destroy(machine->emu);
 	free(q);
 }
 
@@ -296,9 +326,9 @@ static const struct uvdk_inval_ops emu_inval_ops = {
 
 /* ---- making one ---- */
 
-static void fill_props(const struct emu_invalq *q, struct uvdk_inval_props *props)
+static void fill_props(const struct emu_invalq *q, bool devtlb, struct uvdk_inval_props *props)
 {
-	const struct emu_unit *unit = q->dev->unit;
+	const struct emu_unit *unit = q->unit;
 
 	props->caps = (struct uvdk_inval_caps){
 		.backend = "emu",
@@ -306,9 +336,9 @@ static void fill_props(const struct emu_invalq *q, struct uvdk_inval_props *prop
 		.rule = UVDK_INVAL_POW2,
 		.rule_order = (unsigned int)VTD_CAP_MAMV(unit->cap),
 		.devtlb_rule = UVDK_INVAL_COVER,
-		.devtlb = q->dev->ats_on,
+		.devtlb = devtlb,
 		.flush_entries = FLUSH_ENTRIES,
-		.honours = UVDK_INVAL_LEAF | (q->dev->ats_on ? UVDK_INVAL_KEEP_DEVTLB : 0) |
+		.honours = UVDK_INVAL_LEAF | (devtlb ? UVDK_INVAL_KEEP_DEVTLB : 0) |
 			   (VTD_ECAP_PDS(unit->ecap) ? UVDK_INVAL_NO_DRAIN : 0),
 		.scopes = 1u << UVDK_INVAL_ALL | 1u << UVDK_INVAL_PASID | 1u << UVDK_INVAL_RANGE,
 		.granules = UINT64_C(1) << VTD_PAGE_SHIFT,
@@ -318,48 +348,52 @@ static void fill_props(const struct emu_invalq *q, struct uvdk_inval_props *prop
 
 static int check(const struct emu_device *dev, uint32_t pasid, const struct emu_attachment *at)
 {
-	if (pasid && at && !emu_domain_is_second(at->dom) && VTD_CAP_PSI(dev->unit->cap))
+	if (at && emu_domain_has_first(at->dom) && VTD_CAP_PSI(dev->unit->cap))
 		return 0;
 
 	return uvdk_fail(-EINVAL, EMU_COMPONENT,
-			 "invalidations for PASID %u of %s: it has to be attached to a first-stage "
-			 "table",
+			 "invalidations for PASID %u of %s: what is attached there has to be the "
+			 "table that they are for, with a first stage",
 			 pasid, uvdk_emu_fn_name(dev->fn));
 }
 
-static struct emu_invalq *alloc(struct emu_device *dev, uint32_t pasid, uint16_t did)
+static struct emu_invalq *alloc(struct emu_device *dev, const struct emu_attachment *at)
 {
 	struct emu_invalq *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return NULL;
-	q->poster = (struct emu_poster){.refused = on_refused, .late = on_late, .sid = dev->sid};
-	q->dev = dev;
-	q->did = did;
-	q->pasid = pasid;
+	q->poster = (struct emu_poster){.refused = on_refused,
+					.late = on_late,
+					.ended = on_ended,
+					.sid = dev->sid,
+					.pasid = at->pasid,
+					.ats = dev->ats_on};
+	q->unit = dev->unit;
+	q->fn = dev->fn;
+	q->asker = dev->asker;
+	q->did = emu_domain_did(at->dom, dev->unit);
+	q->pasid = at->pasid;
 	q->status = emu_arena_get(&dev->unit->machine->arena);
 	if (!q->status) {
 		free(q);
 		return NULL;
 	}
+	uvdk_emu_get(dev->unit->machine->emu);
 
 	return q;
 }
 
-int emu_invalq_create(struct emu_device *dev, uint32_t pasid, const struct uvdk_invalq_opts *opts,
-		      struct uvdk_invalq **out)
+static int create(struct emu_device *dev, const struct emu_attachment *at,
+		  const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out)
 {
-	const struct emu_attachment *at = emu_attachment_find(dev, pasid);
 	struct uvdk_inval_props props = {0};
-	struct emu_invalq *q;
-	int err = check(dev, pasid, at);
+	struct emu_invalq *q = alloc(dev, at);
+	int err;
 
-	if (err)
-		return err;
-	q = alloc(dev, pasid, emu_domain_did(at->dom, dev->unit));
 	if (!q)
 		return uvdk_fail(-ENOMEM, EMU_COMPONENT, "no memory for a queue");
-	fill_props(q, &props);
+	fill_props(q, dev->ats_cap, &props);
 	err = uvdk_invalq_create(&emu_inval_ops, q, &props, opts, out);
 	if (err) {
 		free_queue(q);
@@ -370,4 +404,36 @@ int emu_invalq_create(struct emu_device *dev, uint32_t pasid, const struct uvdk_
 	uvdk_lock_release(&dev->unit->lock);
 
 	return 0;
+}
+
+int emu_invalq_create(struct emu_device *dev, uint32_t pasid, const struct uvdk_invalq_opts *opts,
+		      struct uvdk_invalq **out)
+{
+	const struct emu_attachment *at = emu_attachment_find(dev, pasid);
+	int err = check(dev, pasid, at);
+
+	return err ? err : create(dev, at, opts, out);
+}
+
+/* Who attaches and detaches meanwhile waits for the domain's lock. */
+int emu_nested_invalq_create(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			     const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out)
+{
+	struct emu_domain *dom = ((struct emu_hwpt *)hwpt_priv)->dom;
+	struct emu_device *dev = binding->priv;
+	const struct emu_attachment *at;
+	int err;
+
+	uvdk_lock_acquire(&dom->lock);
+	TAILQ_FOREACH(at, &dom->attached, entry)
+	{
+		if (at->dev == dev && at->pasid == pasid)
+			break;
+	}
+	err = check(dev, pasid, at);
+	if (!err)
+		err = create(dev, at, opts, out);
+	uvdk_lock_release(&dom->lock);
+
+	return err;
 }

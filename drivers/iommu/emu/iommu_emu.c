@@ -131,4 +131,5 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.dirty_read = emu_hwpt_dirty_read,
 	.faults = &emu_fault_ops,
 	.hwpt_create_faulting = emu_hwpt_create_faulting,
+	.viommus = &emu_viommu_ops,
 };

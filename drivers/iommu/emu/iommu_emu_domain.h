@@ -36,6 +36,8 @@ TAILQ_HEAD(emu_attachments, emu_attachment);
  * @stage: format
  * @enforced: accesses are coherent, whatever a device asks for
  * @special: UVDK_HWPT_NEST_PARENT, UVDK_HWPT_DIRTY; such a table is shared with nobody
+ *
+ * A nested table counts as one of the second stage.
  */
 struct emu_kind {
 	enum emu_stage stage;
@@ -57,6 +59,8 @@ struct emu_tag {
 	bool seen;
 };
 
+LIST_HEAD(emu_domains, emu_domain);
+
 /**
  * struct emu_domain - a page table of an address space, in front of all units it fits
  * @machine: whose
@@ -68,6 +72,14 @@ struct emu_tag {
  * @plain: attachments for which nobody chose a page table
  * @attached: by ascending PASID
  * @entry: in the address space's list
+ * @parent: second stage, where the first is somebody else's; then there is no
+ *	@table, and it is in no list of an address space
+ * @unit: such a table is for this unit alone
+ * @first: such a table: word 2 of a PASID entry
+ * @nested: tables whose @parent this is
+ * @sibling: in the parent's list of them
+ * @lock: held while @attached changes, for those who look at it without the
+ *	other lock; taken before a unit's
  *
  * Guarded by the lock of the address space.
  */
@@ -81,13 +93,24 @@ struct emu_domain {
 	unsigned int plain;
 	struct emu_attachments attached;
 	LIST_ENTRY(emu_domain) entry;
+	struct emu_domain *parent;
+	struct emu_unit *unit;
+	uint64_t first;
+	struct emu_domains nested;
+	LIST_ENTRY(emu_domain) sibling;
+	struct uvdk_lock lock;
 };
 
-LIST_HEAD(emu_domains, emu_domain);
-
+/* Has it a second stage? Then translations are tagged with the domain, at least. */
 static inline bool emu_domain_is_second(const struct emu_domain *dom)
 {
 	return dom->kind.stage == EMU_SECOND_STAGE;
+}
+
+/* Has it a first stage? */
+static inline bool emu_domain_has_first(const struct emu_domain *dom)
+{
+	return dom->parent || !emu_domain_is_second(dom);
 }
 
 /* Its domain ID in a unit behind which it is attached. */
@@ -98,6 +121,10 @@ static inline uint16_t emu_domain_did(const struct emu_domain *dom, const struct
 
 /* An empty table as a unit takes it; its reference is the caller's. */
 int emu_domain_create(struct emu_unit *unit, const struct emu_kind *kind, struct emu_domain **out);
+
+/* A first stage of somebody's on a second one; likewise. */
+int emu_domain_nest(struct emu_unit *unit, struct emu_domain *parent, uint64_t first,
+		    struct emu_domain **out);
 void emu_domain_get(struct emu_domain *dom);
 
 /* The last one takes it out of its list and frees it. */
@@ -115,6 +142,9 @@ void emu_domain_end(const struct emu_domain *dom);
 /* Invalidate addresses wherever it is attached. */
 void emu_domain_inval(const struct emu_domain *dom, enum emu_site iotlb, enum emu_site devtlb,
 		      const struct emu_reach *reach);
+
+/* Of a nested table, whose first stage has changed; NULL: all of it. Under its @lock. */
+int emu_domain_inval_first(const struct emu_domain *dom, const struct emu_reach *reach);
 
 /* ---- which unit takes which page table ---- */
 

@@ -21,14 +21,19 @@ struct emu_space {
 /**
  * struct emu_hwpt - a page table of the library's
  * @space: whose maps it has
+ * @unit: it was made for a device behind this one
  * @dom: where they are
  * @faults: where requests for missing pages go, or NULL
  */
 struct emu_hwpt {
 	struct emu_space *space;
+	struct emu_unit *unit;
 	struct emu_domain *dom;
 	struct emu_faultq *faults;
 };
+
+/* vIOMMUs and nested tables, nest.c. */
+extern const struct uvdk_viommu_ops emu_viommu_ops;
 
 /* The operations of struct uvdk_iommu_ops, where the library calls us. */
 int emu_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out);

@@ -25,7 +25,11 @@
  * struct emu_poster - who puts descriptors into the queue and does not wait
  * @refused: the unit can't read one of its descriptors
  * @late: @sid does not answer: what was sent to it since may not be done
+ * @ended: what it is for is no longer attached: it posts nothing any more, and is
+ *	not in the list
  * @sid: function that it sends to
+ * @pasid: for which PASID
+ * @ats: the function may cache translations; atomic
  * @entry: in the queue's list
  *
  * Called under the unit's lock.
@@ -33,7 +37,10 @@
 struct emu_poster {
 	void (*refused)(struct emu_poster *poster, uint64_t piece);
 	void (*late)(struct emu_poster *poster);
+	void (*ended)(struct emu_poster *poster);
 	uint16_t sid;
+	uint32_t pasid;
+	bool ats;
 	LIST_ENTRY(emu_poster) entry;
 };
 
@@ -213,6 +220,15 @@ bool emu_queue_look(struct emu_unit *unit);
 
 /* Wait until there is nothing in it. 0 or -ETIMEDOUT, logged. */
 int emu_queue_drain(struct emu_unit *unit);
+
+/* A poster goes: nobody names it, or writes for it, any more. */
+void emu_queue_remove(struct emu_unit *unit, struct emu_poster *poster);
+
+/* Takes the unit's lock, as does the next: end all posters of a PASID of a function. */
+void emu_queue_end(struct emu_unit *unit, uint16_t sid, uint32_t pasid);
+
+/* From now on a function may cache translations, or not. */
+void emu_queue_set_ats(struct emu_unit *unit, uint16_t sid, bool on);
 
 /* A descriptor that waits: VTD_WAIT_*, and what is written where. */
 struct vtd_desc emu_queue_wait(uint64_t flags, uint32_t data, const uint32_t *status);

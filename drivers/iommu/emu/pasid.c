@@ -8,7 +8,7 @@
  *
  *	0	P, translation type, second-stage pointer and width, SSADE
  *	1	domain ID, snooping
- *	2	first-stage pointer and width
+ *	2	first-stage pointer and width; SRE, WPE and EAFE of a nested table
  *
  * Hardware may read an entry in pieces while it is written. It is written such
  * that each mixture of old and new pieces is one that may be seen.
@@ -19,22 +19,30 @@ struct image {
 	uint64_t w[3];
 };
 
+static uint64_t second_word(const struct emu_domain *dom)
+{
+	return VTD_P | VTD_PASID_AW(dom->table.levels - 2) | vtd_addr(dom->table.root) |
+	       (dom->tracked ? VTD_PASID_SSADE : 0);
+}
+
 static struct image image_of(const struct emu_unit *unit, const struct emu_domain *dom)
 {
 	bool second = emu_domain_is_second(dom);
-	uint64_t root = vtd_addr(dom->table.root);
 	struct image image = {0};
 
 	/* A second stage says in each leaf what is to be snooped (9.8). */
 	image.w[1] = emu_domain_did(dom, unit) |
 		     (dom->kind.enforced && !second ? VTD_PASID_PGSNP : 0) |
 		     (VTD_ECAP_SMPWC(unit->ecap) ? VTD_PASID_PWSNP : 0);
-	if (second) {
-		image.w[0] = VTD_P | VTD_PASID_SECOND | VTD_PASID_AW(dom->table.levels - 2) | root |
-			     (dom->tracked ? VTD_PASID_SSADE : 0);
+	if (dom->parent) {
+		image.w[0] = VTD_PASID_NESTED | second_word(dom->parent);
+		image.w[2] = dom->first;
+	} else if (second) {
+		image.w[0] = VTD_PASID_SECOND | second_word(dom);
 	} else {
 		image.w[0] = VTD_P | VTD_PASID_FIRST;
-		image.w[2] = root | (dom->table.levels == 5 ? VTD_PASID_5LEVEL : 0);
+		image.w[2] =
+			vtd_addr(dom->table.root) | (dom->table.levels == 5 ? VTD_PASID_5LEVEL : 0);
 	}
 
 	return image;
@@ -66,6 +74,7 @@ static struct vtd_pasid *make_entry(struct emu_device *dev, uint32_t pasid)
 	return entry_of(dev, pasid);
 }
 
+/* Of a nested table all of the domain: what is cached of its second stage has no PASID. */
 void emu_inval_table(struct emu_batch *batch, enum emu_site site, const struct emu_domain *dom,
 		     uint32_t pasid)
 {
@@ -124,18 +133,27 @@ int emu_pasid_set(struct emu_device *dev, uint32_t pasid, const struct emu_domai
 	return 0;
 }
 
-/* The rest of an entry is left alone until nobody reads it. */
-void emu_pasid_clear(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
+static void take_down(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom,
+		      enum emu_site site)
 {
-	enum emu_site site = pasid ? EMU_SITE_PASID_DETACH_PASIDC : EMU_SITE_RID_DETACH_PASIDC;
 	struct emu_batch batch;
-	struct vtd_pasid *entry = entry_of(dev, pasid);
 
 	emu_inval_start(&batch, dev->unit);
-	vtd_clear_bits(&entry->w[0], VTD_P);
+	vtd_clear_bits(&entry_of(dev, pasid)->w[0], VTD_P);
 	inval_entry(&batch, site, pasid, dom);
 	inval_device(&batch, site + 2, dev, pasid);
 	emu_inval_run(&batch);
+}
+
+/* The rest of an entry is left alone until nobody reads it. */
+void emu_pasid_clear(struct emu_device *dev, uint32_t pasid, const struct emu_domain *dom)
+{
+	enum emu_site site = dom->parent ? EMU_SITE_NEST_DETACH_PASIDC
+			     : pasid	 ? EMU_SITE_PASID_DETACH_PASIDC
+					 : EMU_SITE_RID_DETACH_PASIDC;
+	struct vtd_pasid *entry = entry_of(dev, pasid);
+
+	take_down(dev, pasid, dom, site);
 	for (unsigned int i = 0; i < 3; i++)
 		vtd_set(&entry->w[i], 0);
 }
@@ -160,8 +178,8 @@ static void settle(struct emu_device *dev, enum emu_site site, uint16_t did, uin
  * pointer with the other's ID would put translations under a tag that other
  * functions use. So, each time waiting until nobody holds what was before:
  *
- *	1. an ID that nobody else has; the new first-stage pointer, where the
- *	   type still says second stage and nobody looks at it
+ *	1. an ID that nobody else has; the new first-stage pointer, where there
+ *	   is none yet and nobody looks at it
  *	2. in one store, the new table: the pointer of a first stage, or the
  *	   word with type and pointer of a second
  *	3. the new ID
@@ -170,29 +188,27 @@ static void settle(struct emu_device *dev, enum emu_site site, uint16_t did, uin
  * (old table), the spare ID (either), or the new ID (new table). What is
  * snooped changes with the ID, too.
  */
-void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_domain *from,
-		       const struct emu_domain *to)
+static void replace_whole(struct emu_device *dev, uint32_t pasid, const struct emu_domain *from,
+			  const struct image *image, enum emu_site site)
 {
-	enum emu_site site = pasid ? EMU_SITE_PASID_REPLACE_PASIDC : EMU_SITE_RID_REPLACE_PASIDC;
 	struct emu_batch batch;
 	struct vtd_pasid *entry = entry_of(dev, pasid);
-	struct image image = image_of(dev->unit, to);
 
 	emu_inval_start(&batch, dev->unit);
 	uvdk_lock_acquire(&dev->unit->replacing);
-	if (emu_domain_is_second(from))
-		vtd_set(&entry->w[2], image.w[2]);
+	if (!emu_domain_has_first(from))
+		vtd_set(&entry->w[2], image->w[2]);
 	set_did(entry, EMU_DID_REPLACE);
 	settle(dev, site, emu_domain_did(from, dev->unit), pasid);
 
-	if (emu_domain_is_second(from) || emu_domain_is_second(to))
-		vtd_set(&entry->w[0], image.w[0]);
+	if (vtd_get(&entry->w[0]) != image->w[0])
+		vtd_set(&entry->w[0], image->w[0]);
 	else
-		vtd_set(&entry->w[2], image.w[2]);
+		vtd_set(&entry->w[2], image->w[2]);
 	settle(dev, site, EMU_DID_REPLACE, pasid);
 
-	vtd_set(&entry->w[2], image.w[2]); /* drops the pointer of a first stage before */
-	vtd_set(&entry->w[1], image.w[1]);
+	vtd_set(&entry->w[2], image->w[2]); /* drops the pointer of a first stage before */
+	vtd_set(&entry->w[1], image->w[1]);
 	inval_entry(&batch, site, pasid, from);
 	emu_inval_pasidc(&batch, site, VTD_G_PASIDC_PASID, EMU_DID_REPLACE, pasid);
 	emu_inval_fence(&batch);
@@ -201,6 +217,36 @@ void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_
 	inval_device(&batch, site + 2, dev, pasid);
 	emu_inval_run(&batch);
 	uvdk_lock_release(&dev->unit->replacing);
+}
+
+/*
+ * Where both have a first stage and the word with the type changes as well, two
+ * words would have to change at once: no table is there for a moment instead.
+ */
+static void replace_torn(struct emu_device *dev, uint32_t pasid, const struct emu_domain *from,
+			 const struct image *image, enum emu_site site)
+{
+	struct vtd_pasid *entry = entry_of(dev, pasid);
+
+	take_down(dev, pasid, from, site);
+	for (unsigned int i = 3; i--;)
+		vtd_set(&entry->w[i], image->w[i]);
+	inval_absence(dev, pasid);
+}
+
+void emu_pasid_replace(struct emu_device *dev, uint32_t pasid, const struct emu_domain *from,
+		       const struct emu_domain *to)
+{
+	const struct image image = image_of(dev->unit, to);
+	enum emu_site site = from->parent ? EMU_SITE_NEST_REPLACE_PASIDC
+			     : pasid	  ? EMU_SITE_PASID_REPLACE_PASIDC
+					  : EMU_SITE_RID_REPLACE_PASIDC;
+
+	if (emu_domain_has_first(from) && emu_domain_has_first(to) &&
+	    vtd_get(&entry_of(dev, pasid)->w[0]) != image.w[0])
+		replace_torn(dev, pasid, from, &image, site);
+	else
+		replace_whole(dev, pasid, from, &image, site);
 }
 
 /* 6.5.3.3: SSADE alone changes. */

@@ -235,6 +235,47 @@ int emu_queue_drain(struct emu_unit *unit)
 	return unit->broken ? -ETIMEDOUT : 0;
 }
 
+void emu_queue_remove(struct emu_unit *unit, struct emu_poster *poster)
+{
+	emu_queue_drain(unit);
+	LIST_REMOVE(poster, entry);
+	for (unsigned int i = 0; i < EMU_QUEUE_ENTRIES; i++)
+		if (unit->queue.place[i].poster == poster)
+			unit->queue.place[i].poster = NULL;
+}
+
+void emu_queue_end(struct emu_unit *unit, uint16_t sid, uint32_t pasid)
+{
+	struct emu_poster *poster, *next;
+
+	uvdk_lock_acquire(&unit->lock);
+	for (poster = LIST_FIRST(&unit->queue.posters); poster; poster = next) {
+		next = LIST_NEXT(poster, entry);
+		if (poster->sid != sid || poster->pasid != pasid)
+			continue;
+		emu_queue_remove(unit, poster);
+		poster->ended(poster);
+		uvdk_log(UVDK_LOG_WARN, EMU_COMPONENT,
+			 "an invalidation queue is still open for PASID %u of function %02x.%x, "
+			 "whose table goes: it ends with -ENODEV",
+			 pasid, sid >> 3, sid & 7u);
+	}
+	uvdk_lock_release(&unit->lock);
+}
+
+void emu_queue_set_ats(struct emu_unit *unit, uint16_t sid, bool on)
+{
+	struct emu_poster *poster;
+
+	uvdk_lock_acquire(&unit->lock);
+	LIST_FOREACH(poster, &unit->queue.posters, entry)
+	{
+		if (poster->sid == sid)
+			__atomic_store_n(&poster->ats, on, __ATOMIC_RELEASE);
+	}
+	uvdk_lock_release(&unit->lock);
+}
+
 int emu_queue_run(struct emu_unit *unit, const struct vtd_desc *desc, unsigned int count)
 {
 	struct trouble trouble = {0};

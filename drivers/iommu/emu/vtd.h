@@ -74,6 +74,7 @@ enum vtd_reg {
 #define VTD_ECAP_SSTS(e)  VTD_FIELD(e, 46, 46)
 #define VTD_ECAP_FSTS(e)  VTD_FIELD(e, 47, 47)
 #define VTD_ECAP_SMPWC(e) VTD_FIELD(e, 48, 48)
+#define VTD_ECAP_EAFS(e)  VTD_FIELD(e, 50, 50)
 
 /* Global command and status, 11.4.4: the same bits in both */
 #define VTD_GCMD_TE	 (1u << 31)
@@ -221,12 +222,16 @@ struct vtd_pasid {
 #define VTD_PASID_AW(n)	 ((uint64_t)(n) << 2) /* word 0; n + 2 levels */
 #define VTD_PASID_FIRST	 (UINT64_C(1) << 6)
 #define VTD_PASID_SECOND (UINT64_C(2) << 6)
+#define VTD_PASID_NESTED (UINT64_C(3) << 6)
 #define VTD_PASID_PGTT	 (UINT64_C(7) << 6)
 #define VTD_PASID_SSADE	 VTD_BIT(9)
 #define VTD_PASID_DID	 UINT64_C(0xffff) /* word 1 */
 #define VTD_PASID_PWSNP	 VTD_BIT(23)
 #define VTD_PASID_PGSNP	 VTD_BIT(24)
-#define VTD_PASID_5LEVEL (UINT64_C(1) << 2) /* word 2 */
+#define VTD_PASID_SRE	 VTD_BIT(0) /* word 2 */
+#define VTD_PASID_5LEVEL (UINT64_C(1) << 2)
+#define VTD_PASID_WPE	 VTD_BIT(4)
+#define VTD_PASID_EAFE	 VTD_BIT(7)
 
 /* First-stage paging entries, 9.7 */
 #define VTD_FS_P  VTD_BIT(0)
