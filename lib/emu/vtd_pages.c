@@ -18,6 +18,11 @@ uint32_t vtd_tag(const struct vtd_walk *w)
 	return kind == PGTT_SECOND ? VTD_NO_PASID : w->pasid;
 }
 
+static bool is_nested(const struct vtd_walk *w)
+{
+	return PTE_PGTT(w->pte[0]) == PGTT_NESTED;
+}
+
 static struct vtd_key inner_key(const struct stage *s, uint64_t addr, unsigned int level,
 				bool second)
 {
@@ -46,8 +51,12 @@ static int load(const struct stage *s, uint64_t table, uint64_t addr, unsigned i
 		vtd_compare_tables(s->vtd, e, vtd_tables(s->w, second));
 		if (!vtd_holds(s->vtd, e, s->req, addr))
 			return vtd_fault(s->w, FR_FS_ACCESS, UVDK_EMU_FAULT_STALE);
-		*entry = e->val[0];
-		return 0;
+		if (second || e->nested == is_nested(s->w)) {
+			*entry = e->val[0];
+			return 0;
+		}
+		/* Of another time, and met amid a change: where it leads is no memory here. */
+		vtd_drop(s->vtd, e);
 	}
 	at = vtd_at(s->vtd, table + (addr >> vtd_shift(level) & 0x1ff) * 8);
 	if (!at)
@@ -75,6 +84,7 @@ static void remember(const struct stage *s, uint64_t addr, unsigned int level, b
 	e->pasid = s->w->pasid;
 	e->did = key.id;
 	e->tables = vtd_tables(s->w, second);
+	e->nested = is_nested(s->w);
 }
 
 /* Set accessed and dirty bits in memory, unless the entry has changed there. */
@@ -173,7 +183,7 @@ static int table_address(const struct stage *s, uint64_t guest, bool write, int 
 	int fault;
 
 	*host = guest;
-	if (PTE_PGTT(s->w->pte[0]) != PGTT_NESTED)
+	if (!is_nested(s->w))
 		return 0;
 	fault = ss_walk(s, guest, write, &right, &level, host);
 	if (fault)
@@ -239,7 +249,7 @@ static int fs_leaf(const struct stage *s, uint64_t addr, uint64_t guest, uint64_
 		  (addr & (BIT(vtd_shift(level)) - 1) & ~(EMU_PAGE_SIZE - 1));
 	w->level = level;
 	w->right = have;
-	if (PTE_PGTT(w->pte[0]) != PGTT_NESTED)
+	if (!is_nested(w))
 		return 0;
 
 	w->guest = w->host;

@@ -64,9 +64,10 @@ struct vtd_entry {
 	uint16_t did;		     /* domain, of whatever kind */
 	uint16_t sid;		     /* who had it fetched */
 	bool quiet;		     /* VTD_PASID: FPD, in any entry on the way to it */
-	uint64_t context;	     /* first word of the context entry it came by */
-	uint64_t tables;	     /* VTD_INNER and later: vtd_tables() it was found in */
-	uint64_t guest;		     /* VTD_IOTLB and later, nested: as in struct vtd_walk */
+	bool nested;	  /* VTD_INNER of a first stage: it leads to an address of a second */
+	uint64_t context; /* first word of the context entry it came by */
+	uint64_t tables;  /* VTD_INNER and later: vtd_tables() it was found in */
+	uint64_t guest;	  /* VTD_IOTLB and later, nested: as in struct vtd_walk */
 	uint64_t val[PTE_WORDS];
 };
 

@@ -21,6 +21,14 @@ struct inval_vtd {
 
 static_assert(sizeof(struct inval_vtd) == 24, "iommufd.h");
 
+/* struct iommu_hwpt_invalidate_selftest, of the kernel's mock */
+struct inval_mock {
+	uint32_t flags; /* 1: all */
+	uint32_t iotlb;
+};
+
+static_assert(sizeof(struct inval_mock) == 8, "iommufd_test.h");
+
 /* A command of an SMMUv3, 4.1 */
 struct inval_cmd {
 	struct uvdk_le64 w[2];
@@ -56,5 +64,9 @@ struct inval_cmd inval_smmu_sync(void);
 
 void inval_vtd_props(struct uvdk_inval_props *props);
 void inval_vtd_encode(const struct uvdk_inval_piece *piece, struct inval_vtd *to);
+
+/* As VT-d, but that a page is an entry. */
+void inval_mock_props(struct uvdk_inval_props *props);
+void inval_mock_encode(const struct uvdk_inval_piece *piece, struct inval_mock *to);
 
 #endif /* INVAL_FORMAT_H */

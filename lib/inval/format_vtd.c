@@ -35,3 +35,19 @@ void inval_vtd_encode(const struct uvdk_inval_piece *piece, struct inval_vtd *to
 	to->pages = ((req->last - req->first) >> INVAL_PAGE_SHIFT) + 1;
 	to->flags = req->flags & UVDK_INVAL_LEAF ? LEAF : 0;
 }
+
+void inval_mock_props(struct uvdk_inval_props *props)
+{
+	inval_vtd_props(props);
+	props->caps.rule_order = 0;
+	props->caps.honours = 0;
+}
+
+void inval_mock_encode(const struct uvdk_inval_piece *piece, struct inval_mock *to)
+{
+	const struct uvdk_inval_req *req = &piece->req;
+	bool all = req->scope != UVDK_INVAL_RANGE;
+
+	*to = (struct inval_mock){.flags = all,
+				  .iotlb = all ? 0 : (uint32_t)(req->first >> INVAL_PAGE_SHIFT)};
+}

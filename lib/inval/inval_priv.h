@@ -48,6 +48,8 @@ struct inval_queue {
 	unsigned int failures;
 	struct uvdk_inval_error failure[INVAL_FAILURES];
 	struct uvdk_inval_stats stats;
+	void (*ended)(void *priv); /* or NULL: the backend is freed, the queue not yet */
+	void *ended_priv;
 };
 
 static inline struct inval_queue *inval_queue_of(struct uvdk_invalq *pub)

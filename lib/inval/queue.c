@@ -73,6 +73,8 @@ UVDK_EXPORT void uvdk_invalq_destroy(struct uvdk_invalq *pub)
 	if (!q->dead)
 		q->ops->stop(q->priv);
 	q->ops->destroy(q->priv);
+	if (q->ended)
+		q->ended(q->ended_priv);
 	if (q->stats.quarantined)
 		uvdk_log(UVDK_LOG_ERR, INVAL_COMPONENT,
 			 "%" PRIu64

@@ -18,20 +18,25 @@ int inval_kernel_init(struct inval_kernel *kernel, const struct uvdk_inval_submi
 		      struct uvdk_inval_props *props)
 {
 	bool smmu = how->format == UVDK_INVAL_FORMAT_SMMUV3;
+	bool mock = how->format == UVDK_INVAL_FORMAT_SELFTEST;
 	int err;
 
-	if (!how->submit || how->format > UVDK_INVAL_FORMAT_SMMUV3 || how->batch > BATCH_MAX)
+	if (!how->submit || how->format > UVDK_INVAL_FORMAT_SELFTEST || how->batch > BATCH_MAX)
 		return uvdk_fail(-EINVAL, INVAL_COMPONENT,
 				 "format %u, %u entries a call (at most %u), %s function to call",
 				 how->format, how->batch, BATCH_MAX, how->submit ? "a" : "no");
 	*kernel = (struct inval_kernel){.how = *how};
 	kernel->how.batch = how->batch ? how->batch : BATCH_DEFAULT;
-	kernel->entry_len = smmu ? sizeof(struct inval_cmd) : sizeof(struct inval_vtd);
+	kernel->entry_len = smmu   ? sizeof(struct inval_cmd)
+			    : mock ? sizeof(struct inval_mock)
+				   : sizeof(struct inval_vtd);
 	if (smmu) {
 		err = inval_smmu_init(&kernel->smmu, &how->smmu);
 		if (err)
 			return err;
 		inval_smmu_props(&kernel->smmu, props);
+	} else if (mock) {
+		inval_mock_props(props);
 	} else {
 		inval_vtd_props(props);
 	}
@@ -74,6 +79,8 @@ static void encode(struct inval_stage *stage, const struct inval_kernel *kernel,
 		return;
 	if (kernel->how.format == UVDK_INVAL_FORMAT_SMMUV3)
 		inval_smmu_encode(&kernel->smmu, piece, to, index);
+	else if (kernel->how.format == UVDK_INVAL_FORMAT_SELFTEST)
+		inval_mock_encode(piece, to);
 	else
 		inval_vtd_encode(piece, to);
 }

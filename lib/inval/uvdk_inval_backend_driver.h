@@ -39,10 +39,13 @@ struct uvdk_inval_smmu {
  *	nested table; the kernel tells devices itself
  * @UVDK_INVAL_FORMAT_SMMUV3: 16 bytes, IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3:
  *	commands of SMMUv3 (4.3 and on), for a vIOMMU
+ * @UVDK_INVAL_FORMAT_SELFTEST: 8 bytes, as the kernel's mock has them for its
+ *	tables: the page with number n is entry n of its TLB
  */
 enum uvdk_inval_format {
 	UVDK_INVAL_FORMAT_VTD,
 	UVDK_INVAL_FORMAT_SMMUV3,
+	UVDK_INVAL_FORMAT_SELFTEST,
 };
 
 /**

@@ -5,18 +5,6 @@
 
 #include "viommu_priv.h"
 
-/*
- * The kernel makes queues by ascending index and frees them by descending one: one that is given
- * back below others waits for them.
- */
-struct uvdk_hw_queue {
-	struct uvdk_viommu *viommu;
-	void *priv;
-	unsigned int index;
-	bool given_back;
-	LIST_ENTRY(uvdk_hw_queue) entry; /* in viommu->queues */
-};
-
 static int check(const struct uvdk_viommu *viommu, uvdk_iova_t iova, size_t len)
 {
 	struct uvdk_ioas *ioas = viommu->info.parent->ioas;
@@ -66,6 +54,8 @@ UVDK_EXPORT int uvdk_hw_queue_create(struct uvdk_viommu *viommu, uvdk_iova_t iov
 	latest = LIST_FIRST(&viommu->queues);
 	queue->viommu = viommu;
 	queue->index = latest ? latest->index + 1 : 0;
+	queue->iova = iova;
+	queue->len = len;
 	err = check(viommu, iova, len);
 	if (!err)
 		err = viommu_ops(viommu)->hw_queue_create(viommu->priv, queue->index, iova, len,
@@ -87,6 +77,18 @@ UVDK_EXPORT unsigned int uvdk_hw_queue_index(const struct uvdk_hw_queue *queue)
 	return queue->index;
 }
 
+void viommu_sweep_queues(struct uvdk_viommu *viommu)
+{
+	struct uvdk_hw_queue *queue;
+
+	while ((queue = LIST_FIRST(&viommu->queues)) && queue->given_back && !queue->held) {
+		viommu_ops(viommu)->hw_queue_destroy(queue->priv);
+		LIST_REMOVE(queue, entry);
+		viommu->users--;
+		free(queue);
+	}
+}
+
 UVDK_EXPORT void uvdk_hw_queue_destroy(struct uvdk_hw_queue *queue)
 {
 	struct uvdk_viommu *viommu = queue ? queue->viommu : NULL;
@@ -97,11 +99,11 @@ UVDK_EXPORT void uvdk_hw_queue_destroy(struct uvdk_hw_queue *queue)
 
 	pthread_mutex_lock(&iommu->lock);
 	queue->given_back = true;
-	while ((queue = LIST_FIRST(&viommu->queues)) && queue->given_back) {
-		viommu_ops(viommu)->hw_queue_destroy(queue->priv);
-		LIST_REMOVE(queue, entry);
-		viommu->users--;
-		free(queue);
-	}
+	if (queue->held)
+		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
+			 "hardware queue %u stays, and reads its memory: invalidations go through "
+			 "it; uvdk_invalq_destroy() first",
+			 queue->index);
+	viommu_sweep_queues(viommu);
 	pthread_mutex_unlock(&iommu->lock);
 }

@@ -223,6 +223,8 @@ UVDK_EXPORT int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev
 		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, false);
+	if (!err)
+		ioas_vdevice_refresh(ioas_binding_of(dev));
 	ioas_unlock(hwpt->ioas->iommu);
 
 	return err;
@@ -236,6 +238,8 @@ UVDK_EXPORT int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
 	err = hwpt_set(hwpt, dev, pasid, true);
+	if (!err)
+		ioas_vdevice_refresh(ioas_binding_of(dev));
 	ioas_unlock(hwpt->ioas->iommu);
 
 	return err;

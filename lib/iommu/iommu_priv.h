@@ -280,6 +280,11 @@ static inline void ioas_unlock_both(struct uvdk_ioas *a, struct uvdk_ioas *b)
 int ioas_nested_check(const struct uvdk_hwpt *hwpt, const struct ioas_binding *binding);
 void ioas_nested_forget(struct uvdk_hwpt *hwpt);
 void ioas_vdevice_end(struct ioas_binding *binding);
+void ioas_vdevice_refresh(struct ioas_binding *binding); /* what is attached has changed */
+
+/* nest_hold.c: under iommu->lock: a nested table is not attached there any more */
+void ioas_nested_left(const struct uvdk_hwpt *hwpt, const struct ioas_binding *binding,
+		      uint32_t pasid);
 
 /* opts.c: a copy of an options struct that the caller's version may have sized. */
 int ioas_iommu_opts(struct uvdk_iommu_opts *to, const struct uvdk_iommu_opts *from);

@@ -58,6 +58,9 @@ void ioas_tag_move(struct ioas_tag *tag, struct uvdk_hwpt *hwpt)
 		ioas_count(before->ioas, tag->binding, -1);
 		ioas_count(hwpt->ioas, tag->binding, 1);
 	}
+	if (before != hwpt)
+		ioas_nested_left(before, tag->binding, tag->pasid);
+	ioas_vdevice_refresh(tag->binding);
 	ioas_touch(before->ioas);
 	ioas_touch(hwpt->ioas);
 	ioas_hwpt_put(before);
@@ -65,13 +68,16 @@ void ioas_tag_move(struct ioas_tag *tag, struct uvdk_hwpt *hwpt)
 
 void ioas_tag_drop(struct ioas_tag *tag)
 {
+	struct ioas_binding *binding = tag->binding;
 	struct uvdk_hwpt *hwpt = tag->hwpt;
 
 	ioas_faultq_abandon(hwpt, tag);
-	tdelete(tag, &tag->binding->tags, compare);
+	ioas_nested_left(hwpt, binding, tag->pasid);
+	tdelete(tag, &binding->tags, compare);
+	ioas_vdevice_refresh(binding);
 	if (tag->pasid != UVDK_PASID_RID) {
 		LIST_REMOVE(tag, sibling);
-		ioas_count(hwpt->ioas, tag->binding, -1);
+		ioas_count(hwpt->ioas, binding, -1);
 	}
 	LIST_REMOVE(tag, entry);
 	ioas_touch(hwpt->ioas);

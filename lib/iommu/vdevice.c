@@ -4,7 +4,13 @@
 #include <search.h>
 #include <stdlib.h>
 
+#include <uvdk_pci.h>
+
 #include "viommu_priv.h"
+
+#define PCI_EXT_ATS	0x000f /* PCIe 10.5.1 */
+#define PCI_ATS_CONTROL 6u
+#define PCI_ATS_ENABLE	0x8000u
 
 static int compare(const void *a, const void *b)
 {
@@ -74,6 +80,8 @@ static int add(struct uvdk_vdevice *vdev)
 		return err;
 	uvdk_lock_acquire(&viommu->lock);
 	node = tsearch(vdev, &viommu->ids, compare);
+	if (node)
+		LIST_INSERT_HEAD(&viommu->vdevices, vdev, entry);
 	uvdk_lock_release(&viommu->lock);
 	if (!node) {
 		ops->vdevice_destroy(vdev->priv);
@@ -81,6 +89,7 @@ static int add(struct uvdk_vdevice *vdev)
 	}
 	vdev->binding->vdevice = vdev;
 	viommu->users++;
+	ioas_vdevice_refresh(vdev->binding);
 
 	return 0;
 }
@@ -111,7 +120,35 @@ UVDK_EXPORT int uvdk_vdevice_create(struct uvdk_viommu *viommu, struct uvdk_devi
 	return err;
 }
 
+/* Whether ATS is switched on is the kernel's choice, at each attach (PCIe 10.5.1.3). */
+static bool has_ats(struct uvdk_device *dev)
+{
+	struct uvdk_le16 control;
+	int at = uvdk_pci_find_ext_cap(uvdk_device_pci_config(dev), PCI_EXT_ATS, 0);
+
+	return at > 0 &&
+	       !uvdk_device_config_read(dev, (uint32_t)at + PCI_ATS_CONTROL, &control,
+					sizeof(control)) &&
+	       uvdk_get16(control) & PCI_ATS_ENABLE;
+}
+
 /* Under iommu->lock, as what follows. */
+void ioas_vdevice_refresh(struct ioas_binding *binding)
+{
+	struct uvdk_vdevice *vdev = binding->vdevice;
+	const struct ioas_tag *tag = vdev ? ioas_tag_find(binding, UVDK_PASID_RID) : NULL;
+	bool caches = tag && tag->hwpt->viommu == vdev->viommu && vdev->viommu->info.ats &&
+		      has_ats(binding->pub.dev);
+
+	if (!vdev || vdev->caches == caches)
+		return;
+	uvdk_lock_acquire(&vdev->viommu->lock);
+	vdev->caches = caches;
+	__atomic_add_fetch(&vdev->viommu->generation, 1, __ATOMIC_RELEASE);
+	uvdk_lock_release(&vdev->viommu->lock);
+	viommu_ids_changed(vdev->viommu);
+}
+
 static void detach_nested(const struct uvdk_vdevice *vdev)
 {
 	struct ioas_binding *binding = vdev->binding;
@@ -138,6 +175,8 @@ void ioas_vdevice_end(struct ioas_binding *binding)
 	detach_nested(vdev);
 	uvdk_lock_acquire(&viommu->lock);
 	tdelete(vdev, &viommu->ids, compare);
+	LIST_REMOVE(vdev, entry);
+	__atomic_add_fetch(&viommu->generation, 1, __ATOMIC_RELEASE);
 	uvdk_lock_release(&viommu->lock);
 	viommu_ops(viommu)->vdevice_destroy(vdev->priv);
 	binding->vdevice = NULL;

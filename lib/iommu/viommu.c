@@ -145,6 +145,7 @@ UVDK_EXPORT int uvdk_viommu_create(struct uvdk_ioas *ioas, struct uvdk_device *d
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a vIOMMU");
 
 	LIST_INIT(&viommu->queues);
+	LIST_INIT(&viommu->vdevices);
 	pthread_mutex_lock(&ioas->iommu->lock);
 	err = create(ioas, dev, &o, viommu);
 	ioas_unlock(ioas->iommu);

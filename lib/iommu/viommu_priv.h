@@ -4,6 +4,8 @@
 
 #include <uvdk_viommu_driver.h>
 
+#include <uvdk_nest_hold_driver.h>
+
 #include "iommu_priv.h"
 
 struct uvdk_viommu {
@@ -13,9 +15,13 @@ struct uvdk_viommu {
 	/* Guarded by iommu->lock. */
 	unsigned int users;		   /* what has been made on it and is left */
 	LIST_HEAD(, uvdk_hw_queue) queues; /* by descending index */
+	struct uvdk_nest_hold *holds;
 
-	struct uvdk_lock lock; /* taken last; guards @ids, which iommu->lock is needed to change */
-	void *ids;	       /* tsearch(3): vDEVICEs by virt_id */
+	/* Taken last; guards what follows, which iommu->lock is needed to change. */
+	struct uvdk_lock lock;
+	void *ids; /* tsearch(3): vDEVICEs by virt_id */
+	LIST_HEAD(, uvdk_vdevice) vdevices;
+	unsigned int generation; /* of them; also read without the lock */
 };
 
 /* Its device may have been closed: then @binding is NULL and nothing else is left. */
@@ -24,7 +30,30 @@ struct uvdk_vdevice {
 	uint64_t virt_id;
 	struct ioas_binding *binding;
 	void *priv;
+	bool caches; /* translations of the vIOMMU's tables: guarded as the list */
+	LIST_ENTRY(uvdk_vdevice) entry;
 };
+
+/*
+ * The kernel makes queues by ascending index and frees them by descending one: one that is given
+ * back below others waits for them.
+ */
+struct uvdk_hw_queue {
+	struct uvdk_viommu *viommu;
+	void *priv;
+	unsigned int index;
+	uvdk_iova_t iova;
+	size_t len;
+	bool given_back;
+	bool held;			 /* by a uvdk_nest_hold, for which it waits, too */
+	LIST_ENTRY(uvdk_hw_queue) entry; /* in viommu->queues */
+};
+
+/* hw_queue.c: under iommu->lock: free those that nothing waits for */
+void viommu_sweep_queues(struct uvdk_viommu *viommu);
+
+/* nest_hold.c: under iommu->lock */
+void viommu_ids_changed(struct uvdk_viommu *viommu);
 
 static inline struct uvdk_iommu *viommu_iommu(const struct uvdk_viommu *viommu)
 {

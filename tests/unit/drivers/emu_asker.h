@@ -43,6 +43,9 @@ void asker_world_open(struct asker_world *w, const struct uvdk_emu_opts *opts);
 /* Everything else is closed: nothing was stale, and nothing is left. */
 void asker_world_close(struct asker_world *w);
 
+/* The same, but that somebody may hold the machine still. */
+void asker_world_close_keeping(struct asker_world *w);
+
 struct asker *asker_open(struct uvdk_iommu *iommu, const char *spec);
 void asker_close(struct asker *a);
 

@@ -10,6 +10,8 @@
 #define SMALL_PAGES 128u
 #define SLOT_SPAN   (UINT64_C(1) << 30)
 #define LARGE_SLOTS 4u
+#define TABLES	    (UINT64_C(1) << 40) /* where first stages are in the second */
+#define TABLE_PAGES 256u
 
 /* ---- chance ---- */
 
@@ -49,15 +51,107 @@ static void open_device(struct storm *s, unsigned int i)
 		d->sees[p] = -1;
 }
 
+static bool is_nesting(unsigned int space)
+{
+	return space >= STORM_ASKING && space < STORM_NESTING;
+}
+
 static void make_table(struct storm *s, unsigned int space, unsigned int unit)
 {
-	const struct uvdk_hwpt_opts opts = {.size = sizeof(opts),
-					    .flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY,
-					    .faultq = space < STORM_ASKING ? s->queue : NULL};
+	const struct uvdk_hwpt_opts opts = {
+		.size = sizeof(opts),
+		.flags = UVDK_HWPT_PASID | UVDK_HWPT_DIRTY |
+			 (is_nesting(space) ? UVDK_HWPT_NEST_PARENT : 0u),
+		.faultq = space < STORM_ASKING ? s->queue : NULL};
 
 	cr_assert_eq(uvdk_hwpt_create(s->space[space], s->device[unit * 2 + 1].asker->dev, &opts,
 				      &s->table[space][unit].hwpt),
 		     0, "%s", uvdk_last_error());
+}
+
+static uvdk_iova_t slot_iova(unsigned int slot)
+{
+	/* Some share all tables but the last, some none. */
+	return LARGE + (slot % 3 ? slot * 16 * PAGE : (slot + 8) * SLOT_SPAN);
+}
+
+static uint64_t slot_room(unsigned int slot)
+{
+	return slot % 3 ? 16 * PAGE : LARGE;
+}
+
+static int show(struct storm_nested *n, unsigned int slot)
+{
+	n->hidden[slot] = false;
+
+	return uvdk_pgtable_map(n->pt, slot_iova(slot), slot_iova(slot), slot_room(slot),
+				UVDK_PGTABLE_READ | UVDK_PGTABLE_WRITE | UVDK_PGTABLE_USER);
+}
+
+static void make_first(struct storm *s, struct uvdk_viommu *viommu, struct uvdk_device *dev,
+		       struct storm_nested *n)
+{
+	const struct uvdk_pgtable_opts opts = {.size = sizeof(opts),
+					       .arena = s->arena,
+					       .format = UVDK_PGTABLE_X86,
+					       .input_bits = 48};
+	struct uvdk_nested nested = {
+		.size = sizeof(nested), .flags = UVDK_HWPT_PASID, .vtd.addr_width = 48};
+	struct uvdk_pgtable_info info;
+
+	cr_assert_eq(uvdk_pgtable_create(&opts, &n->pt), 0, "%s", uvdk_last_error());
+	for (unsigned int i = 0; i < STORM_SLOTS; i++)
+		cr_assert_eq(show(n, i), 0, "%s", uvdk_last_error());
+	uvdk_pgtable_get_info(n->pt, &info);
+	nested.vtd.pgtbl = info.root;
+	cr_assert_eq(uvdk_hwpt_create_nested(viommu, dev, &nested, &n->hwpt), 0, "%s",
+		     uvdk_last_error());
+}
+
+static void make_nested(struct storm *s, unsigned int space, unsigned int unit)
+{
+	const struct uvdk_viommu_opts opts = {.size = sizeof(opts),
+					      .parent = s->table[space][unit].hwpt};
+	struct uvdk_device *dev = s->device[unit * 2 + 1].asker->dev;
+
+	cr_assert_eq(uvdk_viommu_create(s->space[space], dev, &opts, &s->viommu[space][unit]), 0,
+		     "%s", uvdk_last_error());
+	for (unsigned int i = 0; i < STORM_FIRSTS; i++)
+		make_first(s, s->viommu[space][unit], dev, &s->nested[space][unit][i]);
+}
+
+static void make_all_nested(struct storm *s)
+{
+	uint8_t *tables = s->world.memory + (LARGE_PAGES + SMALL_PAGES) * PAGE;
+	const struct uvdk_pgtable_arena_opts opts = {.size = sizeof(opts),
+						     .va = tables,
+						     .address = TABLES,
+						     .length = TABLE_PAGES * PAGE};
+
+	cr_assert_eq(uvdk_pgtable_arena_create(&opts, &s->arena), 0, "%s", uvdk_last_error());
+	for (unsigned int i = STORM_ASKING; i < STORM_NESTING; i++) {
+		uvdk_iova_t iova = TABLES;
+
+		cr_assert_eq(uvdk_ioas_map(s->space[i], tables, TABLE_PAGES * PAGE,
+					   UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
+			     0, "%s", uvdk_last_error());
+		for (unsigned int unit = 0; unit < STORM_UNITS; unit++)
+			make_nested(s, i, unit);
+	}
+}
+
+static void close_all_nested(struct storm *s)
+{
+	for (unsigned int i = STORM_ASKING; i < STORM_NESTING; i++) {
+		for (unsigned int unit = 0; unit < STORM_UNITS; unit++) {
+			for (unsigned int k = 0; k < STORM_FIRSTS; k++) {
+				uvdk_hwpt_destroy(s->nested[i][unit][k].hwpt);
+				uvdk_pgtable_destroy(s->nested[i][unit][k].pt);
+			}
+			uvdk_viommu_destroy(s->viommu[i][unit]);
+		}
+	}
+	uvdk_pgtable_arena_destroy(s->arena);
 }
 
 void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, uint64_t seed)
@@ -82,10 +176,12 @@ void storm_open(struct storm *s, enum uvdk_emu_caching caching, bool absence, ui
 		cr_assert_eq(uvdk_ioas_create(s->world.iommu, NULL, &s->space[i]), 0);
 	for (unsigned int i = 0; i < STORM_SPACES * STORM_UNITS; i++)
 		make_table(s, i / STORM_UNITS, i % STORM_UNITS);
+	make_all_nested(s);
 }
 
 void storm_close(struct storm *s)
 {
+	close_all_nested(s);
 	for (unsigned int i = 0; i < STORM_SPACES * STORM_UNITS; i++)
 		uvdk_hwpt_destroy(s->table[i / STORM_UNITS][i % STORM_UNITS].hwpt);
 	for (unsigned int i = 0; i < STORM_SPACES; i++)
@@ -97,12 +193,6 @@ void storm_close(struct storm *s)
 }
 
 /* ---- one step ---- */
-
-static uvdk_iova_t slot_iova(unsigned int slot)
-{
-	/* Some share all tables but the last, some none. */
-	return LARGE + (slot % 3 ? slot * 16 * PAGE : (slot + 8) * SLOT_SPAN);
-}
 
 static void map(struct storm *s, unsigned int a, unsigned int i)
 {
@@ -155,12 +245,29 @@ static bool may_use(const struct storm *s, const struct storm_device *d, unsigne
 	return a >= STORM_ASKING || (d - s->device) % 2;
 }
 
-/* Through the table that the library picks, or one of ours. */
+/* One of ours for the way to an address space, or NULL: the library's choice. */
+static struct uvdk_hwpt *choose(struct storm *s, struct storm_device *d, uint32_t pasid,
+				unsigned int to, bool must)
+{
+	unsigned int unit = unit_of((unsigned int)(d - s->device));
+
+	d->nested[pasid] = NULL;
+	d->ours[pasid] = may_use(s, d, to) && (must || dice(s, 3) == 0 || is_nesting(to));
+	if (!d->ours[pasid])
+		return NULL;
+	if (!is_nesting(to) || dice(s, 3) == 0)
+		return table_of(s, d, to)->hwpt;
+	d->nested[pasid] = &s->nested[to][unit][dice(s, STORM_FIRSTS)];
+
+	return d->nested[pasid]->hwpt;
+}
+
 static int attach(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
 {
-	d->ours[pasid] = may_use(s, d, to) && dice(s, 3) == 0;
-	if (d->ours[pasid])
-		return uvdk_hwpt_attach(table_of(s, d, to)->hwpt, d->asker->dev, pasid);
+	struct uvdk_hwpt *hwpt = choose(s, d, pasid, to, false);
+
+	if (hwpt)
+		return uvdk_hwpt_attach(hwpt, d->asker->dev, pasid);
 
 	return pasid ? uvdk_ioas_attach_pasid(s->space[to], d->asker->dev, pasid)
 		     : uvdk_ioas_attach(s->space[to], d->asker->dev);
@@ -168,11 +275,18 @@ static int attach(struct storm *s, struct storm_device *d, uint32_t pasid, unsig
 
 static int replace(struct storm *s, struct storm_device *d, uint32_t pasid, unsigned int to)
 {
-	d->ours[pasid] = may_use(s, d, to) && (!pasid || dice(s, 3) == 0);
-	if (d->ours[pasid])
-		return uvdk_hwpt_replace(table_of(s, d, to)->hwpt, d->asker->dev, pasid);
+	struct uvdk_hwpt *hwpt = choose(s, d, pasid, to, !pasid);
+
+	if (hwpt)
+		return uvdk_hwpt_replace(hwpt, d->asker->dev, pasid);
 
 	return uvdk_ioas_replace_pasid(s->space[to], d->asker->dev, pasid);
+}
+
+static int begin_first(struct storm *s, const struct storm_device *d, uint32_t pasid)
+{
+	return uvdk_emu_stage1_begin(s->world.emu, uvdk_emu_fn_name(d->asker->fn),
+				     pasid ? pasid : UVDK_EMU_NO_PASID);
 }
 
 static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)
@@ -184,6 +298,7 @@ static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)
 	else
 		uvdk_ioas_detach(space, d->asker->dev);
 	d->sees[pasid] = -1;
+	d->nested[pasid] = NULL;
 }
 
 static void change_sight(struct storm *s)
@@ -203,6 +318,8 @@ static void change_sight(struct storm *s)
 		wrong(s, uvdk_last_error(), n, pasid, to, 0);
 	else
 		d->sees[pasid] = (int)to;
+	if (!ret && d->nested[pasid]) /* from now on it is checked */
+		uvdk_emu_stage1_end(s->world.emu, begin_first(s, d, pasid));
 }
 
 /* All PASIDs, and the RID or not: the next attach starts from the context entry. */
@@ -213,6 +330,57 @@ static void leave(struct storm *s)
 	for (uint32_t pasid = (uint32_t)dice(s, 2); pasid <= STORM_PASIDS; pasid++)
 		if (d->sees[pasid] >= 0)
 			detach(s, d, pasid);
+}
+
+/* ---- first stages ---- */
+
+/* How many begin, or what was begun ends, for all that go through a table. */
+static unsigned int begin_all(struct storm *s, const struct storm_nested *n, int *change)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < STORM_DEVICES; i++)
+		for (uint32_t pasid = 0; pasid <= STORM_PASIDS; pasid++)
+			if (s->device[i].nested[pasid] == n)
+				change[count++] = begin_first(s, &s->device[i], pasid);
+
+	return count;
+}
+
+/* That something came is told, too: that it was not there may be cached. */
+static void invalidate(struct storm *s, const struct storm_nested *n, unsigned int slot)
+{
+	const struct uvdk_inval_vtd inval = {
+		.addr = slot_iova(slot),
+		.npages = slot_room(slot) / PAGE,
+		.flags = n->hidden[slot] && !s->gather.tables ? UVDK_INVAL_VTD_LEAF : 0u,
+	};
+
+	if (uvdk_hwpt_invalidate(n->hwpt, &inval, sizeof(inval), 1, NULL))
+		wrong(s, uvdk_last_error(), 0, 0, 0, slot);
+	uvdk_pgtable_quarantine(s->arena, &s->gather, ++s->cookie);
+	uvdk_pgtable_release(s->arena, s->cookie);
+}
+
+static void change_first(struct storm *s)
+{
+	unsigned int a = STORM_ASKING + (unsigned int)dice(s, STORM_NESTING - STORM_ASKING);
+	struct storm_nested *n = &s->nested[a][dice(s, STORM_UNITS)][dice(s, STORM_FIRSTS)];
+	unsigned int slot = (unsigned int)dice(s, STORM_SLOTS), count;
+	int change[STORM_DEVICES * (STORM_PASIDS + 1)];
+
+	count = begin_all(s, n, change);
+	if (n->hidden[slot]) {
+		if (show(n, slot))
+			wrong(s, uvdk_last_error(), 0, 0, a, slot);
+	} else {
+		n->hidden[slot] = true;
+		if (uvdk_pgtable_unmap(n->pt, slot_iova(slot), slot_room(slot), &s->gather) < 0)
+			wrong(s, uvdk_last_error(), 0, 0, a, slot);
+	}
+	invalidate(s, n, slot);
+	while (count)
+		uvdk_emu_stage1_end(s->world.emu, change[--count]);
 }
 
 /* ---- which pages were written ---- */
@@ -294,7 +462,7 @@ static void ask(struct storm *s)
 	struct uvdk_fault fault;
 	int a = d->sees[pasid];
 
-	if (a < 0 || a >= STORM_ASKING || !d->ours[pasid])
+	if (a < 0 || a >= STORM_ASKING || !d->ours[pasid] || d->nested[pasid])
 		return;
 	d->asker->answers = 0;
 	if (asker_asks(d->asker, pasid, LARGE, n, true) || !next_request(s, &fault) ||
@@ -314,7 +482,9 @@ static void check_access(struct storm *s, unsigned int n, uint32_t pasid, int a,
 			 unsigned int page, bool write)
 {
 	const struct storm_slot *slot = a < 0 ? NULL : &s->slot[a][i];
-	bool may = slot && slot->mapped && page < slot->pages && (!write || slot->writable);
+	const struct storm_nested *nested = s->device[n].nested[pasid];
+	bool may = slot && slot->mapped && page < slot->pages && (!write || slot->writable) &&
+		   !(nested && nested->hidden[i]);
 	uint32_t tag = pasid ? pasid : UVDK_EMU_NO_PASID;
 	uvdk_iova_t iova = slot_iova(i) + page * PAGE;
 	uint64_t value = write ? s->random : UINT64_MAX;
@@ -367,6 +537,8 @@ void storm_run(struct storm *s, uint64_t ops)
 			track(s);
 		else if (what < 76)
 			ask(s);
+		else if (what < 92)
+			change_first(s);
 		else
 			access_once(s);
 		if (ops % 64 == 0)

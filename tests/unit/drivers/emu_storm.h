@@ -2,7 +2,8 @@
 #ifndef EMU_STORM_H
 #define EMU_STORM_H
 
-#include <uvdk_hwpt.h>
+#include <uvdk_pgtable.h>
+#include <uvdk_viommu.h>
 
 #include "emu_asker.h"
 
@@ -16,6 +17,8 @@
 #define STORM_SLOTS   24
 #define STORM_UNITS   2
 #define STORM_ASKING  2 /* address spaces in which devices may ask for pages */
+#define STORM_NESTING 4 /* those between the two numbers have nested tables */
+#define STORM_FIRSTS  2 /* so many in front of each unit */
 
 struct storm_slot {
 	bool mapped;
@@ -31,10 +34,18 @@ struct storm_table {
 	uint64_t written[STORM_SLOTS][8];
 };
 
+/* A first stage of ours, in which each address is that of the second; or, of a slot, nothing. */
+struct storm_nested {
+	struct uvdk_hwpt *hwpt;
+	struct uvdk_pgtable *pt;
+	bool hidden[STORM_SLOTS];
+};
+
 struct storm_device {
 	struct asker *asker;	     /* every second one with ATS */
 	int sees[STORM_PASIDS + 1];  /* address space, -1: none; [0]: accesses without a PASID */
-	bool ours[STORM_PASIDS + 1]; /* through a table of ours */
+	bool ours[STORM_PASIDS + 1]; /* through a table of ours, be it nested: */
+	struct storm_nested *nested[STORM_PASIDS + 1];
 };
 
 struct storm {
@@ -43,6 +54,11 @@ struct storm {
 	struct storm_device device[STORM_DEVICES];
 	struct uvdk_ioas *space[STORM_SPACES];
 	struct storm_table table[STORM_SPACES][STORM_UNITS];
+	struct uvdk_viommu *viommu[STORM_SPACES][STORM_UNITS];
+	struct storm_nested nested[STORM_SPACES][STORM_UNITS][STORM_FIRSTS];
+	struct uvdk_pgtable_arena *arena;
+	struct uvdk_pgtable_gather gather;
+	uint64_t cookie;
 	struct storm_slot slot[STORM_SPACES][STORM_SLOTS];
 	uint64_t random;
 	uint64_t accesses; /* that must succeed, and did */

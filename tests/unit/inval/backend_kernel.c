@@ -77,7 +77,7 @@ static int work(struct world *w, const uint8_t *entry, unsigned int len, unsigne
 }
 
 /* A call ends with a barrier; a signal may end it early, a page fault in between too. */
-static int submit(void *priv, const void *entries, unsigned int len, unsigned int *count)
+int kernel_submit(void *priv, const void *entries, unsigned int len, unsigned int *count)
 {
 	const struct seen fence = {.target = UVDK_INVAL_FENCE};
 	struct world *w = priv;
@@ -98,7 +98,7 @@ static int open_kernel(struct world *w, const struct uvdk_invalq_opts *opts,
 		       enum uvdk_inval_format format, bool thread)
 {
 	const struct uvdk_inval_submit how = {
-		.submit = submit,
+		.submit = kernel_submit,
 		.priv = w,
 		.format = format,
 		.smmu = {.sids = sids, .sid_count = WORLD_SIDS, .range = true},

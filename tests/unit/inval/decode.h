@@ -16,4 +16,15 @@ enum decoded {
 
 enum decoded decode_smmu(const uint64_t *cmd, bool guest, struct seen *out);
 
+/* backend_kernel.c: a kernel as &struct uvdk_inval_submit has it, for a struct world. */
+int kernel_submit(void *priv, const void *entries, unsigned int len, unsigned int *count);
+
+/* backend_hwqueue.c: a model of the queue's hardware, over memory of 64 commands. */
+#define HWQUEUE_LOG2SIZE 6
+
+struct hwqueue_model;
+
+struct hwqueue_model *hwqueue_start(struct world *w, void *ring, void *regs);
+void hwqueue_stop(struct hwqueue_model *m);
+
 #endif /* DECODE_H */

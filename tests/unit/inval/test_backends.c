@@ -343,6 +343,8 @@ Test(inval_backends, hwqueue_that_lies_of_its_progress_is_over)
 
 /* ---- emu ---- */
 
+#define LATE UINT64_C(0x1234000) /* in the second stage, and not always there */
+
 static struct emu_world emu;
 
 static void open_emu(void)
@@ -383,14 +385,19 @@ Test(inval_backends, emu_needs_a_first_stage_there)
 	emu_world_close(&emu);
 }
 
-/* The driver's own invalidations and ours are in one ring. */
+/* The driver's own invalidations, of the second stage, and ours are in one ring. */
 Test(inval_backends, emu_shares_the_units_queue_with_its_driver)
 {
+	const uint64_t addr = EMU_WORLD_IOVA + EMU_WORLD_PAGES * WORLD_PAGE;
 	uint64_t cookie = 0;
 
 	open_emu();
+	cr_assert_eq(
+		uvdk_pgtable_map_page(emu.pt, addr, LATE,
+				      UVDK_PGTABLE_READ | UVDK_PGTABLE_WRITE | UVDK_PGTABLE_USER),
+		0);
 	for (unsigned int round = 0; round < 40; round++) {
-		uvdk_iova_t iova = EMU_WORLD_IOVA + (1 << 24);
+		uvdk_iova_t iova = LATE;
 
 		for (unsigned int i = 0; i <= 3 * round; i++) {
 			const struct uvdk_inval_req req = {.first = 2 * i * WORLD_PAGE,
@@ -401,11 +408,12 @@ Test(inval_backends, emu_shares_the_units_queue_with_its_driver)
 		}
 		cr_assert_eq(uvdk_inval_kick(w.q), 0);
 		cr_assert_eq(uvdk_ioas_map(emu.ioas, emu.world.memory + 300 * WORLD_PAGE,
-					   WORLD_PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova),
-			     0);
-		cr_expect(asker_writes(emu.asker, EMU_WORLD_PASID, iova));
+					   WORLD_PAGE,
+					   UVDK_MAP_RW | UVDK_MAP_FIXED | UVDK_MAP_ALIAS, &iova),
+			     0, "%s", uvdk_last_error());
+		cr_expect(asker_writes(emu.asker, EMU_WORLD_PASID, addr));
 		cr_assert_eq(uvdk_ioas_unmap(emu.ioas, iova, WORLD_PAGE), 0);
-		cr_expect_not(asker_writes(emu.asker, EMU_WORLD_PASID, iova));
+		cr_expect_not(asker_writes(emu.asker, EMU_WORLD_PASID, addr));
 		cr_assert_eq(world_wait(&w, cookie), 0);
 	}
 	close_emu();
@@ -463,6 +471,7 @@ Test(inval_backends, emu_a_function_that_vanishes_fails_its_requests)
 	const struct uvdk_inval_req req = {.scope = UVDK_INVAL_PASID, .pasid = EMU_WORLD_PASID};
 	uint64_t cookie;
 
+	released = 0;
 	open_emu();
 	uvdk_emu_unplug(emu.world.emu, uvdk_emu_fn_name(emu.asker->fn), true);
 	cr_assert_eq(uvdk_inval_post(w.q, &req, &cookie), 0);
@@ -473,4 +482,86 @@ Test(inval_backends, emu_a_function_that_vanishes_fails_its_requests)
 	uvdk_inval_settle(w.q);
 	cr_expect_eq(released, 1);
 	close_emu();
+}
+
+static void close_device(void)
+{
+	asker_close(emu.asker);
+	emu.asker = NULL;
+}
+
+static void detach(void)
+{
+	uvdk_hwpt_detach(emu.hwpt, emu.asker->dev, EMU_WORLD_PASID);
+}
+
+static void destroy(void)
+{
+	uvdk_hwpt_destroy(emu.hwpt);
+	emu.hwpt = NULL;
+}
+
+static void replace(void)
+{
+	cr_assert_eq(uvdk_ioas_replace_pasid(emu.ioas, emu.asker->dev, EMU_WORLD_PASID), 0);
+}
+
+/* All of it, in an order that leaves the queue for the last. */
+static void close_everything(void)
+{
+	uvdk_hwpt_destroy(emu.hwpt);
+	uvdk_viommu_destroy(emu.viommu);
+	uvdk_pgtable_destroy(emu.pt);
+	uvdk_pgtable_arena_destroy(emu.arena);
+	uvdk_ioas_destroy(emu.ioas);
+	asker_close(emu.asker);
+	asker_world_close_keeping(&emu.world);
+}
+
+static void expect_dead(uint64_t cookie)
+{
+	const struct uvdk_inval_req req = {.scope = UVDK_INVAL_PASID, .pasid = EMU_WORLD_PASID};
+	uint64_t other;
+
+	cr_expect_eq(uvdk_inval_poll(w.q, cookie), -ENODEV);
+	cr_expect_eq(uvdk_inval_post(w.q, &req, &other), -ENODEV);
+	cr_expect_eq(released, 0);
+	uvdk_inval_settle(w.q);
+	cr_expect_eq(released, 1);
+	uvdk_invalq_destroy(w.q);
+}
+
+/* With one request kicked, one not, and something in quarantine. */
+static void end_by(void (*how)(void))
+{
+	const struct uvdk_inval_req req = {.scope = UVDK_INVAL_PASID, .pasid = EMU_WORLD_PASID};
+	struct uvdk_inval_node node = {.release = count_release};
+	uint64_t cookie;
+
+	released = 0;
+	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
+	open_emu();
+	cr_assert_eq(uvdk_inval_post(w.q, &req, &cookie), 0);
+	cr_assert_eq(uvdk_inval_kick(w.q), 0);
+	cr_assert_eq(uvdk_inval_post(w.q, &req, &cookie), 0);
+	cr_assert_eq(uvdk_inval_defer(w.q, &node, cookie), 0);
+	how();
+	expect_dead(cookie);
+}
+
+Test(inval_backends, emu_a_queue_outlives_its_attachment_and_says_so)
+{
+	end_by(detach);
+	emu_world_close(&emu);
+	end_by(destroy);
+	emu_world_close(&emu);
+	end_by(replace);
+	emu_world_close(&emu);
+	end_by(close_device);
+	emu_world_close(&emu);
+}
+
+Test(inval_backends, emu_a_queue_outlives_its_machine)
+{
+	end_by(close_everything);
 }

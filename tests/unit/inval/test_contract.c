@@ -705,7 +705,7 @@ BACKENDS(bad_options_are_refused)
 
 	w.backend = backends[*b];
 	pthread_mutex_init(&w.lock, NULL);
-	if (w.backend == &backend_fake)
+	if (!strcmp(w.backend->caps, "fake"))
 		return; /* its own to free */
 	cr_expect_eq(w.backend->open(&w, &opts), -EINVAL);
 	w.backend->close(&w);

@@ -119,25 +119,27 @@ Test(inval_quiet, one_call_would_have_been_noticed, .signal = SIGSYS)
 /* Unmap by a store, invalidate, and the device has lost it; map by a store, and it has it. */
 static int unmap_and_map(unsigned int page)
 {
-	const struct uvdk_inval_req req = world_pages(&w, EMU_WORLD_IOVA / WORLD_PAGE + page, 1);
-	uint64_t *leaf = emu_world_leaf(&emu, page);
-	uint64_t addr = EMU_WORLD_IOVA + page * WORLD_PAGE, was = *leaf, cookie;
-	struct uvdk_inval_req all = req;
+	struct uvdk_inval_req req = world_pages(&w, EMU_WORLD_IOVA / WORLD_PAGE + page, 1);
+	uint64_t addr = EMU_WORLD_IOVA + page * WORLD_PAGE, cookie;
 	int err;
 
-	if (!asker_writes(emu.asker, EMU_WORLD_PASID, addr))
+	if (!asker_writes(emu.asker, emu.pasid, addr))
 		return -EFAULT;
-	all.flags = 0;
-	__atomic_store_n(leaf, 0, __ATOMIC_RELEASE);
-	err = uvdk_inval_post(w.q, &all, &cookie);
+	req.flags = 0;
+	emu_world_begin(&emu);
+	err = emu_world_unmap(&emu, page);
+	if (!err)
+		err = uvdk_inval_post(w.q, &req, &cookie);
 	if (!err)
 		err = uvdk_inval_kick(w.q);
 	if (!err)
 		err = spin(cookie);
-	if (!err && asker_writes(emu.asker, EMU_WORLD_PASID, addr))
+	emu_world_end(&emu);
+	if (!err && asker_writes(emu.asker, emu.pasid, addr))
 		err = -EEXIST;
-	__atomic_store_n(leaf, was, __ATOMIC_RELEASE);
-	if (!err && !asker_writes(emu.asker, EMU_WORLD_PASID, addr))
+	if (!err)
+		err = emu_world_map(&emu, page, page);
+	if (!err && !asker_writes(emu.asker, emu.pasid, addr))
 		err = -ENOENT;
 
 	return err;
@@ -157,11 +159,11 @@ static void *map_and_access(void *arg)
 	stay();
 }
 
-static void open_emu(void)
+static void open_emu(const char *spec, uint32_t pasid)
 {
 	w.backend = &backend_hwqueue; /* for messages */
-	w.pasid = EMU_WORLD_PASID;
-	emu_world_open(&emu);
+	w.pasid = pasid;
+	emu_world_open_as(&emu, spec, pasid);
 	cr_assert_eq(emu_world_queue(&emu, NULL, &w.q), 0, "%s", uvdk_last_error());
 }
 
@@ -173,28 +175,39 @@ static void close_emu(void)
 
 Test(inval_quiet, map_access_unmap_invalidate_poll_on_emu_make_no_system_call)
 {
-	open_emu();
+	open_emu("emu:asker", EMU_WORLD_PASID);
+	expect_quiet(map_and_access);
+	close_emu();
+}
+
+Test(inval_quiet, nor_do_they_without_a_pasid)
+{
+	open_emu("emu:asker", 0);
 	expect_quiet(map_and_access);
 	close_emu();
 }
 
 /* What an invalidation is for, and that the machine notices when there is none. */
-Test(inval_quiet, without_invalidation_the_translation_is_stale_and_noticed)
+static void expect_noticed(const char *spec, uint32_t pasid)
 {
 	const uint64_t addr = EMU_WORLD_IOVA + 3 * WORLD_PAGE;
 	struct uvdk_emu_stale stale;
-	uint64_t *leaf, was;
 
-	open_emu();
-	leaf = emu_world_leaf(&emu, 3);
-	was = *leaf;
-	cr_assert(asker_writes(emu.asker, EMU_WORLD_PASID, addr));
+	open_emu(spec, pasid);
+	cr_assert(asker_writes(emu.asker, pasid, addr));
 	emu_world_begin(&emu);
-	*leaf = 0;
-	cr_expect(asker_writes(emu.asker, EMU_WORLD_PASID, addr), "it is cached");
+	cr_assert_eq(emu_world_unmap(&emu, 3), 0);
+	cr_expect(asker_writes(emu.asker, pasid, addr), "it is cached");
 	emu_world_end(&emu);
-	cr_expect_not(asker_writes(emu.asker, EMU_WORLD_PASID, addr));
+	cr_expect_not(asker_writes(emu.asker, pasid, addr));
 	cr_expect_eq(uvdk_emu_stales(emu.world.emu, &stale, 1), 1);
-	*leaf = was;
 	close_emu();
+}
+
+Test(inval_quiet, without_invalidation_the_translation_is_stale_and_noticed)
+{
+	expect_noticed("emu:asker", EMU_WORLD_PASID);
+	expect_noticed("emu:asker,plain", EMU_WORLD_PASID);
+	expect_noticed("emu:asker", 0);
+	expect_noticed("emu:asker,plain", 0);
 }

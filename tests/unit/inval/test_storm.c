@@ -29,9 +29,9 @@ struct storm {
 	struct emu_world emu;
 	struct uvdk_invalq *q;
 	enum leave_out leave_out;
+	uint32_t tag;
 	uint64_t random;
 	struct place place[PAGES];
-	uint64_t *leaf[PAGES], bits;
 	enum { EMPTY, MAPPED, WAITS } state[PAGES];
 	unsigned int owner[MEMORY]; /* address + 1, 0: free */
 	unsigned int pending;
@@ -76,7 +76,7 @@ static void map(struct storm *s, unsigned int page)
 	s->place[page].memory = m;
 	s->state[page] = MAPPED;
 	*memory(s, m) = 0;
-	__atomic_store_n(s->leaf[page], s->bits | (uintptr_t)memory(s, m), __ATOMIC_RELEASE);
+	cr_assert_eq(emu_world_map(&s->emu, page, m), 0);
 }
 
 static void post(struct storm *s, unsigned int page)
@@ -84,7 +84,7 @@ static void post(struct storm *s, unsigned int page)
 	const struct uvdk_inval_req req = {
 		.first = EMU_WORLD_IOVA + page * ASKER_PAGE,
 		.last = EMU_WORLD_IOVA + (page + 1) * ASKER_PAGE - 1,
-		.pasid = EMU_WORLD_PASID,
+		.pasid = s->emu.pasid,
 		.scope = UVDK_INVAL_RANGE,
 		.flags = UVDK_INVAL_LEAF | (s->leave_out == DEVICES ? UVDK_INVAL_KEEP_DEVTLB : 0),
 	};
@@ -107,7 +107,7 @@ static void unmap(struct storm *s, unsigned int page)
 {
 	if (!s->pending++)
 		emu_world_begin(&s->emu);
-	__atomic_store_n(s->leaf[page], 0, __ATOMIC_RELEASE);
+	cr_assert_eq(emu_world_unmap(&s->emu, page), 0);
 	s->state[page] = WAITS;
 	post(s, page);
 	if (s->leave_out == QUARANTINE)
@@ -120,7 +120,7 @@ static void access_page(struct storm *s, unsigned int page)
 	const uint64_t addr = EMU_WORLD_IOVA + page * ASKER_PAGE, value = ++s->stamp;
 	unsigned int m = s->place[page].memory;
 	uint64_t before = *memory(s, m);
-	bool went = !uvdk_emu_dma_write_pasid(s->emu.asker->fn, EMU_WORLD_PASID, addr, &value, 8);
+	bool went = !uvdk_emu_dma_write_pasid(s->emu.asker->fn, s->tag, addr, &value, 8);
 	bool changed = *memory(s, m) != before;
 
 	switch (s->state[page]) {
@@ -171,31 +171,27 @@ static void step(struct storm *s)
 	}
 }
 
-static void open_storm(struct storm *s, enum leave_out leave_out)
+static void open_storm(struct storm *s, enum leave_out leave_out, uint32_t pasid)
 {
 	memset(s, 0, sizeof(*s));
 	now = s;
 	s->leave_out = leave_out;
 	s->random = 88172645463325252;
-	emu_world_open(&s->emu);
+	s->tag = pasid ? pasid : UVDK_EMU_NO_PASID;
+	emu_world_open_as(&s->emu, "emu:asker", pasid);
 	cr_assert_eq(emu_world_queue(&s->emu, NULL, &s->q), 0);
 	for (unsigned int i = 0; i < PAGES; i++) {
-		s->leaf[i] = emu_world_leaf(&s->emu, i);
 		s->place[i].memory = i;
 		s->owner[i] = i + 1;
 		s->state[i] = MAPPED;
 	}
-	s->bits = *s->leaf[0] & 0xfff;
 }
 
-/* The driver finds its table as it left it. */
 static void close_storm(struct storm *s)
 {
 	struct uvdk_emu_stale stale;
 
 	settle(s);
-	for (unsigned int i = 0; i < PAGES; i++)
-		*s->leaf[i] = s->bits | (uintptr_t)memory(s, i);
 	uvdk_invalq_destroy(s->q);
 	while (s->leave_out != NOTHING && uvdk_emu_stales(s->emu.world.emu, &stale, 1))
 		;
@@ -213,23 +209,33 @@ static struct storm storm;
 
 TestSuite(inval_storm, .timeout = 600);
 
-Test(inval_storm, nothing_is_stale_and_nothing_is_reused_too_early)
+static void expect_nothing_wrong(unsigned int ops, uint32_t pasid)
 {
-	open_storm(&storm, NOTHING);
-	for (unsigned int i = 0; i < OPS; i++)
+	open_storm(&storm, NOTHING, pasid);
+	for (unsigned int i = 0; i < ops; i++)
 		step(&storm);
 	cr_expect_eq(trouble(&storm), 0, "%lu wrong", (unsigned long)storm.wrong);
-	cr_expect_gt(storm.reached, OPS / 8);
-	cr_expect_gt(storm.lost, OPS / 20);
+	cr_expect_gt(storm.reached, ops / 8);
+	cr_expect_gt(storm.lost, ops / 20);
 	close_storm(&storm);
 }
 
-static bool noticed(enum leave_out leave_out)
+Test(inval_storm, nothing_is_stale_and_nothing_is_reused_too_early)
+{
+	expect_nothing_wrong(OPS, EMU_WORLD_PASID);
+}
+
+Test(inval_storm, nor_by_rid)
+{
+	expect_nothing_wrong(OPS / 10, 0);
+}
+
+static bool noticed(enum leave_out leave_out, uint32_t pasid)
 {
 	bool is;
 
 	uvdk_log_set_level(NULL, UVDK_LOG_ERR);
-	open_storm(&storm, leave_out);
+	open_storm(&storm, leave_out, pasid);
 	for (unsigned int i = 0; i < OPS && !trouble(&storm); i++)
 		step(&storm);
 	is = storm.wrong || trouble(&storm);
@@ -245,15 +251,16 @@ static bool noticed(enum leave_out leave_out)
 
 Test(inval_storm, an_invalidation_that_is_left_out_is_noticed)
 {
-	cr_expect(noticed(INVALIDATION));
+	cr_expect(noticed(INVALIDATION, EMU_WORLD_PASID));
+	cr_expect(noticed(INVALIDATION, 0));
 }
 
 Test(inval_storm, that_of_devices_is_noticed)
 {
-	cr_expect(noticed(DEVICES));
+	cr_expect(noticed(DEVICES, EMU_WORLD_PASID));
 }
 
 Test(inval_storm, memory_reused_before_completion_is_noticed)
 {
-	cr_expect(noticed(QUARANTINE));
+	cr_expect(noticed(QUARANTINE, EMU_WORLD_PASID));
 }

@@ -388,12 +388,29 @@ static void bus_close(struct uvdk_device *dev)
 	uvdk_iommu_unbind(uvdk_device_binding(dev));
 }
 
+/* Of a device named "-ats": that capability at 0x100, and it is enabled. */
+static int bus_config_read(struct uvdk_device *dev, uint32_t off, void *buf, size_t len)
+{
+	const uint8_t ats[8] = {0x0f, 0, 1, 0, 0, 0, 0, 0x80};
+	bool has = strstr(uvdk_device_get_info(dev)->name, "-ats");
+
+	memset(buf, 0, len);
+	if (has && off >= 0x100 && off + len <= 0x100 + sizeof(ats))
+		memcpy(buf, ats + off - 0x100, len);
+	return 0;
+}
+
 const struct uvdk_bus_ops fake_bus = {
 	.name = "fake",
 	.match = bus_match,
 	.open = bus_open,
 	.close = bus_close,
-	EMPTY_BUS_OPS,
+	.config_read = bus_config_read,
+	.config_write = empty_config_write,
+	.irq_count = empty_irq_count,
+	.irq_disable = empty_irq_disable,
+	.event_fd = empty_event_fd,
+	.next_event = empty_next_event,
 };
 
 /* ---- fixture ---- */

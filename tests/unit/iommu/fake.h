@@ -35,7 +35,8 @@ struct fake_hwpt {
 
 /*
  * What the name of a device says of the iommu in front of it: "fake:0-cc" can
- * enforce coherency, "fake:0-odd" has other page tables than the rest.
+ * enforce coherency, "fake:0-odd" has other page tables than the rest. "fake:0-ats" has
+ * ATS enabled.
  */
 #define FAKE_CC	 1u
 #define FAKE_ODD 2u

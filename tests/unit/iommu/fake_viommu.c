@@ -46,6 +46,8 @@ static int viommu_create(void *parent_priv, struct uvdk_iommu_binding *binding,
 	info->ssid_bits = fake_viommu.ssid_bits;
 	info->range_inval = fake_viommu.range_inval;
 	info->ats = fake_viommu.ats;
+	info->page = fake_viommu.page;
+	info->page_len = fake_viommu.page_len;
 	return make(FAKE_VIOMMU_CREATE, parent_priv, viommu_priv);
 }
 
@@ -83,6 +85,8 @@ static int invalidate(void *priv, const struct uvdk_inval_batch *batch,
 
 	(void)priv;
 	fake_viommu.batches++;
+	if (fake_viommu.on_invalidate)
+		return fake_viommu.on_invalidate(batch, out);
 	if (fake_viommu.refuse && at < batch->count) {
 		fake_viommu.entries += at;
 		*out = (struct uvdk_inval_result){at, at};
@@ -91,6 +95,14 @@ static int invalidate(void *priv, const struct uvdk_inval_batch *batch,
 	fake_viommu.entries += batch->count;
 	*out = (struct uvdk_inval_result){batch->count, batch->count};
 	return 0;
+}
+
+static int invalq_create(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			 const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out)
+{
+	return fake_viommu.invalq_create
+		       ? fake_viommu.invalq_create(hwpt_priv, binding, pasid, opts, out)
+		       : -ENOSYS;
 }
 
 /* Two words: on what, and its number. */
@@ -156,6 +168,7 @@ const struct uvdk_viommu_ops fake_viommu_ops = {
 	.nested_create = nested_create,
 	.hwpt_invalidate = invalidate,
 	.invalidate = invalidate,
+	.invalq_create = invalq_create,
 	.hw_queue_create = hw_queue_create,
 	.hw_queue_destroy = hw_queue_destroy,
 	.veventq_create = veventq_create,

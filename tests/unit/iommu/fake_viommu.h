@@ -6,6 +6,9 @@
 
 #include "fake.h"
 
+struct uvdk_invalq;
+struct uvdk_invalq_opts;
+
 /*
  * The nested tables of the driver in fake.c. Devices named "-odd" are behind
  * another I/O MMU than the rest.
@@ -24,6 +27,12 @@ struct fake_viommu {
 	/* what the driver says */
 	unsigned int asid_bits, ssid_bits;
 	bool range_inval, ats;
+	void *page;
+	size_t page_len;
+	int (*invalq_create)(void *hwpt_priv, struct uvdk_iommu_binding *binding, uint32_t pasid,
+			     const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out);
+	/* in place of what @refuse does, or NULL; from any thread */
+	int (*on_invalidate)(const struct uvdk_inval_batch *batch, struct uvdk_inval_result *out);
 	struct uvdk_vevent_record records[16];
 	unsigned int nr_records;
 

@@ -47,7 +47,7 @@ static void copy(void)
 	CHECK(heap, "memory");
 	copy_between(sva_tag(sva), "malloc", heap + LEN, heap);
 	free(heap);
-	sva_leave(sva);
+	sva_part(sva);
 }
 
 static const struct {

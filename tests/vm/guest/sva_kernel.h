@@ -31,7 +31,7 @@ static inline struct uvdk_sva *sva_join(struct copier *c)
 	return sva;
 }
 
-static inline void sva_leave(struct uvdk_sva *sva)
+static inline void sva_part(struct uvdk_sva *sva)
 {
 	sva_kernel.unbind(sva);
 	free(sva);
