@@ -369,6 +369,7 @@ Test(follow, a_child_that_stays_does_not_hold_the_parent_up)
 	pid_t pid = fork();
 
 	if (!pid) {
+		alarm(60);
 		pause();
 		_exit(0);
 	}

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * sva_follow kinds|huge|locks|overflow|stop|fork: lib/dma/uvdk_follow.h on a kernel: what is told
- * of each kind of memory, and that nobody who frees waits for anybody but the reader. Run again
- * by tests/unit on the machine's own kernel.
+ * sva_follow kinds|huge|locks|overflow|stop|fork|refused: lib/dma/uvdk_follow.h on a kernel: what
+ * is told of each kind of memory, and that nobody who frees waits for anybody but the reader. Run
+ * again by tests/unit on the machine's own kernel.
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -360,13 +363,37 @@ static void forks(void)
 	uvdk_follow_stop(&rec.follower);
 }
 
+/* The system call is refused, as containers do: /dev/userfaultfd is left, or a sentence. */
+static void refused(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	int fd = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+	if (fd < 0) {
+		CHECK_ERR(record_start(&rec), -EPERM);
+		return;
+	}
+	close(fd);
+	started();
+	uvdk_follow_stop(&rec.follower);
+	printf("  there is /dev/userfaultfd\n");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} all[] = {
-		{"kinds", kinds},	{"huge", huge}, {"locks", locks},
+		{"kinds", kinds},	{"huge", huge}, {"locks", locks}, {"refused", refused},
 		{"overflow", overflow}, {"stop", stop}, {"fork", forks},
 	};
 
