@@ -226,7 +226,7 @@ struct uvdk_invalq_opts {
  * @pasid: under this PASID, or UVDK_PASID_RID
  * @opts: options, or NULL
  * @out: new queue, owned by the caller; to be destroyed before @hwpt is detached
- *	there
+ *	there: on the software I/O MMU what is outstanding fails with -ENODEV else
  *
  * On SMMUv3 a queue serves every table of the vIOMMU, by ASID, and the device
  * TLBs of its vDEVICEs. On VT-d it serves @hwpt wherever it is attached, on the

@@ -103,10 +103,11 @@ int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t p
  *
  * Accesses in flight are translated by the one or the other; there is no
  * detach in between. Yet for a moment neither may translate: Linux 7.3 takes an
- * entry of VT-d down before it writes the new one. Devices that ask for pages
- * (PRI) or try again don't notice; others may see a fault. On failure the
- * present one stays. If @hwpt is the present one, nothing happens: requests
- * for pages go on waiting for their answers.
+ * entry of VT-d down before it writes the new one, and so does the emulated I/O
+ * MMU where both tables have a first stage and not the same second one below it. Devices that ask
+ * for pages (PRI) or try again don't notice; others may see a fault. On failure the present one
+ * stays. If @hwpt is the present one, nothing happens: requests for pages go on waiting for their
+ * answers.
  *
  * Return: 0, -ENOENT (nothing is attached), or as uvdk_hwpt_attach().
  */

@@ -76,10 +76,11 @@ static int check(const struct emu_viommu *viommu, const struct emu_device *dev,
 		return uvdk_fail(-EINVAL, EMU_COMPONENT,
 				 "%s is behind I/O MMU %u, and the vIOMMU is one of I/O MMU %u",
 				 uvdk_emu_fn_name(dev->fn), dev->unit->number, unit->number);
-	if (vtd->addr_width == 57 && !VTD_CAP_FS5LP(unit->cap))
-		return uvdk_fail(-ERANGE, EMU_COMPONENT,
-				 "a first stage of 57 bits: I/O MMU %u has 48 (CAP.FS5LP)",
-				 unit->number);
+	if (vtd->addr_width == 57 && emu_unit_levels(unit, EMU_FIRST_STAGE) < 5)
+		return uvdk_fail(
+			-ERANGE, EMU_COMPONENT,
+			"a first stage of 57 bits: I/O MMU %u has 48 (CAP.FS5LP, CAP.MGAW)",
+			unit->number);
 	if (faulting && !VTD_ECAP_PRS(unit->ecap))
 		return uvdk_fail(-EOPNOTSUPP, EMU_COMPONENT,
 				 "I/O MMU %u, in front of %s, takes no page requests (ECAP.PRS): "

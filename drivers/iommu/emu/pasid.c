@@ -229,8 +229,10 @@ static void replace_torn(struct emu_device *dev, uint32_t pasid, const struct em
 	struct vtd_pasid *entry = entry_of(dev, pasid);
 
 	take_down(dev, pasid, from, site);
-	for (unsigned int i = 3; i--;)
-		vtd_set(&entry->w[i], image->w[i]);
+	vtd_set(&entry->w[2], image->w[2]);
+	vtd_set(&entry->w[1], image->w[1]);
+	settle(dev, site, emu_domain_did(from, dev->unit), pasid);
+	vtd_set(&entry->w[0], image->w[0]);
 	inval_absence(dev, pasid);
 }
 

@@ -95,8 +95,9 @@ static const struct uvdk_emu_model asker = {
 
 extern const struct uvdk_bus_ops uvdk_bus_emu;
 extern const struct uvdk_iommu_ops uvdk_iommu_emu;
+extern const struct uvdk_emu_model uvdk_model_copier;
 
-const struct uvdk_emu_model *const uvdk_builtin_models[] = {&asker, NULL};
+const struct uvdk_emu_model *const uvdk_builtin_models[] = {&asker, &uvdk_model_copier, NULL};
 const struct uvdk_bus_ops *const uvdk_builtin_buses[] = {&uvdk_bus_emu, NULL};
 const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {&uvdk_iommu_emu, NULL};
 

@@ -285,8 +285,9 @@ static int replace(struct storm *s, struct storm_device *d, uint32_t pasid, unsi
 
 static int begin_first(struct storm *s, const struct storm_device *d, uint32_t pasid)
 {
-	return uvdk_emu_stage1_begin(s->world.emu, uvdk_emu_fn_name(d->asker->fn),
-				     pasid ? pasid : UVDK_EMU_NO_PASID);
+	return s->silent ? -1
+			 : uvdk_emu_stage1_begin(s->world.emu, uvdk_emu_fn_name(d->asker->fn),
+						 pasid ? pasid : UVDK_EMU_NO_PASID);
 }
 
 static void detach(struct storm *s, struct storm_device *d, uint32_t pasid)

@@ -59,6 +59,7 @@ struct storm {
 	struct uvdk_pgtable_arena *arena;
 	struct uvdk_pgtable_gather gather;
 	uint64_t cookie;
+	bool silent; /* nobody says when a first stage changes; set after storm_open() */
 	struct storm_slot slot[STORM_SPACES][STORM_SLOTS];
 	uint64_t random;
 	uint64_t accesses; /* that must succeed, and did */

@@ -7,6 +7,7 @@
 #include <uvdk_dmadev_driver.h>
 #include <uvdk_emu_driver.h>
 #include <uvdk_iommu_driver.h>
+#include <uvdk_viommu.h>
 
 #include "iommu_emu_domain.h"
 #include "iommu_emu_fault.h"
@@ -354,6 +355,101 @@ Test(emu_unit, a_replacement_has_no_gap_and_no_mixture)
 		uvdk_hwpt_destroy(x);
 		uvdk_hwpt_destroy(y);
 	}
+	finish();
+}
+
+/*
+ * With nested tables: where an entry is present, its type, its pointers and its
+ * tag are those of one table.
+ */
+static uint64_t old_entry[8], new_entry[8];
+static unsigned int gaps;
+
+static bool is_whole(const uint64_t *entry, const uint64_t *like)
+{
+	bool has_first = (like[0] >> 6 & 7) != 2;
+	uint16_t did = (uint16_t)entry[1];
+
+	return entry[0] == like[0] && (!has_first || entry[2] == like[2]) &&
+	       (did == 1 || did == (uint16_t)like[1]);
+}
+
+static void look_whole(const uint64_t *desc)
+{
+	const uint64_t *now = fake_pasid_entry(0, 0, 7);
+	uint64_t mixture[8];
+
+	(void)desc;
+	looks++;
+	gaps += !(now[0] & 1);
+	for (unsigned int mask = 0; mask < 8; mask++) {
+		for (unsigned int i = 0; i < 3; i++)
+			mixture[i] = mask & 1u << i ? before[i] : now[i];
+		if (mixture[0] & 1)
+			cr_assert(is_whole(mixture, old_entry) || is_whole(mixture, new_entry),
+				  "0x%lx 0x%lx 0x%lx", (unsigned long)mixture[0],
+				  (unsigned long)mixture[1], (unsigned long)mixture[2]);
+	}
+	memcpy(before, now, sizeof(before));
+}
+
+/* PASID 7 of the second function is attached to the new one already: so must it look. */
+static void nest_between(struct uvdk_hwpt *from, struct uvdk_hwpt *to, bool gap)
+{
+	cr_assert_eq(uvdk_hwpt_attach(from, dev, 7), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_hwpt_attach(to, two, 7), 0, "%s", uvdk_last_error());
+	memcpy(old_entry, fake_pasid_entry(0, 0, 7), sizeof(old_entry));
+	memcpy(new_entry, fake_pasid_entry(0, 1, 7), sizeof(new_entry));
+	memcpy(before, old_entry, sizeof(before));
+	looks = gaps = 0;
+	fake.on_desc = look_whole;
+	cr_assert_eq(uvdk_hwpt_replace(to, dev, 7), 0, "%s", uvdk_last_error());
+	fake.on_desc = NULL;
+	cr_expect_gt(looks, 4);
+	cr_expect_eq(gaps > 0, gap);
+	cr_expect_eq(memcmp(fake_pasid_entry(0, 0, 7), new_entry, 64), 0);
+	uvdk_hwpt_detach(to, dev, 7);
+	uvdk_hwpt_detach(to, two, 7);
+}
+
+static struct uvdk_hwpt *nest(struct uvdk_viommu *viommu, uvdk_iova_t pgtbl)
+{
+	struct uvdk_nested nested = {.size = sizeof(nested),
+				     .flags = UVDK_HWPT_PASID,
+				     .vtd = {.pgtbl = pgtbl, .addr_width = 48}};
+	struct uvdk_hwpt *hwpt = NULL;
+
+	cr_assert_eq(uvdk_hwpt_create_nested(viommu, dev, &nested, &hwpt), 0, "%s",
+		     uvdk_last_error());
+
+	return hwpt;
+}
+
+Test(emu_unit, a_nested_table_is_replaced_without_a_mixture_and_where_that_can_be_without_a_gap)
+{
+	struct uvdk_hwpt_opts opts = {sizeof(opts), UVDK_HWPT_PASID};
+	struct uvdk_hwpt *hwpt[5];
+	struct uvdk_viommu *viommu[2];
+
+	cr_assert_eq(uvdk_viommu_create(a, dev, NULL, &viommu[0]), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_viommu_create(b, dev, NULL, &viommu[1]), 0, "%s", uvdk_last_error());
+	hwpt[0] = nest(viommu[0], IOVA);
+	hwpt[1] = nest(viommu[0], IOVA + 4096);
+	hwpt[2] = nest(viommu[1], IOVA);
+	cr_assert_eq(uvdk_hwpt_create(a, dev, &opts, &hwpt[3]), 0);
+	opts.flags |= UVDK_HWPT_DIRTY;
+	cr_assert_eq(uvdk_hwpt_create(a, dev, &opts, &hwpt[4]), 0);
+
+	nest_between(hwpt[0], hwpt[1], false); /* another first stage */
+	nest_between(hwpt[0], hwpt[4], false); /* a second stage alone */
+	nest_between(hwpt[4], hwpt[0], false);
+	nest_between(hwpt[0], hwpt[2], true); /* another second stage below it */
+	nest_between(hwpt[0], hwpt[3], true); /* a first stage alone */
+	nest_between(hwpt[3], hwpt[0], true);
+	for (unsigned int i = 0; i < 5; i++)
+		uvdk_hwpt_destroy(hwpt[i]);
+	for (unsigned int i = 0; i < 2; i++)
+		uvdk_viommu_destroy(viommu[i]);
 	finish();
 }
 

@@ -180,6 +180,8 @@ static void open_storm(struct storm *s, enum leave_out leave_out, uint32_t pasid
 	s->tag = pasid ? pasid : UVDK_EMU_NO_PASID;
 	emu_world_open_as(&s->emu, "emu:asker", pasid);
 	cr_assert_eq(emu_world_queue(&s->emu, NULL, &s->q), 0);
+	if (!pasid) /* only now the device begins to cache translations, those of its RID, too */
+		cr_assert_eq(uvdk_hwpt_attach(s->emu.hwpt, s->emu.asker->dev, EMU_WORLD_PASID), 0);
 	for (unsigned int i = 0; i < PAGES; i++) {
 		s->place[i].memory = i;
 		s->owner[i] = i + 1;
@@ -258,6 +260,7 @@ Test(inval_storm, an_invalidation_that_is_left_out_is_noticed)
 Test(inval_storm, that_of_devices_is_noticed)
 {
 	cr_expect(noticed(DEVICES, EMU_WORLD_PASID));
+	cr_expect(noticed(DEVICES, 0));
 }
 
 Test(inval_storm, memory_reused_before_completion_is_noticed)
