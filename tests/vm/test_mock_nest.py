@@ -14,7 +14,8 @@ def mock(case, command, says, prepare="true"):
 
 def test_objects(case):
     mock(case, "mock_nest",
-         ["objects", "attached", "invalidated", "hardware queues", "events", "closed"])
+         ["objects", "attached", "invalidated", "queued", "queued by a thread", "queued in memory",
+          "hardware queues", "events", "closed"])
 
 
 def test_sweep(case):

@@ -32,3 +32,8 @@ def test_two_smmus(case):
          [("bus=pcie.0,addr=3", "0000:00:03.0"), ("bus=rp1", "0000:09:00.0"),
           ("bus=pcie.0,addr=4", "0000:00:04.0"), ("bus=rp2", "0000:0a:00.0")],
          ["at once", "late"])
+
+
+def test_smmuv3_calls(case):
+    """No system call to unmap and post, one to kick a batch, none to poll: counted by ptrace."""
+    nest(case, "smmuv3-nested", "nest_calls", [("addr=3", "0000:00:03.0")], ["ioctl", "thread"])

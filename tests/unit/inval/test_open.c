@@ -299,6 +299,7 @@ Test(inval_open, a_queue_ends_with_its_table)
 			uvdk_vdevice_destroy(nest.vdev[0]);
 			nest.vdev[0] = NULL;
 		}
+		cr_expect_eq(uvdk_inval_poll(q, cookie), -ENODEV, "not kicked, yet over");
 		is_over(cookie);
 		uvdk_viommu_destroy(nest.viommu);
 		cr_expect(said("stays"), "the queue is a user: %s", uvdk_last_error());

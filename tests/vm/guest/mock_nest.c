@@ -3,6 +3,9 @@
  * mock_nest: nested tables of iommufd's mock devices. After each step the mock is
  * asked what it has cached, what it has attached, and what is left of it.
  */
+#include <pthread.h>
+
+#include <uvdk_inval.h>
 #include <uvdk_viommu.h>
 
 #include "mock.h"
@@ -162,6 +165,164 @@ static void invalidated(void)
 	printf("invalidated: all good\n");
 }
 
+static uint64_t post_page(struct uvdk_invalq *q, uint64_t page, uint16_t asid)
+{
+	const struct uvdk_inval_req req = {.first = page * PAGE,
+					   .last = page * PAGE + PAGE - 1,
+					   .asid = asid,
+					   .scope = UVDK_INVAL_RANGE};
+	uint64_t cookie = 0;
+
+	CHECK_EQ(uvdk_inval_post(q, &req, &cookie), 0);
+	return cookie;
+}
+
+static int finish(struct uvdk_invalq *q, uint64_t cookie)
+{
+	time_t deadline = time(NULL) + 20;
+	int ret;
+
+	CHECK_EQ(uvdk_inval_kick(q), 0);
+	while ((ret = uvdk_inval_poll(q, cookie)) == -EINPROGRESS)
+		CHECK(time(NULL) <= deadline, "it does not end");
+	return ret;
+}
+
+/* The kernel refuses one in the middle: those before and after are carried out. */
+static void queued_partly(struct uvdk_hwpt *hwpt, uint32_t id)
+{
+	struct uvdk_invalq *q = NULL;
+	struct uvdk_inval_error error;
+	uint64_t cookie = 0;
+
+	CHECK_EQ(uvdk_invalq_open(hwpt, dev, UVDK_PASID_RID, NULL, &q), 0);
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		cookie = post_page(q, i, 0);
+	iotlb_is(id, 9, 0);
+	mock.spoil = 2;
+	CHECK_EQ(finish(q, cookie), 0); /* once: it is tried again by itself, and taken */
+	iotlb_is(id, 0, 3);
+	CHECK(uvdk_inval_get_error(q, cookie, &error) == -ENOENT, "no error is left");
+	/* Of the library's check: no such entry. The one before it is told, the one after, too. */
+	post_page(q, 0, 0);
+	cookie = post_page(q, ENTRIES + 1, 0);
+	post_page(q, 3, 0);
+	CHECK_EQ(finish(q, cookie), -EINVAL);
+	CHECK_EQ(uvdk_inval_poll(q, cookie - 1), 0);
+	CHECK_EQ(finish(q, cookie + 1), 0);
+	CHECK_EQ(uvdk_inval_get_error(q, cookie, &error), 0);
+	CHECK_EQ(error.req.first, (ENTRIES + 1) * PAGE);
+	uvdk_inval_settle(q);
+	uvdk_invalq_destroy(q);
+}
+
+static void queued(bool thread)
+{
+	const struct uvdk_invalq_opts opts = {.size = sizeof(opts), .thread = thread};
+	struct uvdk_viommu *viommu = make_viommu(dev);
+	struct uvdk_hwpt *hwpt = make_nested(viommu, 0);
+	uint32_t id = mock.latest_hwpt;
+	struct uvdk_invalq *q = NULL;
+	struct uvdk_vdevice *vdev;
+	uint64_t cookie;
+
+	CHECK_ERR(uvdk_invalq_open(hwpt, dev, UVDK_PASID_RID, &opts, &q), -EINVAL);
+	CHECK_EQ(uvdk_vdevice_create(viommu, dev, ID, &vdev), 0);
+	CHECK_EQ(uvdk_hwpt_attach(hwpt, dev, UVDK_PASID_RID), 0);
+	if (!thread)
+		queued_partly(hwpt, id);
+	CHECK_EQ(uvdk_invalq_open(hwpt, dev, UVDK_PASID_RID, &opts, &q), 0);
+	CHECK_EQ(finish(q, post_page(q, 1, 0)), 0);
+	CHECK(mock_iotlb_is(id, 1, 0), "forgotten");
+	cookie = post_page(q, 2, 0);
+	uvdk_hwpt_detach(hwpt, dev, UVDK_PASID_RID); /* too early: it ends, no more */
+	uvdk_inval_kick(q);
+	CHECK_EQ(uvdk_inval_poll(q, cookie), -ENODEV);
+	uvdk_hwpt_destroy(hwpt);
+	uvdk_viommu_destroy(viommu);
+	CHECK(strstr(uvdk_last_error(), "stays"), "the queue is on it");
+	uvdk_inval_settle(q);
+	uvdk_invalq_destroy(q);
+	uvdk_vdevice_destroy(vdev);
+	uvdk_viommu_destroy(viommu);
+	printf("queued%s: all good\n", thread ? " by a thread" : "");
+}
+
+/*
+ * The mock's page of registers is plain memory. This is who reads the queue, with
+ * registers as Tegra241's: it takes all that comes.
+ */
+#define CONS   0
+#define PROD   1
+#define CONFIG 2
+#define STATUS 3
+
+struct reader {
+	uint32_t *reg;
+	unsigned int commands, syncs;
+	bool quit;
+	const uint64_t (*ring)[2];
+};
+
+static void *read_queue(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!__atomic_load_n(&r->quit, __ATOMIC_ACQUIRE)) {
+		uint32_t cons = __atomic_load_n(&r->reg[CONS], __ATOMIC_ACQUIRE);
+
+		__atomic_store_n(&r->reg[STATUS],
+				 __atomic_load_n(&r->reg[CONFIG], __ATOMIC_ACQUIRE) & 1,
+				 __ATOMIC_RELEASE);
+		if (r->reg[STATUS] && cons != __atomic_load_n(&r->reg[PROD], __ATOMIC_ACQUIRE)) {
+			r->commands++;
+			r->syncs += (r->ring[cons % (PAGE / 16)][0] & 0xff) == 0x46;
+			__atomic_store_n(&r->reg[CONS], (cons + 1) % (PAGE / 8), __ATOMIC_RELEASE);
+		}
+	}
+	return NULL;
+}
+
+/* The second of two: its registers are 0x80 bytes further on. */
+static void hw_queued(void)
+{
+	struct uvdk_viommu *viommu = make_viommu(dev);
+	struct uvdk_hwpt *hwpt = make_nested(viommu, 0);
+	struct reader reader = {.reg = (uint32_t *)(uintptr_t)uvdk_viommu_get_info(viommu)->page +
+				       0x80 / 4,
+				.ring = (const uint64_t(*)[2])(mem + PAGE)};
+	struct uvdk_invalq_opts opts = {.size = sizeof(opts), .ring = mem, .ring_len = PAGE};
+	struct uvdk_hw_queue *queue[2];
+	struct uvdk_invalq *q = NULL;
+	struct uvdk_vdevice *vdev;
+	pthread_t thread;
+
+	CHECK_EQ(uvdk_vdevice_create(viommu, dev, ID, &vdev), 0);
+	CHECK_EQ(uvdk_hwpt_attach(hwpt, dev, UVDK_PASID_RID), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		CHECK_EQ(uvdk_hw_queue_create(viommu, MOCK_IOVA + i * PAGE, PAGE, &queue[i]), 0);
+	opts.hw_queue = queue[1];
+	CHECK_ERR(uvdk_invalq_open(hwpt, dev, UVDK_PASID_RID, &opts, &q), -EINVAL);
+	opts.ring = mem + PAGE;
+	CHECK(!pthread_create(&thread, NULL, read_queue, &reader), "thread");
+	CHECK_EQ(uvdk_invalq_open(hwpt, dev, UVDK_PASID_RID, &opts, &q), 0);
+	for (unsigned int i = 0; i < 300; i++)
+		CHECK_EQ(finish(q, post_page(q, i, 0)), 0);
+	uvdk_hw_queue_destroy(queue[1]);
+	CHECK(strstr(uvdk_last_error(), "stays"), "it is in use");
+	CHECK_EQ(finish(q, post_page(q, 1, 0)), 0);
+	uvdk_invalq_destroy(q); /* and the hardware's, now */
+	__atomic_store_n(&reader.quit, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	CHECK_EQ(reader.commands, 602);
+	CHECK_EQ(reader.syncs, 301);
+	uvdk_hw_queue_destroy(queue[0]);
+	uvdk_vdevice_destroy(vdev);
+	uvdk_hwpt_destroy(hwpt);
+	uvdk_viommu_destroy(viommu);
+	printf("queued in memory: all good\n");
+}
+
 static void hw_queues(void)
 {
 	struct uvdk_viommu *viommu = make_viommu(dev);
@@ -282,6 +443,9 @@ int main(void)
 	objects();
 	attached();
 	invalidated();
+	queued(false);
+	queued(true);
+	hw_queued();
 	hw_queues();
 	events();
 	closed();

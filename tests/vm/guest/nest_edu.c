@@ -4,6 +4,8 @@
  * pointers, through a first stage that this program writes. A translation that
  * was changed is stale until it is invalidated.
  */
+#include <uvdk_inval.h>
+
 #include "nest_edu.h"
 
 #define ASID 7u
@@ -51,9 +53,16 @@ static void refused(void)
 	printf("refused: all good\n");
 }
 
-static void pointers(uint8_t *dst, const uint8_t *src)
+static void pointers(struct uvdk_hwpt *hwpt, uint8_t *dst, const uint8_t *src)
 {
+	const struct uvdk_inval_req req = {.first = (uintptr_t)src,
+					   .last = (uintptr_t)src + PAGE - 1,
+					   .asid = ASID,
+					   .scope = UVDK_INVAL_RANGE,
+					   .flags = UVDK_INVAL_LEAF};
+	struct uvdk_invalq *q = NULL;
 	uvdk_iova_t other_iova;
+	uint64_t cookie;
 
 	heap_pages(ioas, 1, 0xbb, &other_iova);
 	copies(dst, src, 0xaa);
@@ -61,10 +70,15 @@ static void pointers(uint8_t *dst, const uint8_t *src)
 	/* Another page of the heap takes the place of the first. */
 	stage1_map(&stage1, src, other_iova);
 	copies(dst, src, 0xaa);
+	CHECK_ERR(uvdk_invalq_open(hwpt, edu.dev, 1, NULL, &q), -EINVAL);
+	CHECK_EQ(uvdk_invalq_open(hwpt, edu.dev, UVDK_PASID_RID, NULL, &q), 0);
+	CHECK_EQ(uvdk_inval_post(q, &req, &cookie), 0);
+	copies(dst, src, 0xaa); /* posted is not told */
 	printf("stale: all good\n");
-	/* TLBI_NH_VA, leaf */
-	CHECK_EQ(invalidate(0x12 | (uint64_t)ASID << 48, (uintptr_t)src | 1), 0);
+	CHECK_EQ(uvdk_inval_kick(q), 0);
+	CHECK_EQ(uvdk_inval_poll(q, cookie), 0);
 	copies(dst, src, 0xbb);
+	uvdk_invalq_destroy(q);
 	printf("invalidated: all good\n");
 }
 
@@ -104,7 +118,7 @@ static void run(void)
 	CHECK_EQ(uvdk_veventq_create(viommu, UVDK_VEVENTQ_SMMUV3, 16, &queue), 0);
 	CHECK_EQ(uvdk_hwpt_attach(hwpt, edu.dev, UVDK_PASID_RID), 0);
 	refused();
-	pointers(dst, src);
+	pointers(hwpt, dst, src);
 	event(queue, dst);
 	/* Without a first stage: the second alone, by IOVA. */
 	CHECK_EQ(uvdk_hwpt_replace(uvdk_viommu_get_info(viommu)->parent, edu.dev, UVDK_PASID_RID),

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * nest_cost BDF: what it costs to map and unmap a page of 4 KiB behind an SMMUv3:
+ * in a first stage of our own, invalidated through a queue, beside IOMMU_IOAS_MAP
+ * and IOMMU_IOAS_UNMAP by page. For ./run bench: nanoseconds a page, the median of
+ * some rounds, all on one device.
+ */
+#include <stdarg.h>
+
+#include <uvdk_inval.h>
+#include <uvdk_pgtable.h>
+
+#include "iommufd_uapi.h"
+#include "nest_edu.h"
+
+#define ASID   7u
+#define ID     0x1234u
+#define BATCH  256u
+#define MOST   4096u
+#define ROUNDS 9u
+#define FIRST  (UINT64_C(1) << 32)
+#define AREA   (UINT64_C(4) * MOST) /* pages that random ones are among */
+#define PROT   (UVDK_PGTABLE_READ | UVDK_PGTABLE_WRITE | UVDK_PGTABLE_USER)
+
+static struct uvdk_iommu *iommu;
+static struct edu edu;
+
+/* What the bare calls need; the library's ioctl() goes by here, so that we see it. */
+static struct {
+	int iommufd;
+	uint32_t ioas; /* the latest */
+} kernel;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+	int ret;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	ret = __real_ioctl(fd, request, arg);
+	if (request == IOFD_IOAS_ALLOC && !ret) {
+		kernel.iommufd = fd;
+		kernel.ioas = ((const struct iofd_ioas_alloc *)arg)->out_ioas_id;
+	}
+
+	return ret;
+}
+
+/* ---- time ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Of @count pages; the first round warms up. */
+static double page_ns(void (*fn)(unsigned int count), unsigned int count)
+{
+	uint64_t ns[ROUNDS];
+
+	fn(count);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		uint64_t start = now_ns();
+
+		fn(count);
+		ns[i] = now_ns() - start;
+	}
+	qsort(ns, ROUNDS, sizeof(*ns), compare);
+	return (double)ns[ROUNDS / 2] / count;
+}
+
+/* ---- the kernel's tables ---- */
+
+static uint8_t *memory;
+static struct uvdk_ioas *plain;
+
+static void bare(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		struct iofd_ioas_map map = {.size = sizeof(map),
+					    .flags = IOFD_MAP_FIXED_IOVA | IOFD_MAP_WRITEABLE |
+						     IOFD_MAP_READABLE,
+					    .ioas_id = kernel.ioas,
+					    .user_va = (uintptr_t)memory + i * PAGE,
+					    .length = PAGE,
+					    .iova = FIRST + i * PAGE};
+
+		CHECK(!__real_ioctl(kernel.iommufd, IOFD_IOAS_MAP, &map), "%s", strerror(errno));
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		struct iofd_ioas_unmap unmap = {.size = sizeof(unmap),
+						.ioas_id = kernel.ioas,
+						.iova = FIRST + i * PAGE,
+						.length = PAGE};
+
+		CHECK(!__real_ioctl(kernel.iommufd, IOFD_IOAS_UNMAP, &unmap), "%s",
+		      strerror(errno));
+	}
+}
+
+static void library(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uvdk_iova_t iova = FIRST + i * PAGE;
+
+		CHECK_EQ(uvdk_ioas_map(plain, memory + i * PAGE, PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED,
+				       &iova),
+			 0);
+	}
+	for (unsigned int i = 0; i < count; i++)
+		CHECK_EQ(uvdk_ioas_unmap(plain, FIRST + i * PAGE, PAGE), 0);
+}
+
+static void measure_kernel(void)
+{
+	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &plain), 0);
+	CHECK_EQ(uvdk_ioas_attach(plain, edu.dev), 0);
+	memory = mmap(NULL, BATCH * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	CHECK(memory != MAP_FAILED, "memory");
+	memset(memory, 1, BATCH * PAGE);
+	printf("bare_ns=%.2f\n", page_ns(bare, BATCH));
+	printf("ioas_ns=%.2f\n", page_ns(library, BATCH));
+	uvdk_ioas_detach(plain, edu.dev);
+	uvdk_ioas_destroy(plain);
+}
+
+/* ---- our own ---- */
+
+static struct uvdk_pgtable_arena *arena;
+static struct uvdk_pgtable *pt;
+static struct uvdk_invalq *q;
+static uint64_t page[MOST]; /* addresses, in the order of use */
+static uint64_t out;	    /* something that is mapped in the second stage */
+
+static void post(uint64_t first, uint64_t last, enum uvdk_inval_scope scope, uint64_t *cookie)
+{
+	const struct uvdk_inval_req req = {.first = first,
+					   .last = last,
+					   .asid = ASID,
+					   .scope = scope,
+					   .flags = UVDK_INVAL_LEAF};
+
+	CHECK_EQ(uvdk_inval_post(q, &req, cookie), 0);
+}
+
+static void finish(uint64_t cookie)
+{
+	CHECK_EQ(uvdk_inval_kick(q), 0);
+	CHECK_EQ(uvdk_inval_poll(q, cookie), 0);
+}
+
+/* Page by page, one request each, one kick. */
+static void pages(unsigned int count)
+{
+	uint64_t cookie = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+			abort();
+	for (unsigned int i = 0; i < count; i++) {
+		if (uvdk_pgtable_unmap_page(pt, page[i]))
+			abort();
+		post(page[i], page[i] + PAGE - 1, UVDK_INVAL_RANGE, &cookie);
+	}
+	finish(cookie);
+}
+
+/* The whole of the ASID instead. */
+static void flushed(unsigned int count)
+{
+	uint64_t cookie = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+			abort();
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_unmap_page(pt, page[i]))
+			abort();
+	post(0, 0, UVDK_INVAL_PASID, &cookie);
+	finish(cookie);
+}
+
+/* One call, one request. */
+static void range(unsigned int count)
+{
+	const uint64_t length = (uint64_t)count * PAGE;
+	struct uvdk_pgtable_gather gather = {0};
+	uint64_t cookie = 0;
+
+	CHECK_EQ(uvdk_pgtable_map(pt, page[0], out, length, PROT), 0);
+	CHECK_EQ(uvdk_pgtable_unmap(pt, page[0], length, &gather), (int64_t)length);
+	post(page[0], page[0] + length - 1, UVDK_INVAL_RANGE, &cookie);
+	finish(cookie);
+	uvdk_pgtable_quarantine(arena, &gather, cookie);
+	uvdk_pgtable_release(arena, cookie);
+}
+
+/* What invalidating costs alone: nothing has to be mapped for that. */
+static void entries(unsigned int count)
+{
+	uint64_t cookie = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		post(page[i], page[i] + PAGE - 1, UVDK_INVAL_RANGE, &cookie);
+	finish(cookie);
+}
+
+static void flush(unsigned int count)
+{
+	uint64_t cookie = 0;
+
+	(void)count;
+	post(0, 0, UVDK_INVAL_PASID, &cookie);
+	finish(cookie);
+}
+
+static void contiguous(void)
+{
+	for (unsigned int i = 0; i < MOST; i++)
+		page[i] = FIRST + i * PAGE;
+}
+
+static void strided(void)
+{
+	for (unsigned int i = 0; i < MOST; i++)
+		page[i] = FIRST + 2 * i * PAGE;
+}
+
+/* Some of AREA, in any order, each once. */
+static void shuffled(void)
+{
+	static uint32_t number[AREA];
+	uint64_t seed = 0x9e3779b97f4a7c15;
+
+	for (unsigned int i = 0; i < AREA; i++)
+		number[i] = i;
+	for (unsigned int i = 0; i < MOST; i++) {
+		uint32_t swap = number[i];
+		unsigned int j;
+
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		j = i + (unsigned int)(seed % (AREA - i));
+		number[i] = number[j];
+		number[j] = swap;
+		page[i] = FIRST + (uint64_t)number[i] * PAGE;
+	}
+}
+
+static void curve(const char *name, void (*fn)(unsigned int count))
+{
+	for (unsigned int n = 1; n <= MOST; n *= 2)
+		printf("point %s %u %.2f\n", name, n, page_ns(fn, n));
+}
+
+/* Each as an entry, to see when one for all is cheaper. */
+static void measure_entries(void)
+{
+	strided();
+	for (unsigned int n = 1; n <= MOST; n *= 2)
+		printf("entries %u %.0f\n", n, n * page_ns(entries, n));
+	printf("flush_ns=%.0f\n", page_ns(flush, 1));
+}
+
+static void measure_own(void)
+{
+	strided();
+	printf("strided_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("flushed_ns=%.2f\n", page_ns(flushed, BATCH));
+	contiguous();
+	printf("coalesced_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("range_ns=%.2f\n", page_ns(range, BATCH));
+	curve("contiguous", pages);
+	curve("range", range);
+	strided();
+	curve("strided", pages);
+	curve("flushed", flushed);
+	shuffled();
+	curve("random", pages);
+	measure_entries();
+}
+
+static void open_own(struct uvdk_ioas *ioas, struct stage1 *stage1)
+{
+	struct uvdk_pgtable_arena_opts a = {.size = sizeof(a), .length = 256 * PAGE};
+	struct uvdk_pgtable_opts o = {
+		.size = sizeof(o), .format = UVDK_PGTABLE_ARM, .input_bits = 48};
+	struct uvdk_pgtable_info info;
+
+	stage1_create(stage1, ioas, ASID);
+	out = stage1->iova + PAGE;
+	a.va = mmap(NULL, a.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(a.va != MAP_FAILED, "memory");
+	CHECK_EQ(uvdk_ioas_map(ioas, a.va, a.length, UVDK_MAP_RW, &a.address), 0);
+	CHECK_EQ(uvdk_pgtable_arena_create(&a, &arena), 0);
+	o.arena = arena;
+	CHECK_EQ(uvdk_pgtable_create(&o, &pt), 0);
+	uvdk_pgtable_get_info(pt, &info);
+	stage1->arena[0][1] = info.root;
+}
+
+static void run(void)
+{
+	const struct uvdk_invalq_opts opts = {
+		.size = sizeof(opts), .depth = 2 * MOST, .flush_entries = 65536};
+	struct uvdk_viommu *viommu;
+	struct uvdk_vdevice *vdev;
+	struct stage1 stage1;
+	struct uvdk_hwpt *hwpt;
+	struct uvdk_ioas *ioas;
+
+	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &ioas), 0);
+	open_own(ioas, &stage1);
+	CHECK_EQ(uvdk_viommu_create(ioas, edu.dev, NULL, &viommu), 0);
+	hwpt = stage1_nested(&stage1, viommu, edu.dev);
+	CHECK_EQ(uvdk_vdevice_create(viommu, edu.dev, ID, &vdev), 0);
+	CHECK_EQ(uvdk_hwpt_attach(hwpt, edu.dev, UVDK_PASID_RID), 0);
+	CHECK_EQ(uvdk_invalq_open(hwpt, edu.dev, UVDK_PASID_RID, &opts, &q), 0);
+	measure_own();
+	uvdk_invalq_destroy(q);
+	uvdk_vdevice_destroy(vdev);
+	uvdk_hwpt_destroy(hwpt);
+	uvdk_viommu_destroy(viommu);
+	uvdk_pgtable_destroy(pt);
+	uvdk_pgtable_arena_destroy(arena);
+	uvdk_ioas_destroy(ioas);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	CHECK_EQ(uvdk_iommu_open("iommufd", NULL, &iommu), 0);
+	edu_open(&edu, iommu, argv[1]);
+	measure_kernel();
+	run();
+	uvdk_device_close(edu.dev);
+	uvdk_iommu_close(iommu);
+	return 0;
+}
