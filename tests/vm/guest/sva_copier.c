@@ -171,7 +171,7 @@ static void freed_while_written(void)
 		share(sva, mem, 64 * PAGE);
 		for (int i = 0; i < 16; i++)
 			index = start(sva, mem, source, 64 * PAGE);
-		while (!mem[PAGE])
+		while (!*(volatile uint8_t *)(mem + PAGE) && !copier_idle(&copier, 0))
 			;
 		if (round % 2)
 			munmap(mem, 64 * PAGE);
@@ -373,6 +373,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
 		if (!strcmp(argv[2], backends[i].name))
 			opts.backend = backends[i].id;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* Or the allocator keeps large blocks once one was freed: they stay the process's. */
 	mallopt(M_MMAP_THRESHOLD, LEN / 2);
 	copier_open(&copier, argv[1]);
