@@ -74,6 +74,14 @@ static const char *skip(const char *at)
 	return at;
 }
 
+void sva_mapping_name(struct sva_mapping *mapping, const char *name)
+{
+	size_t len = strnlen(name, sizeof(mapping->name) - 1);
+
+	memcpy(mapping->name, name, len);
+	mapping->name[len] = '\0';
+}
+
 /* proc_pid_maps(5): FIRST-END PERM OFFSET DEV INODE NAME */
 static int parse(const char *line, struct sva_mapping *out)
 {
@@ -90,8 +98,7 @@ static int parse(const char *line, struct sva_mapping *out)
 	out->readable = at[1] == 'r';
 	out->writable = at[2] == 'w';
 	out->shared = at[4] == 's';
-	strncpy(out->name, skip(skip(skip(skip(at + 1)))), sizeof(out->name) - 1);
-	out->name[sizeof(out->name) - 1] = '\0';
+	sva_mapping_name(out, skip(skip(skip(skip(at + 1)))));
 
 	return 0;
 }

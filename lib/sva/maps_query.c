@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "sva_priv.h"
@@ -54,8 +53,7 @@ int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *ou
 	out->shared = q.vma_flags & SHARED;
 	if (!q.name_size)
 		maps->buf[0] = '\0';
-	strncpy(out->name, maps->buf, sizeof(out->name) - 1);
-	out->name[sizeof(out->name) - 1] = '\0';
+	sva_mapping_name(out, maps->buf);
 
 	return 1;
 }

@@ -170,6 +170,8 @@ int sva_maps_open(struct sva_maps *maps);
 /* The next in ascending order that ends at or above @from: 1, 0: no more, or negative errno. */
 int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
 void sva_maps_close(struct sva_maps *maps);
+/* As much as fits. */
+void sva_mapping_name(struct sva_mapping *mapping, const char *name);
 /* Why memory of a mapping can't be given to a device; NULL: it can. */
 const char *sva_mapping_special(const struct sva_mapping *mapping);
 
