@@ -14,6 +14,7 @@ int sva_maps_open(struct sva_maps *maps)
 {
 	maps->have = 0;
 	maps->next = 0;
+	maps->text = false;
 	maps->fd = open(MAPS, O_RDONLY | O_CLOEXEC);
 	if (maps->fd < 0)
 		return uvdk_fail(-errno, SVA_COMPONENT,
@@ -73,6 +74,14 @@ static const char *skip(const char *at)
 	return at;
 }
 
+void sva_mapping_name(struct sva_mapping *mapping, const char *name)
+{
+	size_t len = strnlen(name, sizeof(mapping->name) - 1);
+
+	memcpy(mapping->name, name, len);
+	mapping->name[len] = '\0';
+}
+
 /* proc_pid_maps(5): FIRST-END PERM OFFSET DEV INODE NAME */
 static int parse(const char *line, struct sva_mapping *out)
 {
@@ -89,13 +98,12 @@ static int parse(const char *line, struct sva_mapping *out)
 	out->readable = at[1] == 'r';
 	out->writable = at[2] == 'w';
 	out->shared = at[4] == 's';
-	strncpy(out->name, skip(skip(skip(skip(at + 1)))), sizeof(out->name) - 1);
-	out->name[sizeof(out->name) - 1] = '\0';
+	sva_mapping_name(out, skip(skip(skip(skip(at + 1)))));
 
 	return 0;
 }
 
-int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
+static int next_line(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
 {
 	char line[256];
 	int ret;
@@ -110,6 +118,18 @@ int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out
 	}
 
 	return ret;
+}
+
+int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
+{
+	int ret = maps->text ? -ENOTTY : sva_maps_query(maps, from, out);
+
+	if (ret >= 0)
+		return ret;
+	/* A kernel before 6.11, or something it can't say so: read, from the start. */
+	maps->text = true;
+
+	return next_line(maps, from, out);
 }
 
 static bool starts(const char *name, const char *with)

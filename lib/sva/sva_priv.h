@@ -162,14 +162,20 @@ struct sva_mapping {
 
 struct sva_maps {
 	int fd;
+	bool text; /* read as text */
 	size_t have, next;
 	char buf[4096];
 };
+
+/* maps_query.c: as sva_maps_next(); any error: to be read as text */
+int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
 
 int sva_maps_open(struct sva_maps *maps);
 /* The next in ascending order that ends at or above @from: 1, 0: no more, or negative errno. */
 int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
 void sva_maps_close(struct sva_maps *maps);
+/* As much as fits. */
+void sva_mapping_name(struct sva_mapping *mapping, const char *name);
 /* Why memory of a mapping can't be given to a device; NULL: it can. */
 const char *sva_mapping_special(const struct sva_mapping *mapping);
 
