@@ -182,5 +182,6 @@ const struct sva_ops sva_demand = {
 	.unbind = demand_unbind,
 	.share = demand_share,
 	.forget = demand_forget,
+	.removed = demand_removed,
 	.poll = demand_poll,
 };
