@@ -50,6 +50,11 @@ struct demand {
 	unsigned int requests[DEMAND_BATCH]; /* in the group of each answer */
 };
 
+/* ---- demand.c, demand_probe.c ---- */
+
+int demand_check_readahead(size_t readahead);
+int demand_probe(struct uvdk_device *dev, const struct uvdk_sva_opts *opts);
+
 /* ---- demand_map.c: under sva->lock ---- */
 
 /* Make the page that holds an address reachable: 0, or why not. */
