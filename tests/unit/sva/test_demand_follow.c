@@ -84,6 +84,7 @@ Test(sva_demand_follow, news_of_what_was_there_before_cost_a_request_and_no_more
 
 static pthread_t teller;
 static sem_t tell_now;
+static bool told;
 
 static void *tell(void *arg)
 {
@@ -91,6 +92,7 @@ static void *tell(void *arg)
 	while (sem_wait(&tell_now))
 		;
 	gone(mem, LEN);
+	__atomic_store_n(&told, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -107,6 +109,9 @@ static void vanish(void)
 	wraps.following = NULL;
 	munmap(mem, LEN);
 	sem_post(&tell_now);
+	/* Long enough for the news to overtake the request, if they could. */
+	for (unsigned int i = 0; i < 5000 && !__atomic_load_n(&told, __ATOMIC_ACQUIRE); i++)
+		sched_yield();
 }
 
 static void be_replaced(void)
