@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 #define READAHEAD_MIN	  4096u
 #define READAHEAD_MAX	  (UINT64_C(1) << 30)
 
-static int check_readahead(size_t readahead)
+int demand_check_readahead(size_t readahead)
 {
 	if (!readahead || (readahead >= READAHEAD_MIN && readahead <= READAHEAD_MAX &&
 			   !(readahead & (readahead - 1))))
@@ -25,25 +26,6 @@ static int check_readahead(size_t readahead)
 	return uvdk_fail(-EINVAL, SVA_COMPONENT,
 			 "demand: a read-ahead of %zu bytes is no power of two from 4096 to 1 GiB",
 			 readahead);
-}
-
-static int demand_probe(struct uvdk_device *dev, const struct uvdk_sva_opts *opts)
-{
-	struct uvdk_iommu_info info;
-	int err = uvdk_iommu_get_info(dev, &info);
-
-	if (err)
-		return err;
-	if (!(info.features & UVDK_IOMMU_PAGE_REQUESTS))
-		return uvdk_fail(-EOPNOTSUPP, SVA_COMPONENT,
-				 "demand: %s (%s) forwards no page requests (PCIe PRI)",
-				 info.hardware, info.driver);
-	if (!(opts->flags & UVDK_SVA_RID) && !info.pasid_bits)
-		return uvdk_fail(-EOPNOTSUPP, SVA_COMPONENT,
-				 "demand: device or %s has no PASIDs: UVDK_SVA_RID does without",
-				 info.hardware);
-
-	return check_readahead(opts->readahead);
 }
 
 /* A RID may be told apart from PASIDs that are attached later, where there are any. */
@@ -127,10 +109,26 @@ static void unmake(struct demand *d)
 	close(d->maps);
 }
 
+/* A kernel's word for a device that makes no page requests is one of these. */
+static int attach(struct demand *d)
+{
+	struct uvdk_sva *sva = d->sva;
+	int err = uvdk_hwpt_attach(d->hwpt, sva->dev, sva->pasid);
+	char why[160];
+
+	if ((err != -ENODEV && err != -EINVAL) || uvdk_device_gone(sva->dev))
+		return err;
+	snprintf(why, sizeof(why), "%s", uvdk_last_error());
+
+	return uvdk_fail(-EOPNOTSUPP, SVA_COMPONENT,
+			 "demand: %s can't be attached so that it asks for pages: %s",
+			 uvdk_device_get_info(sva->dev)->name, why);
+}
+
 static int demand_bind(struct uvdk_sva *sva)
 {
 	struct demand *d;
-	int err = check_readahead(sva->opts.readahead);
+	int err = demand_check_readahead(sva->opts.readahead);
 
 	if (err)
 		return err;
@@ -140,7 +138,7 @@ static int demand_bind(struct uvdk_sva *sva)
 	err = make(d);
 	if (err)
 		goto free;
-	err = uvdk_hwpt_attach(d->hwpt, sva->dev, sva->pasid);
+	err = attach(d);
 	if (err)
 		goto unmake;
 	err = demand_start(d);
@@ -182,5 +180,6 @@ const struct sva_ops sva_demand = {
 	.unbind = demand_unbind,
 	.share = demand_share,
 	.forget = demand_forget,
+	.removed = demand_removed,
 	.poll = demand_poll,
 };

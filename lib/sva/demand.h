@@ -15,6 +15,14 @@ struct demand_group {
 	bool refused;
 };
 
+/* Given up a moment ago: see demand_recent.c. */
+#define DEMAND_RECENT 16
+
+struct demand_removed {
+	uintptr_t first, last;
+	uint64_t until; /* ns; 0: none */
+};
+
 /*
  * What is mapped stands in the records of @ioas, at IOVA = address. All of it changes
  * under sva->lock; what serves requests is guarded by @serving, which is taken before.
@@ -29,6 +37,9 @@ struct demand {
 	int maps;			    /* for sva_vma_find() */
 	bool said_unfollowed, said_failure; /* a device could have it said without end */
 
+	struct demand_removed recent[DEMAND_RECENT];
+	unsigned int recent_next;
+
 	int stop; /* eventfd */
 	bool stopping;
 	pthread_t thread;
@@ -39,12 +50,23 @@ struct demand {
 	unsigned int requests[DEMAND_BATCH]; /* in the group of each answer */
 };
 
+/* ---- demand.c, demand_probe.c ---- */
+
+int demand_check_readahead(size_t readahead);
+int demand_probe(struct uvdk_device *dev, const struct uvdk_sva_opts *opts);
+
 /* ---- demand_map.c: under sva->lock ---- */
 
 /* Make the page that holds an address reachable: 0, or why not. */
 int demand_reach(struct demand *d, uintptr_t addr, bool write);
 int demand_share(struct uvdk_sva *sva, uintptr_t addr, size_t len, bool writable);
 void demand_forget(struct uvdk_sva *sva, uintptr_t addr, size_t len);
+
+/* ---- demand_recent.c: under sva->lock ---- */
+
+void demand_removed(struct uvdk_sva *sva, uintptr_t first, uintptr_t last);
+/* What of [*first, *last] around an address may be mapped along with it. */
+void demand_spare_recent(const struct demand *d, uintptr_t addr, uintptr_t *first, uintptr_t *last);
 
 /* ---- demand_serve.c ---- */
 

@@ -78,6 +78,7 @@ static struct window window_around(const struct demand *d, uintptr_t addr, size_
 
 	w.first = max(addr & ~(uintptr_t)(size - 1), vma->first);
 	w.last = min(addr | (uintptr_t)(size - 1), vma->last);
+	demand_spare_recent(d, addr, &w.first, &w.last);
 	clip(d, addr, &w);
 
 	return w;
@@ -124,15 +125,17 @@ static int follow(struct demand *d, const struct sva_vma *vma)
 
 	if (d->sva->opts.flags & UVDK_SVA_NO_FOLLOW)
 		return 0;
+	uvdk_log_hush(true);
 	err = uvdk_follow_add(vma->first, vma->last - vma->first + 1);
+	uvdk_log_hush(false);
 	if (err == -ENOMEM)
 		return -EAGAIN;
 	if (err && !d->said_unfollowed) {
 		d->said_unfollowed = true;
 		uvdk_log(UVDK_LOG_WARN, SVA_COMPONENT,
-			 "demand: the device asks for memory at %p that can't be followed, and is "
-			 "refused: UVDK_SVA_NO_FOLLOW and uvdk_sva_forget() do without",
-			 (void *)vma->first);
+			 "demand: the device is refused memory that it asks for: %s; this is not "
+			 "logged again: UVDK_SVA_NO_FOLLOW and uvdk_sva_forget() do without",
+			 uvdk_last_error());
 	}
 
 	return err;

@@ -52,9 +52,10 @@ void sva_gone(struct uvdk_follower *follower, uintptr_t first, uintptr_t last,
 {
 	struct uvdk_sva *sva = CONTAINER(follower);
 
-	(void)why;
 	pthread_mutex_lock(&sva->lock);
 	sva->info.lost += sva_forget_pages(sva, first, last);
+	if (why == UVDK_FOLLOW_REMOVE && sva->live && sva->ops->removed)
+		sva->ops->removed(sva, first, last);
 	pthread_mutex_unlock(&sva->lock);
 }
 

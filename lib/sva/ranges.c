@@ -41,7 +41,9 @@ int sva_ranges_reserve(struct sva_ranges *ranges, size_t more)
 
 static void move(struct sva_ranges *ranges, size_t to, size_t from)
 {
-	memmove(&ranges->at[to], &ranges->at[from], (ranges->count - from) * sizeof(*ranges->at));
+	if (from < ranges->count) /* else there may be no array yet */
+		memmove(&ranges->at[to], &ranges->at[from],
+			(ranges->count - from) * sizeof(*ranges->at));
 	ranges->count = ranges->count + to - from;
 }
 

@@ -85,7 +85,8 @@ struct uvdk_sva {
  * @bind: Attach to @sva->pasid of the device, with nothing shared. 0, or negative
  *	errno with a sentence, nothing left behind.
  * @unbind: The device reaches nothing when it returns; all that is shared is
- *	unpinned; free @priv. Never fails.
+ *	unpinned; free @priv. Never fails. It may let go of @sva->lock meanwhile, for
+ *	@sva->live is false already, and nobody calls the backend.
  * @share: Whole pages that are not shared yet (demand: what it has mapped by itself
  *	may be among them), all of one mapping, of any length. 0, or negative
  *	errno with a sentence, nothing left behind.
@@ -94,6 +95,8 @@ struct uvdk_sva {
  *	can't be changed as it should, more is taken away, and logged.
  * @protect: As @forget, but only the permission to write goes. NULL: forget and
  *	share again.
+ * @removed: After @forget: the process has given up pages and keeps the mapping, and
+ *	the kernel takes them away only now (UVDK_FOLLOW_REMOVE). NULL: nothing.
  * @poll: uvdk_sva_poll(); without @sva->lock. NULL: 0.
  */
 struct sva_ops {
@@ -106,6 +109,7 @@ struct sva_ops {
 	int (*share)(struct uvdk_sva *sva, uintptr_t addr, size_t len, bool writable);
 	void (*forget)(struct uvdk_sva *sva, uintptr_t addr, size_t len);
 	int (*protect)(struct uvdk_sva *sva, uintptr_t addr, size_t len);
+	void (*removed)(struct uvdk_sva *sva, uintptr_t first, uintptr_t last);
 	int (*poll)(struct uvdk_sva *sva);
 };
 

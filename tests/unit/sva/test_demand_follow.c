@@ -19,10 +19,14 @@ static void setup(void)
 
 TestSuite(sva_demand_follow, .init = setup);
 
+static void gone_by(void *at, size_t len, enum uvdk_follow_why why)
+{
+	wraps.follower->gone(wraps.follower, (uintptr_t)at, (uintptr_t)at + len - 1, why);
+}
+
 static void gone(void *at, size_t len)
 {
-	wraps.follower->gone(wraps.follower, (uintptr_t)at, (uintptr_t)at + len - 1,
-			     UVDK_FOLLOW_UNMAP);
+	gone_by(at, len, UVDK_FOLLOW_UNMAP);
 }
 
 static enum pri_result touch(void *at)
@@ -80,6 +84,7 @@ Test(sva_demand_follow, news_of_what_was_there_before_cost_a_request_and_no_more
 
 static pthread_t teller;
 static sem_t tell_now;
+static bool told;
 
 static void *tell(void *arg)
 {
@@ -87,6 +92,7 @@ static void *tell(void *arg)
 	while (sem_wait(&tell_now))
 		;
 	gone(mem, LEN);
+	__atomic_store_n(&told, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -103,6 +109,9 @@ static void vanish(void)
 	wraps.following = NULL;
 	munmap(mem, LEN);
 	sem_post(&tell_now);
+	/* Long enough for the news to overtake the request, if they could. */
+	for (unsigned int i = 0; i < 5000 && !__atomic_load_n(&told, __ATOMIC_ACQUIRE); i++)
+		sched_yield();
 }
 
 static void be_replaced(void)
@@ -145,5 +154,34 @@ Test(sva_demand_follow, what_becomes_readable_while_it_is_mapped_is_not_written)
 	pthread_join(teller, NULL);
 	cr_assert_not(pri_writes(d.p, d.pasid, mem));
 	cr_assert_eq(mem[0], 0);
+	demand_close(&d);
+}
+
+/*
+ * The kernel tells of MADV_DONTNEED before it takes pages away. What was told of here is
+ * never taken away, so that it can be seen whether read-ahead had it.
+ */
+Test(sva_demand_follow, what_is_just_being_given_up_is_not_read_ahead)
+{
+	uint8_t *given_up = mem + 65536 + 5 * PAGE;
+
+	cr_assert_eq(touch(given_up), PRI_DONE);
+	gone_by(given_up, 2 * PAGE, UVDK_FOLLOW_REMOVE);
+	cr_assert_eq(touch(given_up - PAGE), PRI_DONE);
+	cr_assert_eq(touch(given_up + 2 * PAGE), PRI_DONE);
+	cr_assert_eq(info_of(d.sva).pinned, 65536 - 2 * PAGE);
+	cr_assert_eq(touch(given_up), PRI_DONE, "but if it is touched");
+	cr_assert_eq(info_of(d.sva).pinned, 65536 - PAGE);
+	/* Not for ever, and not because of what is far away. */
+	gone_by(mem, PAGE, UVDK_FOLLOW_REMOVE);
+	cr_assert_eq(touch(mem + 8 * 65536), PRI_DONE);
+	cr_assert_eq(info_of(d.sva).pinned, 2 * 65536 - PAGE);
+	for (time_t end = time(NULL) + 30; time(NULL) < end;) {
+		cr_assert_eq(touch(mem + PAGE), PRI_DONE);
+		if (info_of(d.sva).pinned == 3 * 65536 - PAGE)
+			break;
+		cr_assert_eq(uvdk_sva_forget(d.sva, mem + PAGE, PAGE), 0);
+	}
+	cr_assert_eq(info_of(d.sva).pinned, 3 * 65536 - PAGE);
 	demand_close(&d);
 }
