@@ -8,7 +8,7 @@
 /* The descriptor and everything that was reached by it. */
 static int forget_descriptor(const struct uvdk_sva *sva, struct nested *n)
 {
-	uint64_t commands[UVDK_CDTABLE_COMMANDS][2];
+	struct uvdk_cdtable_command commands[UVDK_CDTABLE_COMMANDS];
 	unsigned int count =
 		uvdk_cdtable_commands(n->seat->virt_id, sva->pasid, n->asid, false, commands);
 

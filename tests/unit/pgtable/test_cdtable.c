@@ -270,16 +270,16 @@ Test(cdtable, an_arena_that_is_used_up_changes_nothing)
 /* 4.3.5, 4.4.2, 4.5.1 */
 Test(cdtable, commands_name_the_entry_and_the_tag)
 {
-	uint64_t c[UVDK_CDTABLE_COMMANDS][2];
+	struct uvdk_cdtable_command c[UVDK_CDTABLE_COMMANDS];
 
 	cr_expect_eq(uvdk_cdtable_commands(0x89abcdef, 0x12345, 0xbeef, false, c), 2);
-	cr_expect_eq(c[0][0], UINT64_C(0x89abcdef12345005));
-	cr_expect_eq(c[0][1], 0);
-	cr_expect_eq(c[1][0], UINT64_C(0xbeef000000000011));
-	cr_expect_eq(c[1][1], 0);
+	cr_expect_eq(c[0].cmd[0], UINT64_C(0x89abcdef12345005));
+	cr_expect_eq(c[0].cmd[1], 0);
+	cr_expect_eq(c[1].cmd[0], UINT64_C(0xbeef000000000011));
+	cr_expect_eq(c[1].cmd[1], 0);
 	cr_expect_eq(uvdk_cdtable_commands(0x89abcdef, 0x12345, 0xbeef, true, c), 3);
-	cr_expect_eq(c[2][0], UINT64_C(0x89abcdef12345840));
-	cr_expect_eq(c[2][1], 52);
+	cr_expect_eq(c[2].cmd[0], UINT64_C(0x89abcdef12345840));
+	cr_expect_eq(c[2].cmd[1], 52);
 	cr_expect_eq(uvdk_cdtable_commands(1, 0, 2, true, c), 3);
-	cr_expect_eq(c[2][0], UINT64_C(0x100000040), "without a substream");
+	cr_expect_eq(c[2].cmd[0], UINT64_C(0x100000040), "without a substream");
 }
