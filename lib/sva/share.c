@@ -91,9 +91,13 @@ static int check_mapping(const struct sva_mapping *m)
 	return 0;
 }
 
-static int follow(const struct sva_mapping *m, uintptr_t first, uintptr_t last)
+/*
+ * The mapping as a whole: to follow part of it would make two of it, for the kernel,
+ * and mremap() (and so realloc()) does not take two at once.
+ */
+static int follow(const struct sva_mapping *m)
 {
-	int err = uvdk_follow_add(first, last - first + 1);
+	int err = uvdk_follow_add(m->first, m->last - m->first + 1);
 
 	if (err == -EOPNOTSUPP)
 		return uvdk_fail(err, SVA_COMPONENT,
@@ -101,7 +105,7 @@ static int follow(const struct sva_mapping *m, uintptr_t first, uintptr_t last)
 				 " (%s) can't be followed by this kernel, so that it would stay "
 				 "reachable when it is unmapped: bind with UVDK_SVA_NO_FOLLOW and "
 				 "call uvdk_sva_forget() before",
-				 first, last, m->name[0] ? m->name : "no file");
+				 m->first, m->last, m->name[0] ? m->name : "no file");
 
 	return err == -ENOMEM ? -EFAULT : err;
 }
@@ -114,7 +118,7 @@ static int plan_mapping(struct plan *plan, const struct sva_mapping *m, uintptr_
 	int err = check_mapping(m);
 
 	if (!err && plan->sva->following)
-		err = follow(m, first, last);
+		err = follow(m);
 	if (plan->dry)
 		return err;
 	while (!err && sva_ranges_gap(&plan->sva->ranges, first, last, &gap_first, &gap_last)) {

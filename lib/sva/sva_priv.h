@@ -158,9 +158,13 @@ struct sva_mapping {
 
 struct sva_maps {
 	int fd;
+	bool text; /* read as text */
 	size_t have, next;
 	char buf[4096];
 };
+
+/* maps_query.c: as sva_maps_next(); any error: to be read as text */
+int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
 
 int sva_maps_open(struct sva_maps *maps);
 /* The next in ascending order that ends at or above @from: 1, 0: no more, or negative errno. */

@@ -36,3 +36,14 @@ def test_pinned_pasid(case):
 def test_pinned_rid(case):
     """The same without a PASID, beside others of the device that have one."""
     copier(case, "pinned", "rid")
+
+
+def test_pinned_edu(case):
+    """A device of one tenant, without PASIDs: pointers of the process, and what is freed is lost."""
+    programs = [case.program("x86_64", "tests/vm/guest/sva_edu"),
+                case.program("x86_64", "usertools/uvdk-devbind")]
+    vm = case.boot("vtd", devices=["edu,addr=3,dma_mask=0xffffffffffff"], programs=programs)
+    vm.guest.check(f"uvdk-devbind -b vfio-pci {pasid.BDF}")
+    output = vm.guest.check(f"sva_edu {pasid.BDF} pinned", timeout=120)
+    print(output.rstrip())
+    assert "sva_edu pinned: all good" in output, output

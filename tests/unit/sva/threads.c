@@ -255,7 +255,10 @@ static void race_for_the_end(void)
 		struct uvdk_sva *sva = bind_new(0);
 		pthread_t user;
 
-		EXPECT(sva && !pthread_create(&user, NULL, uses, sva));
+		if (!sva || pthread_create(&user, NULL, uses, sva)) {
+			failed(__LINE__, "a binding and a thread");
+			return;
+		}
 		EXPECT(!uvdk_pasid_free(owner, uvdk_sva_pasid(sva)));
 		EXPECT(!uvdk_sva_unbind(sva));
 		pthread_join(user, NULL);

@@ -171,7 +171,7 @@ static void freed_while_written(void)
 		share(sva, mem, 64 * PAGE);
 		for (int i = 0; i < 16; i++)
 			index = start(sva, mem, source, 64 * PAGE);
-		while (!mem[PAGE])
+		while (!*(volatile uint8_t *)(mem + PAGE) && !copier_idle(&copier, 0))
 			;
 		if (round % 2)
 			munmap(mem, 64 * PAGE);
@@ -195,7 +195,10 @@ static void freed_while_written(void)
 	printf("  written meanwhile: %u of 30 faulted: all good\n", faulted);
 }
 
-/* Of a piece given up in part, copies in flight in the rest are not lost. */
+/*
+ * Of a piece given up in part, copies in flight in the rest are not lost, where the
+ * device tries again: see uvdk_hwpt_replace() about VT-d.
+ */
 static void freed_in_part(void)
 {
 	struct uvdk_sva *sva = bind_new();
@@ -207,7 +210,8 @@ static void freed_in_part(void)
 	share(sva, mem, LEN);
 	copier_set_pace(&copier, SLOW);
 	for (int i = 0; i < 20; i++) {
-		index = start(sva, mem + 32 * PAGE, mem, 16 * PAGE);
+		index = copier_submit(&copier, 0, tag_of(sva) | COPY_INSIST,
+				      (uintptr_t)(mem + 32 * PAGE), (uintptr_t)mem, 16 * PAGE);
 		munmap(half + 4 * i * PAGE, PAGE);
 		uvdk_follow_flush();
 		copier_wait(&copier, 0);
@@ -369,6 +373,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
 		if (!strcmp(argv[2], backends[i].name))
 			opts.backend = backends[i].id;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* Or the allocator keeps large blocks once one was freed: they stay the process's. */
 	mallopt(M_MMAP_THRESHOLD, LEN / 2);
 	copier_open(&copier, argv[1]);
