@@ -160,10 +160,13 @@ void nest_stage1_cut(struct uvdk_sva *sva, struct nested *n)
 	if (n->cut)
 		return;
 	n->cut = true;
-	uvdk_log(UVDK_LOG_ERR, SVA_COMPONENT,
-		 "nested: %s loses all access%s, for what it has cached could not be invalidated: "
-		 "bind it again",
-		 uvdk_device_get_info(sva->dev)->name, n->seat ? ", with every PASID" : "");
+	/* Of a device that is gone there is nothing to say that is not known. */
+	if (!uvdk_device_gone(sva->dev))
+		uvdk_log(UVDK_LOG_ERR, SVA_COMPONENT,
+			 "nested: %s loses all access%s, for what it has cached could not be "
+			 "invalidated: "
+			 "bind it again",
+			 uvdk_device_get_info(sva->dev)->name, n->seat ? ", with every PASID" : "");
 	nest_flush_close(n);
 	if (n->seat)
 		uvdk_hwpt_detach(n->seat->hwpt, sva->dev, UVDK_PASID_RID);
