@@ -292,16 +292,16 @@ UVDK_EXPORT int uvdk_cdtable_clear(struct uvdk_cdtable *cdt, uint32_t ssid)
 }
 
 UVDK_EXPORT unsigned int uvdk_cdtable_commands(uint32_t sid, uint32_t ssid, uint16_t asid, bool ats,
-					       uint64_t out[UVDK_CDTABLE_COMMANDS][2])
+					       struct uvdk_cdtable_command *out)
 {
 	/* Not only the leaf: the first level may have got an entry. */
-	out[0][0] = htole64(CFGI_CD | (uint64_t)ssid << 12 | (uint64_t)sid << 32);
-	out[0][1] = 0;
-	out[1][0] = htole64(TLBI_ASID | (uint64_t)asid << 48);
-	out[1][1] = 0;
-	out[2][0] = htole64(ATC_INV | (ssid ? ATC_SSV | (uint64_t)ssid << 12 : 0) |
-			    (uint64_t)sid << 32);
-	out[2][1] = htole64(ATC_ALL);
+	out[0].cmd[0] = htole64(CFGI_CD | (uint64_t)ssid << 12 | (uint64_t)sid << 32);
+	out[0].cmd[1] = 0;
+	out[1].cmd[0] = htole64(TLBI_ASID | (uint64_t)asid << 48);
+	out[1].cmd[1] = 0;
+	out[2].cmd[0] = htole64(ATC_INV | (ssid ? ATC_SSV | (uint64_t)ssid << 12 : 0) |
+				(uint64_t)sid << 32);
+	out[2].cmd[1] = htole64(ATC_ALL);
 
 	return ats ? 3 : 2;
 }

@@ -135,6 +135,14 @@ int uvdk_cdtable_set(struct uvdk_cdtable *cdt, uint32_t ssid, const struct uvdk_
  */
 int uvdk_cdtable_clear(struct uvdk_cdtable *cdt, uint32_t ssid);
 
+/**
+ * struct uvdk_cdtable_command - a command, as &struct uvdk_inval_smmuv3
+ * @cmd: little-endian
+ */
+struct uvdk_cdtable_command {
+	uint64_t cmd[2];
+};
+
 /* Most commands of uvdk_cdtable_commands(). */
 #define UVDK_CDTABLE_COMMANDS 3
 
@@ -144,14 +152,14 @@ int uvdk_cdtable_clear(struct uvdk_cdtable *cdt, uint32_t ssid);
  * @ssid: substream ID that was set or cleared
  * @asid: as it was given
  * @ats: the device may have a TLB: ATC_INV of everything, too
- * @out: filled in, little-endian: CFGI_CD (4.3.5), TLBI_NH_ASID (4.4.2) and
+ * @out: room for UVDK_CDTABLE_COMMANDS; filled in: CFGI_CD (4.3.5), TLBI_NH_ASID (4.4.2) and
  *	ATC_INV (4.5.1). CMD_SYNC has to follow, and before ATC_INV, too; the
  *	kernel does it for a vIOMMU.
  *
  * Return: how many.
  */
 unsigned int uvdk_cdtable_commands(uint32_t sid, uint32_t ssid, uint16_t asid, bool ats,
-				   uint64_t out[UVDK_CDTABLE_COMMANDS][2]);
+				   struct uvdk_cdtable_command *out);
 
 #ifdef __cplusplus
 }

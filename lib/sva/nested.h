@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include <uvdk_cdtable.h>
+#include <uvdk_inval.h>
 #include <uvdk_viommu.h>
 
 #include "sva_priv.h"
@@ -145,6 +146,7 @@ struct nest_seat {
  * @unit: I/O MMU
  * @seat: SMMUv3: the device
  * @hwpt: others: the first stage, attached
+ * @q: what is cached of it is forgotten by this; NULL: the device is off
  * @pt: page table
  * @last: highest address that it has
  * @asid: SMMUv3: tag of its translations
@@ -156,6 +158,7 @@ struct nested {
 	struct nest_unit *unit;
 	struct nest_seat *seat;
 	struct uvdk_hwpt *hwpt;
+	struct uvdk_invalq *q;
 	struct uvdk_pgtable *pt;
 	uint64_t last;
 	uint16_t asid;
@@ -196,6 +199,13 @@ int nest_stage1_attach(struct uvdk_sva *sva, struct nested *n);
 void nest_stage1_detach(struct uvdk_sva *sva, struct nested *n);
 /* The device loses everything at once: what could not be done otherwise. */
 void nest_stage1_cut(struct uvdk_sva *sva, struct nested *n);
+
+/* ---- nested_flush.c ---- */
+
+/* For a table where it is attached; to be closed before it is detached there. */
+int nest_flush_open(struct nested *n, struct uvdk_hwpt *hwpt, struct uvdk_device *dev,
+		    uint32_t pasid);
+void nest_flush_close(struct nested *n);
 /* What was cached of [first, last] is forgotten on return. */
 int nest_flush(struct uvdk_sva *sva, struct nested *n, uint64_t first, uint64_t last, bool leaf);
 

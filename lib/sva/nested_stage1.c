@@ -1,74 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <endian.h>
-
 #include <uvdk_device_driver.h>
 
 #include "nested.h"
 
-/* Entries by page beyond which all of an ASID goes at once. */
-#define FLUSH_PAGES 64
-#define TLBI_NH_VA  UINT64_C(0x12)
-#define TLBI_LEAF   UINT64_C(1)
-
 /* ---- SMMUv3 ---- */
-
-static int submit(struct nested *n, const void *commands, unsigned int count)
-{
-	return uvdk_viommu_invalidate(n->unit->viommu, commands, sizeof(struct uvdk_inval_smmuv3),
-				      count, NULL);
-}
 
 /* The descriptor and everything that was reached by it. */
 static int forget_descriptor(const struct uvdk_sva *sva, struct nested *n)
 {
-	uint64_t commands[UVDK_CDTABLE_COMMANDS][2];
+	struct uvdk_cdtable_command commands[UVDK_CDTABLE_COMMANDS];
 	unsigned int count =
 		uvdk_cdtable_commands(n->seat->virt_id, sva->pasid, n->asid, false, commands);
 
-	return submit(n, commands, count);
-}
-
-static int flush_smmu(const struct uvdk_sva *sva, struct nested *n, uint64_t first, uint64_t last,
-		      bool leaf)
-{
-	struct uvdk_inval_smmuv3 commands[FLUSH_PAGES];
-	uint64_t count = (last - first + 1) / UVDK_PGTABLE_PAGE;
-
-	if (count - 1 >= FLUSH_PAGES)
-		return forget_descriptor(sva, n);
-	for (uint64_t i = 0; i < count; i++) {
-		commands[i].cmd[0] = htole64(TLBI_NH_VA | (uint64_t)n->asid << 48);
-		commands[i].cmd[1] =
-			htole64((first + i * UVDK_PGTABLE_PAGE) | (leaf ? TLBI_LEAF : 0));
-	}
-
-	return submit(n, commands, (unsigned int)count);
-}
-
-static int attach_smmu(struct uvdk_sva *sva, struct nested *n)
-{
-	int err = nest_seat_get(n->space, n->unit, sva->dev, &n->seat);
-
-	if (err)
-		return err;
-	err = nest_asid_get(n->space, n->unit->info->asid_bits, &n->asid);
-	if (err)
-		goto no_seat;
-	err = uvdk_cdtable_set(n->seat->cdt, sva->pasid, n->pt, n->asid, 0);
-	if (err)
-		goto no_asid;
-	err = forget_descriptor(sva, n);
-	if (err)
-		goto no_descriptor;
-
-	return 0;
-no_descriptor:
-	uvdk_cdtable_clear(n->seat->cdt, sva->pasid);
-no_asid:
-	nest_asid_put(n->space, n->asid);
-no_seat:
-	nest_seat_put(n->space, n->seat);
-	return err;
+	return uvdk_viommu_invalidate(n->unit->viommu, commands, sizeof(commands[0]), count, NULL);
 }
 
 /* An ASID of which something may still be cached is not used again. */
@@ -84,6 +28,32 @@ static void detach_smmu(struct uvdk_sva *sva, struct nested *n)
 			 n->asid);
 	}
 	nest_seat_put(n->space, n->seat);
+}
+
+static int attach_smmu(struct uvdk_sva *sva, struct nested *n)
+{
+	int err = nest_seat_get(n->space, n->unit, sva->dev, &n->seat);
+
+	if (err)
+		return err;
+	err = nest_asid_get(n->space, n->unit->info->asid_bits, &n->asid);
+	if (err)
+		goto no_seat;
+	err = uvdk_cdtable_set(n->seat->cdt, sva->pasid, n->pt, n->asid, 0);
+	if (err)
+		goto no_asid;
+	err = forget_descriptor(sva, n);
+	if (!err)
+		err = nest_flush_open(n, n->seat->hwpt, sva->dev, UVDK_PASID_RID);
+	if (err)
+		detach_smmu(sva, n);
+
+	return err;
+no_asid:
+	nest_asid_put(n->space, n->asid);
+no_seat:
+	nest_seat_put(n->space, n->seat);
+	return err;
 }
 
 /* ---- the others: a nested table for each binding ---- */
@@ -105,21 +75,12 @@ static int attach_vtd(struct uvdk_sva *sva, struct nested *n)
 	if (err)
 		return err;
 	err = uvdk_hwpt_attach(n->hwpt, sva->dev, sva->pasid);
+	if (!err)
+		err = nest_flush_open(n, n->hwpt, sva->dev, sva->pasid);
 	if (err)
 		uvdk_hwpt_destroy(n->hwpt);
 
 	return err;
-}
-
-static int flush_vtd(struct nested *n, uint64_t first, uint64_t last, bool leaf)
-{
-	struct uvdk_inval_vtd entry = {
-		.addr = first,
-		.npages = (last - first) / UVDK_PGTABLE_PAGE + 1,
-		.flags = leaf ? UVDK_INVAL_VTD_LEAF : 0,
-	};
-
-	return uvdk_hwpt_invalidate(n->hwpt, &entry, sizeof(entry), 1, NULL);
 }
 
 /* ---- either ---- */
@@ -186,6 +147,7 @@ int nest_stage1_attach(struct uvdk_sva *sva, struct nested *n)
 
 void nest_stage1_detach(struct uvdk_sva *sva, struct nested *n)
 {
+	nest_flush_close(n);
 	if (n->seat)
 		detach_smmu(sva, n);
 	else
@@ -198,22 +160,16 @@ void nest_stage1_cut(struct uvdk_sva *sva, struct nested *n)
 	if (n->cut)
 		return;
 	n->cut = true;
-	uvdk_log(UVDK_LOG_ERR, SVA_COMPONENT,
-		 "nested: %s loses all access%s, for what it has cached could not be invalidated: "
-		 "bind it again",
-		 uvdk_device_get_info(sva->dev)->name, n->seat ? ", with every PASID" : "");
+	/* Of a device that is gone there is nothing to say that is not known. */
+	if (!uvdk_device_gone(sva->dev))
+		uvdk_log(UVDK_LOG_ERR, SVA_COMPONENT,
+			 "nested: %s loses all access%s, for what it has cached could not be "
+			 "invalidated: "
+			 "bind it again",
+			 uvdk_device_get_info(sva->dev)->name, n->seat ? ", with every PASID" : "");
+	nest_flush_close(n);
 	if (n->seat)
 		uvdk_hwpt_detach(n->seat->hwpt, sva->dev, UVDK_PASID_RID);
 	else
 		uvdk_hwpt_detach(n->hwpt, sva->dev, sva->pasid);
-}
-
-int nest_flush(struct uvdk_sva *sva, struct nested *n, uint64_t first, uint64_t last, bool leaf)
-{
-	/* What was stored before has to be seen by whoever looks after it. */
-	uvdk_io_wmb();
-	if (n->cut)
-		return 0;
-
-	return n->seat ? flush_smmu(sva, n, first, last, leaf) : flush_vtd(n, first, last, leaf);
 }

@@ -23,7 +23,7 @@ def sva(case, kind, places, says):
 def test_smmuv3(case):
     """Pointers of the process as they are; what is freed, protected or unbound is out of reach."""
     sva(case, "smmuv3-nested", [("addr=3", "0000:00:03.0")],
-        ["pointers", "freed", "read-only", "fork", "cycles", "refused"])
+        ["pointers", "freed", "followed", "read-only", "fork", "cycles", "refused"])
 
 
 def test_two_smmus(case):

@@ -120,6 +120,8 @@ static void run(const struct uvdk_sva_opts *opts)
 	cr_assert_eq(uvdk_emu_stales(w.emu, NULL, 0), 0);
 }
 
+static enum uvdk_sva_backend backend = UVDK_SVA_PINNED;
+
 static void sweep(bool rid)
 {
 	mem = new_memory(LEN);
@@ -129,6 +131,7 @@ static void sweep(bool rid)
 
 		world_open(&w, true);
 		opts = rid ? with_rid(UVDK_SVA_NO_FOLLOW) : with_pasid(&w, UVDK_SVA_NO_FOLLOW);
+		opts.backend = backend;
 		run(&opts);
 		world_close(&w);
 	}
@@ -151,4 +154,17 @@ Test(sva_oom, memory_stays_short_from_some_point_on)
 {
 	for_good = true;
 	sweep(false);
+}
+
+Test(sva_oom, nested_one_allocation_fails)
+{
+	backend = UVDK_SVA_NESTED;
+	sweep(false);
+}
+
+Test(sva_oom, nested_memory_stays_short_from_some_point_on)
+{
+	backend = UVDK_SVA_NESTED;
+	for_good = true;
+	sweep(true);
 }

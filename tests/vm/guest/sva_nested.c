@@ -288,6 +288,9 @@ static void one(void)
 	forks(sva);
 	CHECK_EQ(uvdk_sva_unbind(sva), 0);
 	CHECK_ERR(uvdk_sva_unbind(sva), -EINVAL);
+	sva = bind_rid(edu.dev, 0);
+	freed(sva, true);
+	CHECK_EQ(uvdk_sva_unbind(sva), 0);
 	cycles();
 	refused();
 }
