@@ -127,6 +127,7 @@ struct nest_unit {
  * @memory: of @cdt: all of it or the first level
  * @cdt: context descriptors
  * @hwpt: what points there, attached to the RID
+ * @cut: it was taken off, after something went wrong
  */
 struct nest_seat {
 	LIST_ENTRY(nest_seat) entry;
@@ -138,6 +139,7 @@ struct nest_seat {
 	struct nest_memory memory;
 	struct uvdk_cdtable *cdt;
 	struct uvdk_hwpt *hwpt;
+	bool cut;
 };
 
 /**

@@ -168,8 +168,10 @@ void nest_stage1_cut(struct uvdk_sva *sva, struct nested *n)
 			 "bind it again",
 			 uvdk_device_get_info(sva->dev)->name, n->seat ? ", with every PASID" : "");
 	nest_flush_close(n);
-	if (n->seat)
-		uvdk_hwpt_detach(n->seat->hwpt, sva->dev, UVDK_PASID_RID);
-	else
+	if (!n->seat) {
 		uvdk_hwpt_detach(n->hwpt, sva->dev, sva->pasid);
+		return;
+	}
+	n->seat->cut = true;
+	uvdk_hwpt_detach(n->seat->hwpt, sva->dev, UVDK_PASID_RID);
 }

@@ -167,6 +167,10 @@ int nest_seat_get(struct nest_space *space, struct nest_unit *unit, struct uvdk_
 	LIST_FOREACH(seat, &space->seats, entry)
 	if (seat->dev == dev)
 		break;
+	if (seat && seat->cut)
+		return uvdk_fail(-EBUSY, SVA_COMPONENT,
+				 "nested: the device was taken off when it could not be told what "
+				 "to forget: unbind its other PASIDs first");
 	if (!seat) {
 		seat = calloc(1, sizeof(*seat));
 		if (!seat)

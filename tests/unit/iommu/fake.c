@@ -98,7 +98,7 @@ static void fake_unbind(void *priv, struct uvdk_iommu_binding *binding)
 static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out)
 {
 	(void)priv;
-	out->features = binding->id & FAKE_CC ? UVDK_IOMMU_SNOOP_CONTROL : 0;
+	out->features = fake.features | (binding->id & FAKE_CC ? UVDK_IOMMU_SNOOP_CONTROL : 0u);
 	out->page_sizes = fake.page_sizes;
 	out->coherent = true;
 	out->pasid_bits = fake.pasid_bits;

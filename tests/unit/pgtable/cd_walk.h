@@ -14,6 +14,7 @@
 struct cd_memory {
 	uint8_t *bytes;
 	uint64_t address, length; /* as the SMMU sees it */
+	const struct cd_memory *next;
 };
 
 struct cd_seen {
@@ -30,7 +31,9 @@ static inline uint64_t cd_read(const struct cd_memory *m, uint64_t addr)
 {
 	uint64_t value = 0;
 
-	if (addr < m->address || addr - m->address > m->length - 8)
+	while (m && (addr < m->address || addr - m->address > m->length - 8))
+		m = m->next;
+	if (!m)
 		return UINT64_MAX;
 	for (unsigned int i = 8; i--;)
 		value = value << 8 | m->bytes[addr - m->address + i];
