@@ -13,11 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Not in the headers of older systems; include/uapi/linux/userfaultfd.h. */
@@ -144,12 +144,12 @@ int follow_uffd_register(int uffd, bool files, uintptr_t addr, size_t len)
 /*
  * The kernel counts the calls that have changed mappings and whose events are
  * not read, and refuses this ioctl meanwhile. To take away a protection that is
- * not there does nothing.
+ * not there does nothing. Sleeping, for we may be more urgent than the reader.
  */
 void follow_uffd_settle(int uffd, const void *home)
 {
 	struct uffdio_writeprotect wp = {.range = {(uintptr_t)home, (size_t)sysconf(_SC_PAGESIZE)}};
 
 	while (ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) && errno == EAGAIN)
-		sched_yield();
+		nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 }

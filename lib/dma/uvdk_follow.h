@@ -73,7 +73,9 @@ struct uvdk_follower {
  * uvdk_follow_start() - be told of ranges from now on
  * @follower: with @gone set; the library's until uvdk_follow_stop()
  *
- * The first starts two threads, which have no signal unblocked.
+ * The first starts two threads, which have no signal unblocked, and run where and
+ * as urgently as the thread that calls this. Whoever frees waits for one of them:
+ * a thread that is bound to a processor and never sleeps should not call it.
  *
  * Return: 0; -EPERM or -ENOSYS (no userfaultfd here: says what to allow);
  * -EOPNOTSUPP (the kernel's has no such events); -ENOMEM; -EAGAIN (no thread).

@@ -25,8 +25,8 @@ def follow(case, kind, arch):
         assert ("EPERM: " in output) == (user == "user"), output
     for what in ("locks", "overflow", "stop"):
         run(guest, f"sva_follow {what}")
-    run(guest, "sva_follow_storm arenas 500")
-    run(guest, "sva_follow_storm shared 500")
+    run(guest, "sva_follow_storm arenas 200")
+    run(guest, "sva_follow_storm shared 200")
     log = guest.check("dmesg")
     assert "WARNING" not in log and "BUG" not in log, log[-3000:]
 
