@@ -265,6 +265,9 @@ Test(sva_memory, sync_takes_and_gives_what_mprotect_did)
 
 Test(sva_memory, all_of_the_process_is_shared_if_asked_for)
 {
+#ifdef __SANITIZE_ADDRESS__
+	cr_skip_test("terabytes of shadow are mapped");
+#endif
 	struct uvdk_sva_opts opts = with_pasid(&w, UVDK_SVA_NO_FOLLOW | UVDK_SVA_PROCESS);
 	static const char text[] = "a constant", *where = text;
 	char *heap = malloc(100), stack[16] = "";
