@@ -92,13 +92,16 @@ static int check_mapping(const struct sva_mapping *m)
 }
 
 /*
- * The mapping as a whole: to follow part of it would make two of it, for the kernel,
- * and mremap() (and so realloc()) does not take two at once.
+ * Not the whole mapping: neighbours that the kernel has made one with it may belong
+ * to whoever reads the events, who must not wait for himself. Hugepages are
+ * followed as a whole, or not at all.
  */
-static int follow(const struct sva_mapping *m)
+static int follow(const struct sva_mapping *m, uintptr_t first, uintptr_t last)
 {
-	int err = uvdk_follow_add(m->first, m->last - m->first + 1);
+	int err = uvdk_follow_add(first, last - first + 1);
 
+	if (err == -EINVAL)
+		err = uvdk_follow_add(m->first, m->last - m->first + 1);
 	if (err == -EOPNOTSUPP)
 		return uvdk_fail(err, SVA_COMPONENT,
 				 "0x%" PRIxPTR "-0x%" PRIxPTR
@@ -118,7 +121,7 @@ static int plan_mapping(struct plan *plan, const struct sva_mapping *m, uintptr_
 	int err = check_mapping(m);
 
 	if (!err && plan->sva->following)
-		err = follow(m);
+		err = follow(m, first, last);
 	if (plan->dry)
 		return err;
 	while (!err && sva_ranges_gap(&plan->sva->ranges, first, last, &gap_first, &gap_last)) {

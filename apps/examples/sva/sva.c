@@ -29,7 +29,7 @@
 #define STATUS_DONE   1
 #define TIMEOUT	      5 /* seconds */
 
-#define LARGE	      (1 << 20) /* the allocator gives it back to the kernel */
+#define LARGE	      (1 << 20)
 #define MEMORY_MASTER (UVDK_PCI_COMMAND_MASTER | UVDK_PCI_COMMAND_MEMORY)
 
 struct host {
@@ -140,28 +140,47 @@ static int pointers(struct host *h, char *heap)
 	return strcmp(stack, heap + LARGE / 2) ? fail("that is something else") : 0;
 }
 
-/* Step 4: what is freed is lost to the device, also when it is somebody else's. */
-static int freed(struct host *h, char *heap)
+static char *memory_at(char *at, int flags)
 {
-	char *page = (char *)(((uintptr_t)heap + LARGE / 2) & ~(uintptr_t)4095), *again;
-	char mine[64] = "mine", before;
+	char *memory =
+		mmap(at, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Without userfaultfd it has to be said beforehand. */
+static void give_up(struct host *h, char *memory)
+{
 	struct uvdk_sva_info info;
 
 	uvdk_sva_get_info(h->sva, &info);
 	if (!(info.follows & UVDK_SVA_FOLLOW_UNMAP))
-		uvdk_sva_forget(h->sva, heap, LARGE);
-	free(heap);
-	/* Other memory at the same address. */
-	again = mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		     -1, 0);
-	if (again != page || uvdk_sva_share(h->sva, mine, sizeof(mine)))
+		uvdk_sva_forget(h->sva, memory, LARGE);
+	munmap(memory, LARGE);
+}
+
+/* Step 4: what is given up is lost to the device, also when it is somebody else's then. */
+static int given_up(struct host *h)
+{
+	char mine[64] = "mine", *memory = memory_at(NULL, 0);
+
+	if (!memory || uvdk_sva_share(h->sva, memory, LARGE) ||
+	    uvdk_sva_share(h->sva, mine, sizeof(mine)))
+		return fail("not shared");
+	if (copy(h, memory, mine, sizeof(mine)) != 1 || strcmp(memory, mine))
+		return fail("a copy did not arrive");
+	give_up(h, memory);
+	if (memory_at(memory, MAP_FIXED) != memory)
 		return fail("no memory");
-	before = *page;
-	printf("the device writes to %p, which was freed\n", (void *)page);
-	if (copy(h, page, mine, sizeof(mine)) != 0 || *page != before)
+	/* Any call that shares returns after all that was given up before is lost. */
+	if (uvdk_sva_share(h->sva, mine, sizeof(mine)))
+		return fail("not shared");
+	printf("the device writes to %p, which was unmapped and is other memory now\n",
+	       (void *)memory);
+	if (copy(h, memory, mine, sizeof(mine)) != 0 || *memory)
 		return fail("it should not have");
 	printf("and is refused\n");
-	munmap(page, 4096);
+	munmap(memory, LARGE);
 
 	return 0;
 }
@@ -195,11 +214,10 @@ int main(int argc, char **argv)
 		ret = bind_process(&h);
 	if (!ret)
 		ret = pointers(&h, heap);
-	if (ret)
-		free(heap);
-	else
-		ret = freed(&h, heap);
+	if (!ret)
+		ret = given_up(&h);
 	host_close(&h);
+	free(heap);
 
 	return ret ? 1 : 0;
 }

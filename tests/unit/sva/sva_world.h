@@ -149,6 +149,14 @@ static inline uint32_t sva_copy(struct world *w, struct uvdk_sva *sva, const voi
 	return copy(w, uvdk_sva_pasid(sva), src, dst, len);
 }
 
+/* Uses of stale translations that the machine has seen. */
+static inline unsigned int stales(const struct world *w)
+{
+	struct uvdk_emu_stale stale;
+
+	return (unsigned int)uvdk_emu_stales(w->emu, &stale, 1);
+}
+
 static inline struct uvdk_sva_info info_of(struct uvdk_sva *sva)
 {
 	struct uvdk_sva_info info;

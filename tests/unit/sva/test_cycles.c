@@ -78,7 +78,7 @@ static void cycles(unsigned int flags)
 	cr_assert_eq(fds(), before);
 	cr_assert_leq(mallinfo2().uordblks, used + 4096);
 	cr_assert_eq(held(&w), 0);
-	cr_assert_eq(uvdk_emu_stales(w.emu, NULL, 0), 0);
+	cr_assert_eq(stales(&w), 0);
 	world_close(&w);
 	munmap(from, LEN);
 	munmap(to, LEN);

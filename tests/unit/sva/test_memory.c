@@ -7,7 +7,7 @@
 
 /* What can be shared, and what is left of it when it is given up by calls. */
 
-#define FIXED ((void *)UINT64_C(0x200000000))
+#define FIXED ((void *)UINT64_C(0x200000000000))
 
 static struct world w;
 static struct uvdk_sva *sva;
@@ -35,7 +35,7 @@ static void finish(void)
 {
 	cr_assert_eq(uvdk_sva_unbind(sva), 0);
 	cr_assert_eq(held(&w), 0);
-	cr_assert_eq(uvdk_emu_stales(w.emu, NULL, 0), 0);
+	cr_assert_eq(stales(&w), 0);
 }
 
 TestSuite(sva_memory, .init = setup, .fini = teardown);
@@ -118,7 +118,7 @@ Test(sva_memory, a_hole_is_named_and_nothing_is_shared)
 
 	munmap(mem + 2 * PAGE, PAGE);
 	cr_assert_eq(uvdk_sva_share(sva, mem, 4 * PAGE), -EFAULT);
-	cr_assert_not_null(strstr(uvdk_last_error(), "0x200002000"), "%s", uvdk_last_error());
+	cr_assert_not_null(strstr(uvdk_last_error(), "0x200000002000"), "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_sva_share(sva, mem + 2 * PAGE, 1), -EFAULT);
 	cr_assert_eq(uvdk_sva_share(sva, (void *)8, 1), -EFAULT);
 	cr_assert_eq(info_of(sva).shared, before);
@@ -152,7 +152,8 @@ Test(sva_memory, addresses_that_the_io_mmu_does_not_take_are_named)
 	uint8_t *mem = mmap(msi, PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-	cr_assert_eq(mem, msi);
+	if (mem != msi)
+		cr_skip_test("something is there already (AddressSanitizer)");
 	cr_assert_eq(uvdk_sva_share(sva, mem, PAGE), -ERANGE);
 	cr_assert_not_null(strstr(uvdk_last_error(), "fee00000"), "%s", uvdk_last_error());
 	finish();
@@ -264,6 +265,9 @@ Test(sva_memory, sync_takes_and_gives_what_mprotect_did)
 
 Test(sva_memory, all_of_the_process_is_shared_if_asked_for)
 {
+#ifdef __SANITIZE_ADDRESS__
+	cr_skip_test("terabytes of shadow are mapped");
+#endif
 	struct uvdk_sva_opts opts = with_pasid(&w, UVDK_SVA_NO_FOLLOW | UVDK_SVA_PROCESS);
 	static const char text[] = "a constant", *where = text;
 	char *heap = malloc(100), stack[16] = "";

@@ -117,7 +117,7 @@ static void run(const struct uvdk_sva_opts *opts)
 	sync_short();
 	cr_assert_eq(uvdk_sva_unbind(sva), 0);
 	cr_assert_eq(held(&w), 0);
-	cr_assert_eq(uvdk_emu_stales(w.emu, NULL, 0), 0);
+	cr_assert_eq(stales(&w), 0);
 }
 
 static enum uvdk_sva_backend backend = UVDK_SVA_PINNED;
