@@ -68,8 +68,8 @@ Test(sva_demand_really, what_is_given_up_is_asked_for_anew)
 
 Test(sva_demand_really, memory_of_the_allocator_comes_and_goes)
 {
-	for (unsigned int i = 0; i < 500; i++) {
-		size_t len = (i % 40 + 1) * 50000;
+	for (unsigned int i = 0; i < 80; i++) {
+		size_t len = (i % 20 + 1) * 50000;
 		uint8_t *block = malloc(len);
 
 		memset(block, (int)i, len);
