@@ -51,7 +51,9 @@ static unsigned int entries_of(const struct inval_queue *q, const struct uvdk_in
 {
 	const struct uvdk_inval_caps *caps = &q->props.caps;
 
-	return inval_count(caps->rule, caps->rule_order, req, caps->flush_entries);
+	return inval_is_page(req)
+		       ? 1
+		       : inval_count(caps->rule, caps->rule_order, req, caps->flush_entries);
 }
 
 /* The slot after the last one that is like slot @i; @entries: of all of them, or too many. */

@@ -149,7 +149,7 @@ static struct uvdk_invalq *q;
 static uint64_t page[MOST]; /* addresses, in the order of use */
 static uint64_t out;	    /* something that is mapped in the second stage */
 
-static void post(uint64_t first, uint64_t last, enum uvdk_inval_scope scope, uint64_t *cookie)
+static void post(uint64_t first, uint64_t last, uint8_t scope, uint64_t *cookie)
 {
 	const struct uvdk_inval_req req = {.first = first,
 					   .last = last,
