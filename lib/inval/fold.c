@@ -11,8 +11,13 @@
 
 static bool alike(const struct uvdk_inval_req *a, const struct uvdk_inval_req *b)
 {
-	return a->pasid == b->pasid && a->asid == b->asid && a->granule == b->granule &&
-	       a->scope == b->scope && a->flags == b->flags;
+	uint64_t x, y;
+
+	/* PASID to flags, as uvdk_inval_post() compares them */
+	memcpy(&x, (const char *)a + 2 * sizeof(x), sizeof(x));
+	memcpy(&y, (const char *)b + 2 * sizeof(y), sizeof(y));
+
+	return x == y;
 }
 
 /* Side by side, or with something in common; at the ends of all addresses never mind. */
@@ -40,8 +45,8 @@ static uint64_t join_neighbours(struct inval_queue *q, uint64_t tail)
 
 		if (alike(&slot->req, &last->req) && touch(&slot->req, &last->req))
 			join(last, slot);
-		else
-			*inval_slot(q, ++to) = *slot;
+		else if (++to != i)
+			*inval_slot(q, to) = *slot;
 	}
 
 	return to + 1;
@@ -51,7 +56,9 @@ static unsigned int entries_of(const struct inval_queue *q, const struct uvdk_in
 {
 	const struct uvdk_inval_caps *caps = &q->props.caps;
 
-	return inval_count(caps->rule, caps->rule_order, req, caps->flush_entries);
+	return inval_is_page(req)
+		       ? 1
+		       : inval_count(caps->rule, caps->rule_order, req, caps->flush_entries);
 }
 
 /* The slot after the last one that is like slot @i; @entries: of all of them, or too many. */
@@ -81,9 +88,10 @@ static void make_flush(struct inval_queue *q, struct uvdk_inval_req *req)
 /* Slots up to before @end become the ones from @to on; the next free one. */
 static uint64_t move(struct inval_queue *q, uint64_t to, uint64_t from, uint64_t end)
 {
+	if (to == from)
+		return end;
 	for (; from != end; from++, to++)
-		if (to != from)
-			*inval_slot(q, to) = *inval_slot(q, from);
+		*inval_slot(q, to) = *inval_slot(q, from);
 
 	return to;
 }

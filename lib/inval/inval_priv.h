@@ -89,6 +89,12 @@ static inline unsigned int inval_shift(const struct uvdk_inval_req *req)
 	return req->granule ? req->granule : INVAL_PAGE_SHIFT;
 }
 
+/* A single page is one entry by any rule. */
+static inline bool inval_is_page(const struct uvdk_inval_req *req)
+{
+	return req->scope == UVDK_INVAL_RANGE && !((req->last - req->first) >> inval_shift(req));
+}
+
 /* split.c: the next piece of a range, from @from on; it may reach further for COVER. */
 struct inval_range {
 	uint64_t first, last;

@@ -66,7 +66,7 @@ static bool make_piece(const struct inval_queue *q, const struct uvdk_inval_slot
 
 	*piece = (struct uvdk_inval_piece){.req = slot->req, .target = cut->target};
 	piece->req.granule = (uint8_t)inval_shift(&slot->req);
-	if (slot->req.scope != UVDK_INVAL_RANGE)
+	if (slot->req.scope != UVDK_INVAL_RANGE || inval_is_page(&slot->req))
 		return true;
 	range = inval_split(cut->target == UVDK_INVAL_DEVTLB ? caps->devtlb_rule : caps->rule,
 			    caps->rule_order, &slot->req, cut->begun ? cut->next : slot->req.first);

@@ -229,11 +229,22 @@ struct uvdk_invalq_opts {
  *	there: on the software I/O MMU what is outstanding fails with -ENODEV else
  *
  * On SMMUv3 a queue serves every table of the vIOMMU, by ASID, and the device
- * TLBs of its vDEVICEs. On VT-d it serves @hwpt wherever it is attached, on the
- * software I/O MMU where it was said.
+ * TLBs of its vDEVICEs: of those with ATS, once uvdk_hwpt_attach() of a table there
+ * has returned, and until it is detached. Devices may come and go meanwhile; with
+ * @hw_queue the queue is over when one with ATS does. On VT-d it serves @hwpt
+ * wherever it is attached, on the software I/O MMU where it was said.
  *
- * Return: 0; -EINVAL (not a nested table, not attached there, options);
- * -EOPNOTSUPP (no invalidation here); -ENODEV; -ENOMEM; -EAGAIN (no thread).
+ * When @hwpt is detached there or replaced, @dev loses its ID or is closed, the
+ * queue is over: an error is logged, and it is as after uvdk_inval_gone(). The
+ * vIOMMU and the hardware queue stay until it is destroyed. No system call is made
+ * between kicks; a kick whose entries fit into a batch makes one, and one more where
+ * devices with ATS are to be told. With @thread the caller makes none but to wake the
+ * thread and for its lock (futex).
+ *
+ * Return: 0; -EINVAL (not a nested table, not attached there, options, @ring is not
+ * the memory of @hw_queue); -EBUSY (@hw_queue is another's); -EOPNOTSUPP (no
+ * invalidation here: AMD); -ENODEV; -ENOMEM; -EAGAIN (no thread); -ETIMEDOUT
+ * (@hw_queue does not switch on).
  */
 int uvdk_invalq_open(struct uvdk_hwpt *hwpt, struct uvdk_device *dev, uint32_t pasid,
 		     const struct uvdk_invalq_opts *opts, struct uvdk_invalq **out);

@@ -37,11 +37,10 @@ def parse(output):
     return values, curves, entries
 
 
-def flush_entries(values, entries):
-    """From how many entries on one invalidation of the ASID is cheaper, by the line through the ends."""
+def entry_cost(entries):
+    """Of one more in a batch, by the line through the ends."""
     few, many = min(entries), max(entries)
-    each = (entries[many] - entries[few]) / (many - few)
-    return (values["flush"] - entries[few]) / each + few, each
+    return (entries[many] - entries[few]) / (many - few)
 
 
 def draw(values, curves):

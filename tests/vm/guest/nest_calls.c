@@ -172,9 +172,10 @@ static void trace(pid_t main_thread)
 	CHECK_EQ(step, 2 * ROUNDS * (ROUND + 1));
 }
 
-static bool is(const struct count *c, unsigned int ioctls, unsigned int futexes)
+/* Futexes wake the queue's thread, or wait for its lock: how many is a matter of luck. */
+static bool is(const struct count *c, unsigned int ioctls, bool futexes)
 {
-	return c->ioctls == ioctls && c->futexes <= futexes && !c->others;
+	return c->ioctls == ioctls && (futexes || !c->futexes) && !c->others;
 }
 
 /* Step 0 is before the first mark. */
@@ -190,7 +191,7 @@ static void judge(void)
 			const struct count *mine = &seen[first + step].mine;
 			bool kick = step == KICKING;
 
-			CHECK(is(mine, kick && !thread, kick && thread),
+			CHECK(is(mine, kick && !thread, thread && step != POSTING),
 			      "round %u, step %u: %u ioctls, %u futexes, %u others", round, step,
 			      mine->ioctls, mine->futexes, mine->others);
 			wakes += mine->futexes;
@@ -201,7 +202,7 @@ static void judge(void)
 	}
 	CHECK_EQ(theirs, ROUNDS);
 	printf("ioctl: all good\n");
-	printf("thread: all good (%u of %u kicks woke it)\n", wakes, ROUNDS);
+	printf("thread: all good (%u futexes for %u kicks)\n", wakes, ROUNDS);
 }
 
 int main(int argc, char **argv)

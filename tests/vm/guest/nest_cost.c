@@ -149,12 +149,12 @@ static struct uvdk_invalq *q;
 static uint64_t page[MOST]; /* addresses, in the order of use */
 static uint64_t out;	    /* something that is mapped in the second stage */
 
-static void post(uint64_t first, uint64_t last, enum uvdk_inval_scope scope, uint64_t *cookie)
+static void post(uint64_t first, uint64_t last, bool all, uint64_t *cookie)
 {
 	const struct uvdk_inval_req req = {.first = first,
 					   .last = last,
 					   .asid = ASID,
-					   .scope = scope,
+					   .scope = all ? UVDK_INVAL_PASID : UVDK_INVAL_RANGE,
 					   .flags = UVDK_INVAL_LEAF};
 
 	CHECK_EQ(uvdk_inval_post(q, &req, cookie), 0);
@@ -177,7 +177,7 @@ static void pages(unsigned int count)
 	for (unsigned int i = 0; i < count; i++) {
 		if (uvdk_pgtable_unmap_page(pt, page[i]))
 			abort();
-		post(page[i], page[i] + PAGE - 1, UVDK_INVAL_RANGE, &cookie);
+		post(page[i], page[i] + PAGE - 1, false, &cookie);
 	}
 	finish(cookie);
 }
@@ -193,7 +193,7 @@ static void flushed(unsigned int count)
 	for (unsigned int i = 0; i < count; i++)
 		if (uvdk_pgtable_unmap_page(pt, page[i]))
 			abort();
-	post(0, 0, UVDK_INVAL_PASID, &cookie);
+	post(0, 0, true, &cookie);
 	finish(cookie);
 }
 
@@ -206,7 +206,7 @@ static void range(unsigned int count)
 
 	CHECK_EQ(uvdk_pgtable_map(pt, page[0], out, length, PROT), 0);
 	CHECK_EQ(uvdk_pgtable_unmap(pt, page[0], length, &gather), (int64_t)length);
-	post(page[0], page[0] + length - 1, UVDK_INVAL_RANGE, &cookie);
+	post(page[0], page[0] + length - 1, false, &cookie);
 	finish(cookie);
 	uvdk_pgtable_quarantine(arena, &gather, cookie);
 	uvdk_pgtable_release(arena, cookie);
@@ -218,7 +218,7 @@ static void entries(unsigned int count)
 	uint64_t cookie = 0;
 
 	for (unsigned int i = 0; i < count; i++)
-		post(page[i], page[i] + PAGE - 1, UVDK_INVAL_RANGE, &cookie);
+		post(page[i], page[i] + PAGE - 1, false, &cookie);
 	finish(cookie);
 }
 
@@ -227,7 +227,7 @@ static void flush(unsigned int count)
 	uint64_t cookie = 0;
 
 	(void)count;
-	post(0, 0, UVDK_INVAL_PASID, &cookie);
+	post(0, 0, true, &cookie);
 	finish(cookie);
 }
 
