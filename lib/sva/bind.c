@@ -62,6 +62,8 @@ static struct uvdk_sva *sva_new(struct uvdk_device *dev, const struct sva_ops *o
 	sva->ops = ops;
 	sva->dev = dev;
 	sva->opts = *opts;
+	if (ops->id == UVDK_SVA_KERNEL)
+		sva->opts.owner = NULL; /* the number is the kernel's */
 	sva->pid = getpid();
 	sva->pasid = opts->pasid;
 	sva->user = (struct uvdk_pasid_user){.release = sva_pasid_freed, .arg = sva};
