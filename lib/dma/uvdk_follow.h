@@ -12,18 +12,31 @@ extern "C" {
  * DOC: Following what the process does to its memory
  *
  * Whoever lets a device use memory that the application may free at any time is
- * told when it does: munmap(), mremap(), madvise(MADV_DONTNEED, MADV_REMOVE,
- * MADV_FREE) and fork() of followed ranges are reported by the kernel through
- * userfaultfd(2) events. There is one userfaultfd for the process, since a
- * mapping takes no second one, and any number of followers.
+ * told when it does: munmap(), mremap(), mmap(MAP_FIXED) over it, brk() and
+ * madvise(MADV_DONTNEED, MADV_REMOVE, MADV_FREE) of followed ranges are reported
+ * by the kernel through userfaultfd(2) events. There is one userfaultfd for the
+ * process, since a mapping takes no second one, and any number of followers.
  *
  * The kernel keeps the thread that frees waiting until the event has been read,
  * not until it has been handled: whoever follows keeps the pages themselves
  * (pinned) until the device has lost access.
  *
- * There is no event for mprotect(), nor for the truncation of a file that is
- * mapped. Where userfaultfd is not permitted, or a mapping does not take it,
- * uvdk_follow_add() says so, and the owner needs a call by the application.
+ * UVDK_FOLLOW_UNMAP and UVDK_FOLLOW_REMAP come when the range is unmapped
+ * already. UVDK_FOLLOW_REMOVE comes *before* the kernel takes the pages away:
+ * what is pinned between @gone and the return of madvise() may be the old page,
+ * and no second event tells. So pages of such a range are pinned anew only when
+ * the application asks for it.
+ *
+ * There is no event for mprotect(), for shmdt(), remap_file_pages() and
+ * madvise(MADV_GUARD_INSTALL), nor for the truncation of a file that is mapped or
+ * a hole punched into it. Where userfaultfd is not permitted, or a mapping does
+ * not take it, uvdk_follow_start() or uvdk_follow_add() says so, and the owner
+ * needs a call by the application.
+ *
+ * A child of fork() has followers no more, its memory is not followed, and what it
+ * does to it is not told here; it may start anew. (One made by clone() or _Fork(),
+ * which run no pthread_atfork() handlers, has to exec or end before the last
+ * uvdk_follow_stop(): it holds the userfaultfd until then.)
  */
 
 /**
@@ -70,7 +83,8 @@ int uvdk_follow_start(struct uvdk_follower *follower);
 /**
  * uvdk_follow_stop() - end it
  * @follower: follower; @gone does not run any more when it returns. Not to be
- *	called from @gone.
+ *	called from @gone, nor with a lock held that @gone takes. One that has not
+ *	been started, or not in this process, is left alone.
  *
  * With the last one all ranges are let go, and the threads end.
  */
@@ -81,11 +95,18 @@ void uvdk_follow_stop(struct uvdk_follower *follower);
  * @addr: first byte, a multiple of the page size
  * @len: bytes, likewise
  *
- * As long as the mapping lives; what is followed already is no error.
+ * As long as the mapping lives, also where mremap() puts it; what is followed
+ * already is no error.
+ *
+ * What was at these addresses before may be told of still, even if the thread that
+ * unmapped it has not returned, but a uvdk_follow_flush() after this call lets all
+ * of that pass: who adds, flushes and then pins is told of nothing older. May be
+ * called from @gone, and with locks held that @gone takes.
  *
  * Return: 0; -EOPNOTSUPP (a mapping that the kernel does not follow: of a file,
- * before Linux 6.7; none is followed then); -EBUSY (another userfaultfd of the process has it);
- * -ENOMEM (part of it is not mapped); -EINVAL.
+ * before Linux 6.7; a shared one of a file open for reading only; none is followed
+ * then); -EBUSY (another userfaultfd of the process has it); -ENOMEM (part of it
+ * is not mapped); -EINVAL (also part of a hugepage, and without uvdk_follow_start()).
  */
 int uvdk_follow_add(uintptr_t addr, size_t len);
 
@@ -93,15 +114,18 @@ int uvdk_follow_add(uintptr_t addr, size_t len);
  * uvdk_follow_flush() - every change that has returned has been told
  *
  * When it returns, @gone has returned for all that happened before it was
- * called. Not from @gone, nor with a lock held that @gone takes.
+ * called; if events were lost, it has been told that. Returns at once where nobody
+ * follows. Not from @gone, nor with a lock held that @gone takes.
  */
 void uvdk_follow_flush(void);
 
 /**
  * uvdk_follow_forks() - are children of fork() cared for?
  *
- * Return: true: the kernel tells of forks, and the library lets go of the
- * child's memory; false: the child's mappings are not followed either.
+ * The kernel takes a child's copies out of the registration itself, so no event is
+ * needed, and the parent's memory is followed as before.
+ *
+ * Return: true while somebody follows.
  */
 bool uvdk_follow_forks(void);
 

@@ -286,6 +286,25 @@ int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int fla
 int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
 
 /**
+ * uvdk_ioas_copy() - map what is mapped in another address space
+ * @to: address space to map in, at the same IOVA
+ * @from: address space of the same iommu that has the memory mapped
+ * @iova: first byte; a multiple of the page size
+ * @len: bytes, a multiple of the page size, all of one map of @from
+ * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE; not more than that map allows
+ *
+ * The pages themselves: what the process has mapped at their address meanwhile
+ * does not matter, and they are not counted once more against memlock where the
+ * kernel pins them (iommufd). Each map may be unmapped without the other.
+ *
+ * Return: 0; -EINVAL (@to is @from, another iommu, no access); -EDOM; -ENOENT
+ * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE;
+ * -ENOMEM; -EOPNOTSUPP (type1, noiommu).
+ */
+int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvdk_iova_t iova, size_t len,
+		   unsigned int flags);
+
+/**
  * uvdk_ioas_reserve() - take an IOVA range without mapping anything
  * @ioas: address space
  * @len: bytes, a multiple of the page size

@@ -141,6 +141,8 @@ struct uvdk_iommu_limits {
  * @map: Map; arguments are checked, no overlap; 0 or negative errno with a
  *	sentence logged. Called under the ioas lock.
  * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
+ * @copy: Map part of a map of another address space at the same IOVA, without pinning
+ *	its memory once more; as @map. NULL: it can't.
  * @attach: Attach a binding; existing maps must be visible on return. Coherency
  *	is enforced if the iommu in front of the binding can and, where the
  *	driver has page tables, if that of each binding attached so can.
@@ -190,6 +192,8 @@ struct uvdk_iommu_ops {
 	void (*limits)(void *ioas_priv, struct uvdk_iommu_limits *out);
 	int (*map)(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
 	int (*unmap)(void *ioas_priv, uvdk_iova_t iova, size_t len);
+	int (*copy)(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+		    unsigned int flags);
 	int (*attach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
 	void (*detach)(void *ioas_priv, struct uvdk_iommu_binding *binding);
 	int (*hwpt_create)(void *ioas_priv, struct uvdk_iommu_binding *binding, unsigned int flags,

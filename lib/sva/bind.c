@@ -62,8 +62,6 @@ static struct uvdk_sva *sva_new(struct uvdk_device *dev, const struct sva_ops *o
 	sva->ops = ops;
 	sva->dev = dev;
 	sva->opts = *opts;
-	if (ops->id == UVDK_SVA_KERNEL)
-		sva->opts.owner = NULL; /* the number is the kernel's */
 	sva->pid = getpid();
 	sva->pasid = opts->pasid;
 	sva->user = (struct uvdk_pasid_user){.release = sva_pasid_freed, .arg = sva};
@@ -77,12 +75,18 @@ static struct uvdk_sva *sva_new(struct uvdk_device *dev, const struct sva_ops *o
 	return sva;
 }
 
+/* The kernel's backend is told its PASID. */
+static bool has_owner(const struct uvdk_sva *sva)
+{
+	return sva->opts.owner && sva->ops->id != UVDK_SVA_KERNEL;
+}
+
 static int take_pasid(struct uvdk_sva *sva)
 {
 	struct uvdk_iommu_info info;
 	int err;
 
-	if (!sva->opts.owner || sva->pasid)
+	if (!has_owner(sva) || sva->pasid)
 		return 0;
 	err = uvdk_iommu_get_info(sva->dev, &info);
 	if (err)
@@ -100,7 +104,7 @@ static int use_pasid(struct uvdk_sva *sva)
 {
 	int err;
 
-	if (!sva->opts.owner)
+	if (!has_owner(sva))
 		return 0;
 	err = uvdk_pasid_use(sva->opts.owner, sva->pasid, &sva->user);
 
@@ -158,6 +162,8 @@ static int set_up(struct uvdk_sva *sva)
 		return err;
 	}
 	err = start_following(sva);
+	if (!err && sva->opts.flags & UVDK_SVA_PROCESS)
+		err = sva_follow_mapped(sva, 0, UINTPTR_MAX, true);
 
 	return err ? err : bind_backend(sva);
 }

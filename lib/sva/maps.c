@@ -14,6 +14,7 @@ int sva_maps_open(struct sva_maps *maps)
 {
 	maps->have = 0;
 	maps->next = 0;
+	maps->text = false;
 	maps->fd = open(MAPS, O_RDONLY | O_CLOEXEC);
 	if (maps->fd < 0)
 		return uvdk_fail(-errno, SVA_COMPONENT,
@@ -95,7 +96,7 @@ static int parse(const char *line, struct sva_mapping *out)
 	return 0;
 }
 
-int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
+static int next_line(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
 {
 	char line[256];
 	int ret;
@@ -110,6 +111,18 @@ int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out
 	}
 
 	return ret;
+}
+
+int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out)
+{
+	int ret = maps->text ? -ENOTTY : sva_maps_query(maps, from, out);
+
+	if (ret >= 0)
+		return ret;
+	/* A kernel before 6.11, or something it can't say so: read, from the start. */
+	maps->text = true;
+
+	return next_line(maps, from, out);
 }
 
 static bool starts(const char *name, const char *with)

@@ -24,6 +24,11 @@ struct change {
 	unsigned int inside;
 };
 
+/* From one address space to another. */
+struct move {
+	struct uvdk_ioas *from, *to;
+};
+
 static int pinned_probe(struct uvdk_device *dev, const struct uvdk_sva_opts *opts)
 {
 	const char *name = uvdk_device_get_info(dev)->name;
@@ -146,46 +151,49 @@ static uintptr_t max(uintptr_t a, uintptr_t b)
 }
 
 /*
- * Map what a map is to become. Pages that are mapped no more are just being
- * given up: they don't come along, and no sentence is lost on them.
+ * Keep part of a map: the pages themselves, whatever the process has mapped
+ * there meanwhile. Where the iommu can't copy (type1), or there is but one address
+ * space, what is mapped now, and nothing if that is gone, too.
  */
-static int keep_part(struct uvdk_ioas *to, uintptr_t first, uintptr_t last, unsigned int flags)
+static int keep_part(const struct move *mv, uintptr_t first, uintptr_t last, unsigned int flags)
 {
-	int err;
+	int err = -EOPNOTSUPP;
 
 	if (first > last || !flags)
 		return 0;
-	uvdk_log_hush(true);
-	err = map(to, first, last, flags);
-	uvdk_log_hush(false);
-
-	return err == -EFAULT || err == -EPERM ? 0 : err;
-}
-
-static int keep(struct uvdk_ioas *to, const struct uvdk_map_info *m, const struct change *c)
-{
-	uintptr_t first = m->iova, last = m->iova + m->len - 1;
-	int err;
-
-	if (last < c->first || first > c->last)
-		return keep_part(to, first, last, m->flags);
-	err = first < c->first ? keep_part(to, first, c->first - 1, m->flags) : 0;
-	if (!err)
-		err = keep_part(to, max(first, c->first), min(last, c->last), m->flags & c->inside);
-	if (!err && last > c->last)
-		err = keep_part(to, c->last + 1, last, m->flags);
+	if (mv->to != mv->from)
+		err = uvdk_ioas_copy(mv->to, mv->from, first, last - first + 1, flags);
+	if (err == -EOPNOTSUPP)
+		err = map(mv->to, first, last, flags);
 
 	return err;
 }
 
-static int keep_all(struct uvdk_ioas *from, struct uvdk_ioas *to, const struct change *c)
+static int keep(const struct move *mv, const struct uvdk_map_info *m, const struct change *c)
+{
+	uintptr_t first = m->iova, last = m->iova + m->len - 1;
+	unsigned int flags = m->flags & UVDK_MAP_RW;
+	int err;
+
+	if (last < c->first || first > c->last)
+		return keep_part(mv, first, last, flags);
+	err = first < c->first ? keep_part(mv, first, c->first - 1, flags) : 0;
+	if (!err)
+		err = keep_part(mv, max(first, c->first), min(last, c->last), flags & c->inside);
+	if (!err && last > c->last)
+		err = keep_part(mv, c->last + 1, last, flags);
+
+	return err;
+}
+
+static int keep_all(const struct move *mv, const struct change *c)
 {
 	struct uvdk_map_info m;
 	uvdk_iova_t at = 0;
 	int err = 0;
 
-	while (!err && !uvdk_ioas_next(from, at, &m)) {
-		err = keep(to, &m, c);
+	while (!err && !uvdk_ioas_next(mv->from, at, &m)) {
+		err = keep(mv, &m, c);
 		at = m.iova + m.len;
 	}
 
@@ -223,11 +231,13 @@ static int switch_to(struct uvdk_sva *sva, struct pinned *p)
 static int rebuild(struct uvdk_sva *sva, const struct change *c)
 {
 	struct pinned *p = sva->priv, before = *p, after = {0};
+	struct move mv = {.from = before.ioas};
 	int err = uvdk_ioas_create(uvdk_device_iommu(sva->dev), NULL, &after.ioas);
 
 	if (err)
 		return err;
-	err = keep_all(before.ioas, after.ioas, c);
+	mv.to = after.ioas;
+	err = keep_all(&mv, c);
 	if (!err)
 		err = switch_to(sva, &after);
 	if (err) {
@@ -244,6 +254,7 @@ static int rebuild(struct uvdk_sva *sva, const struct change *c)
 static void make_do(struct uvdk_sva *sva, const struct change *c)
 {
 	const struct pinned *p = sva->priv;
+	const struct move mv = {.from = p->ioas, .to = p->ioas};
 	struct uvdk_map_info m;
 	uintptr_t at = c->first;
 
@@ -252,7 +263,7 @@ static void make_do(struct uvdk_sva *sva, const struct change *c)
 			return;
 		if (m.iova > c->last)
 			return;
-		if (!uvdk_ioas_unmap(p->ioas, m.iova, m.len) && keep(p->ioas, &m, c))
+		if (!uvdk_ioas_unmap(p->ioas, m.iova, m.len) && keep(&mv, &m, c))
 			uvdk_log(UVDK_LOG_WARN, SVA_COMPONENT,
 				 "pinned: part of 0x%" PRIx64 "+0x%zx was given up, and the device "
 				 "has lost all of it: %s",

@@ -15,6 +15,7 @@ struct plan {
 	struct uvdk_sva *sva;
 	uintptr_t first, last;
 	bool lenient; /* leave out what can't be shared */
+	bool dry;     /* follow only; without the lock */
 	struct piece *at;
 	size_t count, cap;
 };
@@ -44,20 +45,6 @@ int sva_check_live(const struct uvdk_sva *sva)
 	return uvdk_fail(-ENODEV, SVA_COMPONENT,
 			 sva->released ? "the PASID was freed, and with it the binding ended"
 				       : "the device is gone or closed: the binding has ended");
-}
-
-int sva_begin(struct uvdk_sva *sva)
-{
-	int err = sva_enter(sva, false);
-
-	if (err)
-		return err;
-	/* What went before must not undo what is to come; not under the lock. */
-	if (sva->following)
-		uvdk_follow_flush();
-	pthread_mutex_lock(&sva->lock);
-
-	return 0;
 }
 
 void sva_finish(struct uvdk_sva *sva)
@@ -104,9 +91,13 @@ static int check_mapping(const struct sva_mapping *m)
 	return 0;
 }
 
-static int follow(const struct sva_mapping *m, uintptr_t first, uintptr_t last)
+/*
+ * The mapping as a whole: to follow part of it would make two of it, for the kernel,
+ * and mremap() (and so realloc()) does not take two at once.
+ */
+static int follow(const struct sva_mapping *m)
 {
-	int err = uvdk_follow_add(first, last - first + 1);
+	int err = uvdk_follow_add(m->first, m->last - m->first + 1);
 
 	if (err == -EOPNOTSUPP)
 		return uvdk_fail(err, SVA_COMPONENT,
@@ -114,7 +105,7 @@ static int follow(const struct sva_mapping *m, uintptr_t first, uintptr_t last)
 				 " (%s) can't be followed by this kernel, so that it would stay "
 				 "reachable when it is unmapped: bind with UVDK_SVA_NO_FOLLOW and "
 				 "call uvdk_sva_forget() before",
-				 first, last, m->name[0] ? m->name : "no file");
+				 m->first, m->last, m->name[0] ? m->name : "no file");
 
 	return err == -ENOMEM ? -EFAULT : err;
 }
@@ -127,7 +118,9 @@ static int plan_mapping(struct plan *plan, const struct sva_mapping *m, uintptr_
 	int err = check_mapping(m);
 
 	if (!err && plan->sva->following)
-		err = follow(m, first, last);
+		err = follow(m);
+	if (plan->dry)
+		return err;
 	while (!err && sva_ranges_gap(&plan->sva->ranges, first, last, &gap_first, &gap_last)) {
 		err = plan_add(plan, m, gap_first, gap_last);
 		if (gap_last == last)
@@ -265,6 +258,8 @@ static int carry_out(struct plan *plan)
 		return err;
 	err = plan_all(plan, &maps);
 	sva_maps_close(&maps);
+	if (plan->dry)
+		return err;
 	/* And one more, for what a range is cut into when something is given up. */
 	if (!err)
 		err = sva_ranges_reserve(&sva->ranges, plan->count + 1);
@@ -282,6 +277,25 @@ int sva_share_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last)
 	return carry_out(&plan);
 }
 
+/*
+ * Without the lock, before it is shared: what was at these addresses before is told
+ * of now, and not once the memory that is there now has been pinned. Under the lock
+ * it is followed once more, in case that another mapping is there then.
+ */
+int sva_follow_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last, bool lenient)
+{
+	struct plan plan = {
+		.sva = sva, .first = first, .last = last, .lenient = lenient, .dry = true};
+	int err;
+
+	if (!sva->following)
+		return 0;
+	err = carry_out(&plan);
+	uvdk_follow_flush();
+
+	return err;
+}
+
 int sva_share_process(struct uvdk_sva *sva)
 {
 	struct plan plan = {.sva = sva, .last = UINTPTR_MAX, .lenient = true};
@@ -295,10 +309,13 @@ UVDK_EXPORT int uvdk_sva_share(struct uvdk_sva *sva, const void *addr, size_t le
 	int err = sva_pages(addr, len, &first, &last);
 
 	if (!err)
-		err = sva_begin(sva);
+		err = sva_enter(sva, false);
 	if (err)
 		return err;
-	err = sva_check_live(sva);
+	err = sva_follow_mapped(sva, first, last, false);
+	pthread_mutex_lock(&sva->lock);
+	if (!err)
+		err = sva_check_live(sva);
 	if (!err && sva->ops->id != UVDK_SVA_KERNEL)
 		err = sva_share_mapped(sva, first, last);
 	sva_finish(sva);

@@ -158,9 +158,13 @@ struct sva_mapping {
 
 struct sva_maps {
 	int fd;
+	bool text; /* read as text */
 	size_t have, next;
 	char buf[4096];
 };
+
+/* maps_query.c: as sva_maps_next(); any error: to be read as text */
+int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
 
 int sva_maps_open(struct sva_maps *maps);
 /* The next in ascending order that ends at or above @from: 1, 0: no more, or negative errno. */
@@ -173,10 +177,11 @@ const char *sva_mapping_special(const struct sva_mapping *mapping);
 
 /* Whole pages around a range. */
 int sva_pages(const void *addr, size_t len, uintptr_t *first, uintptr_t *last);
-/* For calls on memory: 0 with the lock held, or why not. */
-int sva_begin(struct uvdk_sva *sva);
+/* Unlock, and end the call. */
 void sva_finish(struct uvdk_sva *sva);
 int sva_check_live(const struct uvdk_sva *sva);
+/* Without the lock; with sva_enter(). */
+int sva_follow_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last, bool lenient);
 /* Under the lock. */
 int sva_share_mapped(struct uvdk_sva *sva, uintptr_t first, uintptr_t last);
 int sva_share_process(struct uvdk_sva *sva);

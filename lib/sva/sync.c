@@ -122,9 +122,12 @@ UVDK_EXPORT int uvdk_sva_sync(struct uvdk_sva *sva, const void *addr, size_t len
 	int err = sva_pages(addr, len, &first, &last);
 
 	if (!err)
-		err = sva_begin(sva);
+		err = sva_enter(sva, false);
 	if (err)
 		return err;
+	if (sva->following)
+		uvdk_follow_flush(); /* what is gone need not be looked for */
+	pthread_mutex_lock(&sva->lock);
 	err = sync_locked(sva, first, last);
 	sva_finish(sva);
 

@@ -228,7 +228,7 @@ int uvdk_sva_sync(struct uvdk_sva *sva, const void *addr, size_t len);
 /**
  * uvdk_sva_get_info() - what a binding is, and what has happened
  * @sva: binding
- * @out: filled in
+ * @out: filled in; with zeroes and the name "" if that is none, or a parent's
  */
 void uvdk_sva_get_info(struct uvdk_sva *sva, struct uvdk_sva_info *out);
 

@@ -119,6 +119,7 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.limits = emu_limits,
 	.map = emu_map,
 	.unmap = emu_unmap,
+	.copy = emu_copy,
 	.attach = emu_attach,
 	.detach = emu_detach,
 	.hwpt_create = emu_hwpt_create,

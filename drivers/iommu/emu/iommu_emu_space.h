@@ -39,6 +39,8 @@ int emu_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max);
 void emu_limits(void *ioas_priv, struct uvdk_iommu_limits *out);
 int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
 int emu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
+int emu_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+	     unsigned int flags);
 int emu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 void emu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 int emu_rid_restore(void *ioas_priv, struct uvdk_iommu_binding *binding);

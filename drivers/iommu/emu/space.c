@@ -81,17 +81,16 @@ int emu_space_table(struct emu_space *space, struct emu_unit *unit, struct emu_k
 	return add(space, unit, &kind, out);
 }
 
-int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+/* In all its tables, or in none. */
+static int map_all(struct emu_space *space, uvdk_iova_t iova, void *va, size_t len,
+		   unsigned int flags)
 {
-	struct emu_space *space = ioas_priv;
 	struct emu_domain *dom, *failed;
-	int err = emu_memory_check(va, len, flags & UVDK_MAP_WRITE);
+	int err = 0;
 
-	if (err)
-		return err;
 	LIST_FOREACH(dom, &space->domains, entry)
 	{
-		err = emu_domain_map(dom, *iova, va, len, access_of(flags));
+		err = emu_domain_map(dom, iova, va, len, access_of(flags));
 		if (err)
 			break;
 	}
@@ -103,10 +102,26 @@ int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned i
 	{
 		if (dom == failed)
 			break;
-		emu_domain_unmap(dom, *iova, len);
+		emu_domain_unmap(dom, iova, len);
 	}
 
 	return err;
+}
+
+int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
+{
+	int err = emu_memory_check(va, len, flags & UVDK_MAP_WRITE);
+
+	return err ? err : map_all(ioas_priv, *iova, va, len, flags);
+}
+
+/* Nothing is pinned here: what is mapped at @va now is what is reached. */
+int emu_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+	     unsigned int flags)
+{
+	(void)from_priv;
+
+	return map_all(ioas_priv, iova, va, len, flags);
 }
 
 int emu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)

@@ -120,6 +120,28 @@ int iofd_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned 
 	return ret ? explain(va, len, *iova, flags, ret) : 0;
 }
 
+int iofd_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+	      unsigned int flags)
+{
+	const struct iofd_ioas *to = ioas_priv, *from = from_priv;
+	struct iofd_ioas_copy copy = {.size = sizeof(copy),
+				      .flags = IOFD_MAP_FIXED_IOVA,
+				      .dst_ioas_id = to->id,
+				      .src_ioas_id = from->id,
+				      .length = len,
+				      .dst_iova = iova,
+				      .src_iova = iova};
+	int ret;
+
+	if (flags & UVDK_MAP_READ)
+		copy.flags |= IOFD_MAP_READABLE;
+	if (flags & UVDK_MAP_WRITE)
+		copy.flags |= IOFD_MAP_WRITEABLE;
+	ret = iofd_ioctl(to->iofd->fd, IOFD_IOAS_COPY, &copy);
+
+	return ret ? explain(va, len, iova, flags, ret) : 0;
+}
+
 int iofd_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 {
 	struct iofd_ioas *own = ioas_priv;

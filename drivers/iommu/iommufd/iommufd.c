@@ -120,6 +120,7 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.limits = iofd_limits,
 	.map = iofd_map,
 	.unmap = iofd_unmap,
+	.copy = iofd_copy,
 	.attach = iofd_attach,
 	.detach = iofd_detach,
 	.hwpt_create = iofd_hwpt_create,

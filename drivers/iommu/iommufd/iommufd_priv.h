@@ -63,6 +63,8 @@ uint64_t iofd_page_sizes(void *ioas_priv);
 int iofd_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max);
 void iofd_limits(void *ioas_priv, struct uvdk_iommu_limits *out);
 int iofd_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
+int iofd_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+	      unsigned int flags);
 int iofd_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
 
 /* attach.c */

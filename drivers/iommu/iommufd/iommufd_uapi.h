@@ -15,6 +15,7 @@
 #define IOFD_IOAS_ALLOC	     _IO(';', 0x81)
 #define IOFD_IOVA_RANGES     _IO(';', 0x84)
 #define IOFD_IOAS_MAP	     _IO(';', 0x85)
+#define IOFD_IOAS_COPY	     _IO(';', 0x83)
 #define IOFD_IOAS_UNMAP	     _IO(';', 0x86)
 #define IOFD_HWPT_ALLOC	     _IO(';', 0x89)
 #define IOFD_GET_HW_INFO     _IO(';', 0x8a)
@@ -60,6 +61,16 @@ struct iofd_ioas_map {
 	uint64_t user_va;
 	uint64_t length;
 	uint64_t iova;
+};
+
+struct iofd_ioas_copy {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dst_ioas_id;
+	uint32_t src_ioas_id;
+	uint64_t length;
+	uint64_t dst_iova;
+	uint64_t src_iova;
 };
 
 struct iofd_ioas_unmap {

@@ -11,6 +11,7 @@
 #define SAME_NUMBER(ours, theirs) _Static_assert((ours) == (theirs), #ours)
 
 _Static_assert(sizeof(struct iofd_ioas_map) == 40, "iofd_ioas_map");
+_Static_assert(sizeof(struct iofd_ioas_copy) == 40, "iofd_ioas_copy");
 _Static_assert(sizeof(struct iofd_ioas_unmap) == 24, "iofd_ioas_unmap");
 _Static_assert(sizeof(struct iofd_iova_ranges) == 32, "iofd_iova_ranges");
 _Static_assert(sizeof(struct iofd_hw_info) == 40, "iofd_hw_info");
@@ -40,6 +41,7 @@ SAME_NUMBER(IOFD_DESTROY, IOMMU_DESTROY);
 SAME_NUMBER(IOFD_IOAS_ALLOC, IOMMU_IOAS_ALLOC);
 SAME_NUMBER(IOFD_IOVA_RANGES, IOMMU_IOAS_IOVA_RANGES);
 SAME_NUMBER(IOFD_IOAS_MAP, IOMMU_IOAS_MAP);
+SAME_NUMBER(IOFD_IOAS_COPY, IOMMU_IOAS_COPY);
 SAME_NUMBER(IOFD_IOAS_UNMAP, IOMMU_IOAS_UNMAP);
 SAME_NUMBER(IOFD_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_FIXED_IOVA);
 SAME_NUMBER(IOFD_MAP_WRITEABLE, IOMMU_IOAS_MAP_WRITEABLE);
@@ -52,6 +54,10 @@ SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, ioas_id);
 SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, user_va);
 SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, length);
 SAME_OFFSET(iofd_ioas_map, iommu_ioas_map, iova);
+SAME_OFFSET(iofd_ioas_copy, iommu_ioas_copy, src_ioas_id);
+SAME_OFFSET(iofd_ioas_copy, iommu_ioas_copy, length);
+SAME_OFFSET(iofd_ioas_copy, iommu_ioas_copy, dst_iova);
+SAME_OFFSET(iofd_ioas_copy, iommu_ioas_copy, src_iova);
 SAME_OFFSET(iofd_ioas_unmap, iommu_ioas_unmap, iova);
 SAME_OFFSET(iofd_ioas_unmap, iommu_ioas_unmap, length);
 #ifdef IOMMU_GET_HW_INFO

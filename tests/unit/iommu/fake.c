@@ -180,6 +180,13 @@ static int picks_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, u
 	return fake_map(ioas_priv, iova, va, len, flags);
 }
 
+static int fake_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
+		     unsigned int flags)
+{
+	(void)from_priv;
+	return fake_map(ioas_priv, &iova, va, len, flags);
+}
+
 static int fake_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 {
 	struct fake_map **at = &fake.chain[hash(iova)];
@@ -357,6 +364,7 @@ extern const struct uvdk_viommu_ops fake_viommu_ops __attribute__((weak));
 const struct uvdk_iommu_ops fake_ops = {.name = "fake",
 					.suits = fake_suits,
 					.map = fake_map,
+					.copy = fake_copy,
 					.viommus = &fake_viommu_ops,
 					FAKE_OPS};
 const struct uvdk_iommu_ops fake_picks_ops = {

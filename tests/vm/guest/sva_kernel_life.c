@@ -189,6 +189,28 @@ void scene_hold(void)
 
 /* ---- refuse ---- */
 
+/* Chosen by itself, and the owner's numbers stay what they are. */
+static void choose(void)
+{
+	struct uvdk_pasid_space_opts space_opts = {.size = sizeof(space_opts), .width = 16};
+	struct uvdk_sva_opts opts = {.size = sizeof(opts)};
+	struct uvdk_pasid_space *space;
+	struct uvdk_sva_info info;
+	struct uvdk_sva *sva;
+	uint32_t pasid;
+
+	CHECK_EQ(uvdk_pasid_space_create(&space_opts, &space), 0);
+	CHECK_EQ(uvdk_pasid_owner_create(space, 1, &opts.owner), 0);
+	CHECK_EQ(uvdk_sva_bind(copier.dev, &opts, &sva), 0);
+	uvdk_sva_get_info(sva, &info);
+	CHECK_EQ(info.backend, UVDK_SVA_KERNEL);
+	CHECK_EQ(uvdk_pasid_alloc(opts.owner, 1, 100, &pasid), 0);
+	CHECK_EQ(uvdk_sva_unbind(sva), 0);
+	CHECK_EQ(uvdk_pasid_free(opts.owner, pasid), 0);
+	uvdk_pasid_owner_destroy(opts.owner);
+	uvdk_pasid_space_destroy(space);
+}
+
 void scene_refuse(void)
 {
 	struct uvdk_sva_opts rid = {
@@ -215,5 +237,6 @@ void scene_refuse(void)
 	CHECK(hardware_master(), "bus master is off after the reset");
 	CHECK_EQ(uvdk_sva_unbind(sva), 0);
 	CHECK(!hardware_master(), "bus master");
+	choose();
 	close(fd);
 }
