@@ -60,7 +60,7 @@ def test_refuse(case):
 
 
 def test_killed(case):
-    """Killed with copies going: another process gets the device, and a second one while it lived did not."""
+    """Who has the device has it alone; killed with copies going, another process gets it."""
     guest = boot(case, *CPU)
     job = guest.start(f"sva_kernel {BDF} hold")
     job.wait_output("holding PASID")
