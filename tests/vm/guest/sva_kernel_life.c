@@ -65,6 +65,7 @@ void scene_cycles(void)
 	unsigned char *mem = pages_new((size_t)5 * BUSY);
 	unsigned int busy = 0;
 
+	copier_set_pace(&copier, 20000); /* or a copy ends before the binding does */
 	for (unsigned int i = 0; i < CYCLES; i++) {
 		struct uvdk_sva *sva = sva_join(&copier);
 
@@ -82,6 +83,7 @@ void scene_cycles(void)
 	{
 		struct uvdk_sva *sva = sva_join(&copier);
 
+		copier_set_pace(&copier, 0);
 		for (unsigned int queue = 0; queue < 4; queue++)
 			copier_wait(&copier, queue);
 		fill(mem, BUSY, 9);
