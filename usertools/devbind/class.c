@@ -59,7 +59,7 @@ static const struct {
 
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
-static const char *const generic[] = {"vfio-pci", "uio_pci_generic", "igb_uio"};
+static const char *const generic[] = {"vfio-pci", "uio_pci_generic", "igb_uio", "uio_pci_sva"};
 
 int class_by_name(const char *name)
 {

@@ -54,6 +54,26 @@ static bool can_reset(const struct usva *v)
 	return access(path, W_OK) == 0;
 }
 
+/* The kernel puts configuration space back as it was. */
+static int reset_function(const struct usva *v)
+{
+	char path[300];
+	int ret = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/reset", v->dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return -EOPNOTSUPP;
+	if (fd < 0)
+		return uvdk_explain_open(USVA, path, errno, "");
+	if (write(fd, "1", 1) != 1)
+		ret = uvdk_fail(-EIO, USVA, "%s: function reset: %s", v->name, strerror(errno));
+	close(fd);
+
+	return ret;
+}
+
 static void fill_info(const struct usva *v, const struct uvdk_pci_function *fn,
 		      struct uvdk_device_info *info)
 {
@@ -90,10 +110,15 @@ static int open_function(struct usva *v, struct uvdk_device *dev, struct uvdk_io
 	usva_fork_lock();
 	ret = usva_config_open(v);
 	usva_fork_unlock();
-	if (ret)
+	if (ret) {
 		uvdk_iommu_unbind(v->binding);
+		return ret;
+	}
+	/* As vfio does: who had it before may have been killed with the device busy. */
+	if (reset_function(v))
+		uvdk_log(UVDK_LOG_INFO, USVA, "%s is as its last user has left it", v->name);
 
-	return ret;
+	return 0;
 }
 
 static int usva_open(struct uvdk_device *dev, struct uvdk_iommu *iommu, const char *spec,
@@ -192,23 +217,9 @@ static int usva_irq_trigger(struct uvdk_device *dev, enum uvdk_irq_type type, un
 	return no_irqs(dev);
 }
 
-/* The kernel puts configuration space back as it was. */
 static int usva_reset(struct uvdk_device *dev)
 {
-	const struct usva *v = uvdk_device_priv(dev);
-	char path[300];
-	int ret = 0;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/reset", v->dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -EOPNOTSUPP : uvdk_explain_open(USVA, path, errno, "");
-	if (write(fd, "1", 1) != 1)
-		ret = uvdk_fail(-EIO, USVA, "%s: function reset: %s", v->name, strerror(errno));
-	close(fd);
-
-	return ret;
+	return reset_function(uvdk_device_priv(dev));
 }
 
 static int usva_hot_reset_list(struct uvdk_device *dev, struct uvdk_pci_addr *addrs,

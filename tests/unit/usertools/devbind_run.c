@@ -17,6 +17,7 @@ void devbind_setup(void)
 	fake_create(&fake);
 	fake_driver(&fake, "virtio-pci", true);
 	fake_driver(&fake, "vfio-pci", false);
+	fake_driver(&fake, "uio_pci_sva", false);
 	fake_driver(&fake, "stubborn", false)->refuses = true;
 	fake_function(&fake, NIC, 0x1af4, 0x1041, 0x020000, "virtio-pci", 1);
 	fake_function(&fake, NIC2, 0x1af4, 0x1041, 0x020000, "virtio-pci", 1);

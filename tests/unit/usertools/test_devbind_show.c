@@ -29,15 +29,28 @@ Test(status, each_device_is_under_what_holds_it)
 	devbind_gives(0, "-b vfio-pci eth1");
 	run = devbind_gives(0, "--status");
 	expect_in_order(run->out, user, NIC2, kernel);
-	expect_in_order(run->out, user, "drv=vfio-pci unused=virtio-pci", kernel);
+	expect_in_order(run->out, user, "drv=vfio-pci unused=uio_pci_sva,virtio-pci", kernel);
 	expect_in_order(run->out, kernel, NIC, "Other DMA devices");
-	expect_in_order(run->out, kernel, "if=eth0 drv=virtio-pci unused=vfio-pci",
+	expect_in_order(run->out, kernel, "if=eth0 drv=virtio-pci unused=vfio-pci,uio_pci_sva",
 			"Other DMA devices");
 	cr_expect_not_null(strstr(run->out, "Other DMA devices"));
 	cr_expect_not_null(strstr(run->out, "Misc (rawdev) devices using kernel driver"));
 	cr_expect_not_null(strstr(run->out, "No 'Crypto' devices detected"));
 	cr_expect_null(strstr(run->out, BRIDGE));
 	cr_expect_str_eq(run->err, "");
+}
+
+Test(status, uio_pci_sva_hands_devices_to_user_space)
+{
+	struct run *run;
+
+	devbind_gives(0, "-b uio_pci_sva eth1");
+	run = devbind_gives(0, "--status");
+	expect_in_order(run->out, "Network devices using DPDK-compatible driver\n====",
+			"drv=uio_pci_sva unused=vfio-pci,virtio-pci",
+			"Network devices using kernel driver\n====");
+	devbind_gives(0, "-u dpdk");
+	expect_driver(NIC2, "");
 }
 
 Test(status, one_class_only)
