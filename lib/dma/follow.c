@@ -24,6 +24,7 @@ static struct follow {
 	struct uvdk_follower *running; /* is told now */
 	struct follow_reader reader;   /* valid while @up */
 	pthread_t worker;
+	atomic_bool quit; /* the worker is to end */
 } follow = {
 	.life = PTHREAD_MUTEX_INITIALIZER,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -71,7 +72,7 @@ static void *work(void *arg)
 	struct follow_reader *r = arg;
 
 	pthread_setname_np(pthread_self(), "uvdk-follow");
-	while (!atomic_load(&r->stop)) {
+	while (!atomic_load(&follow.quit)) {
 		if (!sem_wait(&r->work))
 			tell_all(r);
 	}
@@ -130,8 +131,12 @@ static int bring_up(void)
 /* Nobody is told by now, so the worker waits for nobody. */
 static void take_down(void)
 {
-	follow_reader_join(&follow.reader);
+	/* At its end the worker may unmap what is followed: that has to be read until then. */
+	atomic_store(&follow.quit, true);
+	sem_post(&follow.reader.work);
 	pthread_join(follow.worker, NULL);
+	atomic_store(&follow.quit, false);
+	follow_reader_join(&follow.reader);
 	follow_reader_close(&follow.reader);
 }
 
