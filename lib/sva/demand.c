@@ -7,7 +7,6 @@
 #include <uvdk_device.h>
 
 #include "demand.h"
-#include "vma.h"
 
 /*
  * The demand backend: an address space of the binding's own, empty at first, behind a
@@ -74,9 +73,9 @@ static int make(struct demand *d)
 	size_t granule;
 	int err;
 
-	d->maps = sva_vma_open();
-	if (d->maps < 0)
-		return d->maps;
+	err = sva_maps_open(&d->maps);
+	if (err)
+		return err;
 	err = uvdk_ioas_create(iommu, &space, &d->ioas);
 	if (err)
 		goto close;
@@ -96,7 +95,7 @@ destroy_queue:
 destroy_space:
 	uvdk_ioas_destroy(d->ioas);
 close:
-	close(d->maps);
+	sva_maps_close(&d->maps);
 	return err;
 }
 
@@ -106,7 +105,7 @@ static void unmake(struct demand *d)
 	uvdk_hwpt_destroy(d->hwpt);
 	uvdk_faultq_destroy(d->faultq);
 	uvdk_ioas_destroy(d->ioas);
-	close(d->maps);
+	sva_maps_close(&d->maps);
 }
 
 /* A kernel's word for a device that makes no page requests is one of these. */

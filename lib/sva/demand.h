@@ -34,7 +34,7 @@ struct demand {
 	struct uvdk_hwpt *hwpt;
 	size_t page;			    /* smallest piece that can be mapped */
 	size_t readahead;		    /* a power of two, no less than @page */
-	int maps;			    /* for sva_vma_find() */
+	struct sva_maps maps;		    /* guarded by the binding's lock */
 	bool said_unfollowed, said_failure; /* a device could have it said without end */
 
 	struct demand_removed recent[DEMAND_RECENT];

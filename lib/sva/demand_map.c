@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "demand.h"
-#include "vma.h"
 
 /*
  * What the device reaches. Memory is mapped in areas, and taken away by whole areas, for
@@ -72,7 +71,7 @@ static void clip(const struct demand *d, uintptr_t addr, struct window *w)
 
 /* So many bytes around an address, a power of two, and what of them can be mapped. */
 static struct window window_around(const struct demand *d, uintptr_t addr, size_t size,
-				   const struct sva_vma *vma)
+				   const struct sva_mapping *vma)
 {
 	struct window w = {.flags = flags_of(vma->writable)};
 
@@ -101,7 +100,7 @@ static int map_window(struct demand *d, const struct window *w)
  * Memory ends before its mapping does (a file that is shorter), is not all to be had
  * (memlock), or can't all be reached: then less of it, down to the page itself.
  */
-static int map_around(struct demand *d, uintptr_t addr, const struct sva_vma *vma)
+static int map_around(struct demand *d, uintptr_t addr, const struct sva_mapping *vma)
 {
 	size_t size = max(d->readahead, vma->page);
 	struct window w;
@@ -119,7 +118,7 @@ static int map_around(struct demand *d, uintptr_t addr, const struct sva_vma *vm
 /* ---- requests ---- */
 
 /* 0; -EAGAIN: the mapping is another by now. */
-static int follow(struct demand *d, const struct sva_vma *vma)
+static int follow(struct demand *d, const struct sva_mapping *vma)
 {
 	int err;
 
@@ -141,9 +140,10 @@ static int follow(struct demand *d, const struct sva_vma *vma)
 	return err;
 }
 
-static int reach_mapping(struct demand *d, uintptr_t addr, bool write, const struct sva_vma *vma)
+static int reach_mapping(struct demand *d, uintptr_t addr, bool write,
+			 const struct sva_mapping *vma)
 {
-	struct sva_vma readable = *vma;
+	struct sva_mapping readable = *vma;
 	struct uvdk_map_info area;
 	int err;
 
@@ -168,13 +168,13 @@ static int reach_mapping(struct demand *d, uintptr_t addr, bool write, const str
 int demand_reach(struct demand *d, uintptr_t addr, bool write)
 {
 	struct uvdk_map_info area;
-	struct sva_vma vma;
+	struct sva_mapping vma;
 	int err = -EAGAIN;
 
 	if (area_at(d, addr, &area) && (!write || area.flags & UVDK_MAP_WRITE))
 		return 0;
 	for (unsigned int i = 0; i < TRIES && err == -EAGAIN; i++) {
-		err = sva_vma_find(d->maps, addr, &vma);
+		err = sva_maps_find(&d->maps, addr, &vma);
 		if (!err)
 			err = reach_mapping(d, addr, write, &vma);
 	}

@@ -95,6 +95,7 @@ static int parse(const char *line, struct sva_mapping *out)
 	if (end <= out->first || strlen(at) < 5)
 		return -EPROTO;
 	out->last = end - 1;
+	out->page = (size_t)sysconf(_SC_PAGESIZE);
 	out->readable = at[1] == 'r';
 	out->writable = at[2] == 'w';
 	out->shared = at[4] == 's';
@@ -130,6 +131,21 @@ int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out
 	maps->text = true;
 
 	return next_line(maps, from, out);
+}
+
+int sva_maps_find(struct sva_maps *maps, uintptr_t addr, struct sva_mapping *out)
+{
+	int ret;
+
+	if (maps->text && lseek(maps->fd, 0, SEEK_SET))
+		return uvdk_fail(-errno, SVA_COMPONENT, "%s can't be read again: %s", MAPS,
+				 strerror(errno));
+	maps->have = maps->next = 0;
+	ret = sva_maps_next(maps, addr, out);
+	if (ret < 0)
+		return ret;
+
+	return ret && out->first <= addr ? 0 : -EFAULT;
 }
 
 static bool starts(const char *name, const char *with)

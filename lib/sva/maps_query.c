@@ -48,6 +48,7 @@ int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *ou
 		return errno == ENOENT ? 0 : -errno;
 	out->first = (uintptr_t)q.start;
 	out->last = (uintptr_t)q.end - 1;
+	out->page = (size_t)q.page_size;
 	out->readable = q.vma_flags & READABLE;
 	out->writable = q.vma_flags & WRITABLE;
 	out->shared = q.vma_flags & SHARED;

@@ -160,6 +160,7 @@ void sva_ranges_free(struct sva_ranges *ranges);
 
 struct sva_mapping {
 	uintptr_t first, last;
+	size_t page; /* what it is made of; the base page where the kernel does not say */
 	bool readable, writable, shared;
 	char name[96]; /* cut to what fits; "" */
 };
@@ -177,6 +178,8 @@ int sva_maps_query(struct sva_maps *maps, uintptr_t from, struct sva_mapping *ou
 int sva_maps_open(struct sva_maps *maps);
 /* The next in ascending order that ends at or above @from: 1, 0: no more, or negative errno. */
 int sva_maps_next(struct sva_maps *maps, uintptr_t from, struct sva_mapping *out);
+/* The mapping that holds an address: 0; -EFAULT: none does, no sentence; or negative errno. */
+int sva_maps_find(struct sva_maps *maps, uintptr_t addr, struct sva_mapping *out);
 void sva_maps_close(struct sva_maps *maps);
 /* As much as fits. */
 void sva_mapping_name(struct sva_mapping *mapping, const char *name);

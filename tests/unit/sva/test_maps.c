@@ -74,6 +74,26 @@ Test(sva_maps, so_does_the_kernel_if_it_can_be_asked)
 	assert_seen(false);
 }
 
+Test(sva_maps, an_address_is_found_again_and_again_in_any_order)
+{
+	uint8_t *ro = between(PROT_READ, MAP_PRIVATE);
+	struct sva_mapping m;
+
+	for (int text = 0; text <= 1; text++) {
+		maps.text = text;
+		cr_assert_eq(sva_maps_find(&maps, (uintptr_t)&m, &m), 0);
+		cr_expect_str_eq(m.name, "[stack]");
+		for (int again = 0; again < 2; again++) {
+			cr_assert_eq(sva_maps_find(&maps, (uintptr_t)ro + 7, &m), 0);
+			cr_expect_eq(m.first, (uintptr_t)ro);
+			cr_expect_eq(m.page, PAGE);
+		}
+		cr_expect_eq(sva_maps_find(&maps, 4096, &m), -EFAULT);
+		cr_expect_eq(sva_maps_find(&maps, UINTPTR_MAX - 4096, &m), -EFAULT);
+	}
+	munmap(ro - PAGE, 3 * PAGE);
+}
+
 Test(sva_maps, both_tell_the_same_of_all)
 {
 	struct sva_mapping a, b;
