@@ -27,10 +27,11 @@ def test_smmuv3(case):
 
 
 def test_two_smmus(case):
-    """One address space: a first stage on each SMMU, a device without one, and one that comes late."""
+    """One address space: a first stage on each SMMU, a device without one, and late ones on both."""
     nest(case, "smmuv3-two", "nest_two",
          [("bus=pcie.0,addr=3", "0000:00:03.0"), ("bus=rp1", "0000:09:00.0"),
-          ("bus=pcie.0,addr=4", "0000:00:04.0"), ("bus=rp2", "0000:0a:00.0")],
+          ("bus=pcie.0,addr=4", "0000:00:04.0"), ("bus=rp2", "0000:0a:00.0"),
+          ("bus=pcie.0,addr=5", "0000:00:05.0")],
          ["at once", "late"])
 
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * nest_two BDF0 BDF1 PLAIN LATE: one address space for devices on two SMMUs. The
- * first two are behind a first stage each, on a vIOMMU of their own SMMU; PLAIN is
- * attached to the second stage itself; LATE, on the same SMMU as BDF1, comes when
- * all is mapped.
+ * nest_two BDF0 BDF1 PLAIN LATE1 LATE0: one address space for devices on two SMMUs.
+ * The first two are behind a first stage each, on a vIOMMU of their own SMMU; PLAIN
+ * is attached to the second stage itself; LATE1, on the same SMMU as BDF1, and LATE0,
+ * on that of BDF0, come when all is mapped.
  */
 #include "nest_edu.h"
 
 #define NESTED 2u
-#define MOVERS 4u
+#define LATE   3u
+#define MOVERS 5u
 
 /* A device, and the page that it moves to another, by addresses of its own. */
 struct mover {
@@ -73,6 +74,18 @@ static void move(unsigned int count, uint8_t value)
 	}
 }
 
+/* It sees what was there before it, too, through a table of its own. */
+static void late(struct mover *m, const struct mover *before, uint8_t value)
+{
+	uvdk_ioas_detach(ioas, m->edu.dev);
+	memset(before->src, value, EDU_BYTES);
+	m->src_iova = before->src_iova;
+	nest(m, (unsigned int)(m - movers));
+	edu_dma(&m->edu, EDU_BUFFER, m->from, 0);
+	edu_dma(&m->edu, m->to, EDU_BUFFER, EDU_TO_RAM);
+	CHECK(arrived(m->dst, value), "what was mapped before");
+}
+
 static void run(void)
 {
 	const struct uvdk_viommu_info *info[NESTED];
@@ -101,16 +114,11 @@ static void run(void)
 	movers[0].from = (uintptr_t)movers[0].src;
 	movers[0].to = (uintptr_t)movers[0].dst;
 	memory(&movers[2], 0);
-	CHECK_EQ(uvdk_ioas_attach(ioas, movers[3].edu.dev), 0);
-	move(4, 0x80);
-	/* The late one sees what was there before it, too, through a table of its own. */
-	uvdk_ioas_detach(ioas, movers[3].edu.dev);
-	memset(movers[1].src, 0xcc, EDU_BYTES);
-	movers[3].src_iova = movers[1].src_iova;
-	nest(&movers[3], 3);
-	edu_dma(&movers[3].edu, EDU_BUFFER, movers[3].from, 0);
-	edu_dma(&movers[3].edu, movers[3].to, EDU_BUFFER, EDU_TO_RAM);
-	CHECK(arrived(movers[3].dst, 0xcc), "what was mapped before");
+	for (unsigned int i = LATE; i < MOVERS; i++)
+		CHECK_EQ(uvdk_ioas_attach(ioas, movers[i].edu.dev), 0);
+	move(MOVERS, 0x80);
+	late(&movers[LATE], &movers[1], 0xcc);
+	late(&movers[LATE + 1], &movers[0], 0x33);
 	printf("late: all good\n");
 	for (unsigned int i = 0; i < MOVERS; i++)
 		end(&movers[i]);
