@@ -8,6 +8,7 @@
 
 #include <uvdk_pgtable.h>
 
+#include "../../random.h"
 #include "pgt_walk.h"
 
 /*
@@ -159,9 +160,7 @@ static void *ranges_of_mine(void *arg)
 		struct uvdk_pgtable_gather gather = {0};
 		uint64_t slot, iova, length;
 
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		random_next(&seed);
 		/* Neighbours share the tables above, and at odd lengths those of the edges. */
 		slot = (seed >> 8) % 64 * THREADS + me;
 		iova = GB1 - 96 * 3 * MB2 + slot * 3 * MB2 + (seed >> 20) % 700 * KB4;
