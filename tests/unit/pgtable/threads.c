@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <uvdk_pgtable.h>
 
+#include "../../expect.h"
 #include "../../random.h"
 #include "pgt_walk.h"
 
@@ -24,22 +24,6 @@
 #define ARENA	2048
 #define SEEN_AT UINT64_C(0x123456000)
 #define SECONDS 20 /* to wait for another thread */
-
-static unsigned int wrong;
-
-/* The first few say what is wrong; a race goes wrong thousands of times. */
-static void failed(int line, const char *what)
-{
-	if (__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED) <= 10)
-		fprintf(stderr, "threads.c:%d: not %s (last error: %s)\n", line, what,
-			uvdk_last_error());
-}
-
-#define EXPECT(cond)                             \
-	do {                                     \
-		if (!(cond))                     \
-			failed(__LINE__, #cond); \
-	} while (0)
 
 static struct uvdk_pgtable_arena *arena;
 static struct uvdk_pgtable *pt;
