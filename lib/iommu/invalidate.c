@@ -133,10 +133,10 @@ static int check(struct uvdk_viommu *viommu, const struct form *form, const void
 	if (!wrong)
 		return 0;
 
-	return uvdk_fail(err, IOAS_COMPONENT,
-			 "invalidation %u of %u, from 0 (%s): %s; none is carried out", *at, count,
-			 words_of((const char *)entries + *at * form->size, form->size, words),
-			 wrong);
+	return uvdk_fail(
+		err, IOAS_COMPONENT,
+		"invalidation %u of %u (counted from 0), %s: %s; none is carried out", *at, count,
+		words_of((const char *)entries + *at * form->size, form->size, words), wrong);
 }
 
 static int one_batch(struct uvdk_viommu *viommu, struct uvdk_hwpt *hwpt,

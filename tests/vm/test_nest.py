@@ -6,8 +6,10 @@ from harness import iort
 
 def test_smmuv3(case):
     """A device takes pointers of the process; a changed one is stale until it is invalidated."""
-    iort.run(case, "smmuv3-nested", "nest_edu", [("addr=3", "0000:00:03.0")],
-             ["refused", "stale", "invalidated", "event", "outside", "second stage"])
+    guest = iort.run(case, "smmuv3-nested", "nest_edu", [("addr=3", "0000:00:03.0")],
+                     ["refused", "stale", "invalidated", "event", "outside", "second stage"])
+    log = guest.check("dmesg")
+    assert "F_TRANSLATION" in log and "data write s2" in log, "Linux logs faults of the second stage"
 
 
 def test_two_smmus(case):

@@ -111,7 +111,7 @@ static void outside(uint8_t *dst, uint8_t *src)
 	const uint64_t nowhere[] = {UINT64_C(1) << 39, (uintptr_t)src & ~(uint64_t)(PAGE - 1)};
 	const uint8_t *va[] = {dst + (UINT64_C(1) << 21), dst + (UINT64_C(2) << 21)};
 
-	memset(src, 0xcc, EDU_BYTES);
+	memset(src, 0xcc, EDU_BYTES); /* by now, its address leads to the page of 0xbb */
 	memset(dst, 0xdd, EDU_BYTES);
 	edu_dma(&edu, EDU_BUFFER, (uintptr_t)src, 0);
 	for (unsigned int i = 0; i < 2; i++) {
@@ -120,7 +120,7 @@ static void outside(uint8_t *dst, uint8_t *src)
 		CHECK(arrived(src, 0xcc) && arrived(dst, 0xdd), "at 0x%" PRIx64, nowhere[i]);
 	}
 	edu_dma(&edu, (uintptr_t)dst, EDU_BUFFER, EDU_TO_RAM);
-	CHECK(arrived(dst, 0xcc), "0x%x", *dst);
+	CHECK(arrived(dst, 0xbb), "0x%x", *dst);
 	printf("outside: all good\n");
 }
 

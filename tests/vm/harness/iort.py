@@ -51,6 +51,7 @@ def run(case, kind, program, places, says, timeout=120):
     print(output.rstrip())
     for text in says:
         assert f"{text}: all good" in output, f"'{text}' is not in:\n{output}"
+    return guest
 
 
 def _word(data, at):
