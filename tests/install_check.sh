@@ -44,6 +44,19 @@ has() { # has LIBRARY.so SYMBOL - defined in the dynamic table, with our version
 	objdump -T "$prefix/lib/$1" | grep -v '\*UND\*' | grep -Eq "[( ]UVDK_0\.1[) ]+$2\$"
 }
 
+# every function that a header declares is in the shared library, with our version, and in
+# the static one
+has_all_of() { # has_all_of HEADER
+	functions=$(sed -n '/^static inline/d; s/^[a-z][a-z0-9_ ]*[ *]\(uvdk_[a-z0-9_]*\)(.*/\1/p' \
+		"$prefix/include/uvdk/$1")
+	[ -n "$functions" ] || { echo "$1 declares nothing"; return 1; }
+	nm --defined-only "$prefix/lib/libuvdk.a" 2>/dev/null | awk '$2 == "T" { print $3 }' >"$copy/static-has"
+	for f in $functions; do
+		has libuvdk.so "$f" || { echo "libuvdk.so has no $f of $1"; return 1; }
+		grep -qx "$f" "$copy/static-has" || { echo "libuvdk.a has no $f of $1"; return 1; }
+	done
+}
+
 only_ours() { # nothing defined but uvdk_* and the name of the version
 	! nm -D --defined-only "$prefix/lib/$1" | awk '{ print $3 }' |
 		grep -vE '^uvdk_[a-z0-9_]+(@@?UVDK_0\.1)?$|^UVDK_0\.1(@@?UVDK_0\.1)?$'
@@ -106,7 +119,11 @@ check "libuvdk.pc knows version, flags and private libraries" sh -ec '
 	pkg-config --static --libs libuvdk | grep -q -- -lpci
 	pkg-config --static --libs libuvdk | grep -q -- -lnuma'
 check "libuvdk exports uvdk_device_open@UVDK_0.1" has libuvdk.so uvdk_device_open
+for header in hwpt viommu inval pgtable pgtable_arena cdtable follow sva sva_cdev; do
+	check "libuvdk, shared and static, has all of uvdk_$header.h" has_all_of "uvdk_$header.h"
+done
 check "libuvdk exports nothing else" only_ours libuvdk.so
+check "every public function is documented" "$top/doc/kdoc" --check
 check "libuvdk.so.0 is the soname" sh -c "objdump -p '$prefix/lib/libuvdk.so' | grep -q 'SONAME *libuvdk.so.0'"
 check "headers stand alone in C" header_alone "${CC:-cc}" c
 if command -v "${CXX:-c++}" >/dev/null; then
@@ -114,7 +131,7 @@ if command -v "${CXX:-c++}" >/dev/null; then
 fi
 check "examples that need no DPDK: build, shared" build_examples shared core
 check "the same: build, static" build_examples static core STATIC=1
-for example in edu tenants; do
+for example in edu sva tenants; do
 	[ -d "$top/apps/examples/$example" ] || continue
 	check "$example: loads libuvdk" loads "$copy/shared/$example/$example" "libuvdk.so.0 "
 	check "$example: runs, shared" in_prefix "$copy/shared/$example/$example"

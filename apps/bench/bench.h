@@ -50,4 +50,14 @@ int bench_virtio_tx(int argc, char **argv);
 /* main.c */
 uint64_t bench_ns(void);
 
+/* The same numbers in every run, as those of tests/random.h. */
+static inline uint64_t bench_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+
+	return *state;
+}
+
 #endif /* UVDK_BENCH_H */

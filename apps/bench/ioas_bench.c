@@ -196,19 +196,10 @@ NOINLINE static uint64_t bench_translate_loop(const struct item *item, unsigned 
 	return sum;
 }
 
-/* The same numbers in every run. */
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 static void shuffle(struct item *item, unsigned long count, uint64_t seed)
 {
 	for (unsigned long i = count - 1; i > 0; i--) {
-		unsigned long j = next_random(&seed) % (i + 1);
+		unsigned long j = bench_random(&seed) % (i + 1);
 		struct item swap = item[i];
 
 		item[i] = item[j];

@@ -34,19 +34,10 @@ NOINLINE static void bench_free(struct uvdk_pasid_owner *owner, const uint32_t *
 			abort();
 }
 
-/* The same numbers in every run. */
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 static void shuffle(uint32_t *pasid, unsigned long count, uint64_t *seed)
 {
 	for (unsigned long i = count - 1; i > 0; i--) {
-		unsigned long j = next_random(seed) % (i + 1);
+		unsigned long j = bench_random(seed) % (i + 1);
 		uint32_t swap = pasid[i];
 
 		pasid[i] = pasid[j];

@@ -68,13 +68,9 @@ static void shuffle(uint64_t *iova)
 	uint64_t seed = 0x9e3779b97f4a7c15;
 
 	for (unsigned long i = PAGES - 1; i > 0; i--) {
-		unsigned long j;
+		unsigned long j = bench_random(&seed) % (i + 1);
 		uint64_t swap = iova[i];
 
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
-		j = seed % (i + 1);
 		iova[i] = iova[j];
 		iova[j] = swap;
 	}

@@ -61,8 +61,7 @@ int ioas_adopt(struct uvdk_ioas *ioas)
 	if (err)
 		return err;
 	__atomic_store_n(&ioas->granule, granule, __ATOMIC_RELAXED);
-	ioas->plain =
-		granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW && !ioas->ops->picks_iova;
+	ioas_plain_set(ioas);
 	ioas->entries_cap = 0;
 	ioas->pages_cap = 0;
 

@@ -52,8 +52,10 @@ static int copy(struct uvdk_ioas *to, struct uvdk_ioas *from, const struct ioas_
 	uint64_t va = source->va + (iova - ioas_iova(source->page));
 	bool alias = source->flags & UVDK_MAP_ALIAS;
 	struct ioas_map *map;
-	int err = alias ? 0 : ioas_xlate_ready(to, va, ioas_page(len));
+	int err = ioas_readonly_check(to, va, flags);
 
+	if (!err && !alias)
+		err = ioas_xlate_ready(to, va, ioas_page(len));
 	if (err)
 		return err;
 	map = ioas_record_get(to);

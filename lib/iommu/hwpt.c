@@ -12,12 +12,16 @@ int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 {
 	struct uvdk_faultq *q = opts->faultq;
 	struct uvdk_hwpt *hwpt;
+	bool rw_only;
 	int err;
 
 	if (!ioas->ops->hwpt_create)
 		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
 				 "%s has neither page tables to choose nor PASIDs: iommufd has",
 				 ioas->ops->name);
+	err = ioas_parent_check(ioas, binding, opts, &rw_only);
+	if (err)
+		return err;
 	hwpt = calloc(1, sizeof(*hwpt));
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a page table");
@@ -39,6 +43,8 @@ int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 		q->tables++;
 	LIST_INIT(&hwpt->tags);
 	LIST_INSERT_HEAD(&ioas->hwpts, hwpt, entry);
+	hwpt->rw_only = rw_only;
+	ioas_parent_count(hwpt, 1);
 	*out = hwpt;
 	return 0;
 }
@@ -49,6 +55,7 @@ void ioas_hwpt_free(struct uvdk_hwpt *hwpt)
 	if (hwpt->faultq)
 		hwpt->faultq->tables--;
 	LIST_REMOVE(hwpt, entry);
+	ioas_parent_count(hwpt, -1);
 	ioas_nested_forget(hwpt);
 	free(hwpt);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "viommu_priv.h"
 
@@ -20,13 +22,14 @@ static const char *vtd_wrong(const struct uvdk_viommu *viommu, const void *entry
 	(void)viommu;
 	*err = -EINVAL;
 	if (inval->flags & ~(uint32_t)UVDK_INVAL_VTD_LEAF || inval->reserved)
-		return "reserved bits are set";
+		return "flags may be UVDK_INVAL_VTD_LEAF, and reserved is 0";
 	if (inval->addr & 4095)
-		return "the address is not that of a page of 4 KiB";
+		return "the address is not a multiple of 4 KiB";
 	if (!inval->npages)
-		return "no pages";
+		return "no pages: npages is 0";
 	if (inval->npages == UINT64_MAX)
-		return inval->addr ? "everything begins at address 0" : NULL;
+		return inval->addr ? "npages UINT64_MAX means everything, which begins at address 0"
+				   : NULL;
 	if (inval->npages - 1 > (UINT64_MAX - inval->addr) >> 12)
 		return "the range wraps around";
 
@@ -49,7 +52,9 @@ static const char *selftest_wrong(const struct uvdk_viommu *viommu, const void *
 		return "unknown flags, or no such cache entry";
 	*err = -ENOENT;
 
-	return viommu_has_id(viommu, inval->vdev) ? NULL : "the ID is none of this vIOMMU";
+	return viommu_has_id(viommu, inval->vdev)
+		       ? NULL
+		       : "the ID is none of this vIOMMU: uvdk_vdevice_create() gives a device one";
 }
 
 static const char *selftest_hwpt_wrong(const struct uvdk_viommu *viommu, const void *entry,
@@ -98,11 +103,27 @@ static int no_such(const struct uvdk_viommu *viommu, const char *what)
 						 : "uvdk_viommu_invalidate() does, by vIOMMU");
 }
 
+/* What was given, for the sentence: in words of 64 bits, or of 32 if that is what there are. */
+static const char *words_of(const char *entry, size_t size, char text[3 * 20])
+{
+	size_t width = size % 8 ? 4 : 8, used = 0;
+
+	for (size_t at = 0; at < size; at += width) {
+		uint64_t word = 0;
+
+		memcpy(&word, entry + at, width);
+		used += (size_t)snprintf(text + used, 20, "%s0x%" PRIx64, at ? " " : "", word);
+	}
+
+	return text;
+}
+
 /* An ID that is there now may go before the kernel looks: then that refuses it. */
 static int check(struct uvdk_viommu *viommu, const struct form *form, const void *entries,
 		 unsigned int count, unsigned int *at)
 {
 	const char *wrong = NULL;
+	char words[3 * 20];
 	int err = 0;
 
 	uvdk_lock_acquire(&viommu->lock);
@@ -112,8 +133,10 @@ static int check(struct uvdk_viommu *viommu, const struct form *form, const void
 	if (!wrong)
 		return 0;
 
-	return uvdk_fail(err, IOAS_COMPONENT, "invalidation %u of %u: %s (none is carried out)",
-			 *at, count, wrong);
+	return uvdk_fail(
+		err, IOAS_COMPONENT,
+		"invalidation %u of %u (counted from 0), %s: %s; none is carried out", *at, count,
+		words_of((const char *)entries + *at * form->size, form->size, words), wrong);
 }
 
 static int one_batch(struct uvdk_viommu *viommu, struct uvdk_hwpt *hwpt,

@@ -70,6 +70,7 @@ struct uvdk_hwpt {
 	struct ioas_binding *maker; /* automatic: for this device alone; NULL: for several */
 	struct uvdk_viommu *viommu; /* nested: on this; else NULL */
 	bool needs_vdevice;	    /* nested: attached to devices that have one only */
+	bool rw_only;		    /* a parent that takes no read-only maps */
 	bool of_viommus;	    /* a parent that goes with the last vIOMMU on it */
 	unsigned int viommus;	    /* that have it for their parent; guarded by iommu->lock */
 	LIST_HEAD(, ioas_tag) tags;
@@ -123,6 +124,7 @@ struct uvdk_ioas {
 	struct ioas_bits va_leaves; /* GiB that have a leaf */
 	struct ioas_space space;
 	bool plain; /* maps of one page may take the short way */
+	unsigned int rw_parents; /* nest parents below which nothing may be read-only */
 	struct ioas_map *free_records;
 	struct ioas_slab *slabs;
 
@@ -170,6 +172,12 @@ static inline uvdk_iova_t ioas_iova(uint64_t page)
 static inline uint64_t ioas_page(uvdk_iova_t iova)
 {
 	return iova >> IOAS_PAGE_SHIFT;
+}
+
+static inline void ioas_plain_set(struct uvdk_ioas *ioas)
+{
+	ioas->plain = ioas->granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW &&
+		      !ioas->ops->picks_iova && !ioas->rw_parents;
 }
 
 static inline size_t ioas_granule(const struct uvdk_ioas *ioas)
@@ -256,6 +264,12 @@ void ioas_hwpt_put(struct uvdk_hwpt *hwpt);
 int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 		  const struct uvdk_hwpt_opts *opts, struct uvdk_hwpt **out);
 void ioas_hwpt_free(struct uvdk_hwpt *hwpt);
+
+/* readonly.c: what some I/O MMUs can't do below a nest parent; under that of the ioas */
+int ioas_parent_check(struct uvdk_ioas *ioas, struct ioas_binding *binding,
+		      const struct uvdk_hwpt_opts *opts, bool *rw_only);
+void ioas_parent_count(struct uvdk_hwpt *hwpt, int by);
+int ioas_readonly_check(const struct uvdk_ioas *ioas, uint64_t va, unsigned int flags);
 
 /* hwpt.c: under iommu->lock: detach it wherever it is attached, and free it */
 void ioas_hwpt_end(struct uvdk_hwpt *hwpt);

@@ -175,8 +175,10 @@ static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsig
 		      uvdk_iova_t *iova)
 {
 	struct ioas_map *map;
-	int err = within_limits(ioas, pages) ? 0 : refresh_limits(ioas, pages);
+	int err = ioas_readonly_check(ioas, va, flags);
 
+	if (!err && !within_limits(ioas, pages))
+		err = refresh_limits(ioas, pages);
 	if (!err && !(flags & UVDK_MAP_ALIAS))
 		err = ioas_xlate_ready(ioas, va, pages);
 	if (err)

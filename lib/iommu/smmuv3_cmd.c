@@ -93,7 +93,8 @@ const char *smmuv3_cmd_wrong(const struct uvdk_viommu *viommu, const uint64_t cm
 
 	*err = -EINVAL;
 	if (!fields_of(&viommu->info, op, allowed))
-		return "no command that a vIOMMU takes here";
+		return "no command that a vIOMMU takes here: TLBI_NH_*, TLBI_NSNH_ALL, CFGI_CD, "
+		       "CFGI_CD_ALL, and ATC_INV where the SMMU has ATS";
 	if (!names_device(op) && cmd[0] & CMD_VMID)
 		return "the VMID is not the caller's to choose: 0";
 	if (cmd[0] & ~allowed[0] || cmd[1] & ~allowed[1])
@@ -104,7 +105,8 @@ const char *smmuv3_cmd_wrong(const struct uvdk_viommu *viommu, const uint64_t cm
 		return "a size above 52 is reserved";
 	*err = -ENOENT;
 	if (names_device(op) && !viommu_has_id(viommu, cmd[0] >> 32))
-		return "the StreamID is no virtual ID of this vIOMMU";
+		return "the StreamID is no virtual ID of this vIOMMU: uvdk_vdevice_create() gives "
+		       "a device one";
 	*err = 0;
 
 	return NULL;

@@ -64,7 +64,8 @@ struct uvdk_hwpt_opts {
  * @out: new table, owned by the caller; to be destroyed before @ioas
  *
  * Return: 0; -EINVAL (unknown flag; other iommu; NULL); -EOPNOTSUPP (the iommu has no
- * such tables: says what is missing); -ENODEV (the device is gone); -ENOMEM
+ * such tables: says what is missing; a nest parent over memory that is mapped for
+ * reading only, with UVDK_IOMMU_NO_READONLY_PARENT); -ENODEV (the device is gone); -ENOMEM
  * (out of memory, or memlock: says which).
  */
 int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev,

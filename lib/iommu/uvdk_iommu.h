@@ -113,7 +113,8 @@ enum uvdk_iommu_feature {
 /**
  * enum uvdk_iommu_erratum - bits of &struct uvdk_iommu_info.errata
  * @UVDK_IOMMU_NO_READONLY_PARENT: no read-only maps under a nest parent (Intel
- *	772415, SPR17)
+ *	772415, SPR17): such a map is refused while there is one, and one while
+ *	there is such a map
  */
 enum uvdk_iommu_erratum {
 	UVDK_IOMMU_NO_READONLY_PARENT = 1 << 0,
@@ -266,7 +267,8 @@ enum uvdk_map_flags {
  * enough); -ENOMEM (memlock: the message says how much is needed and allowed;
  * or out of memory); -EDQUOT (the iommu's entry limit: says it);
  * -EFAULT (@va is not mapped memory); -EPERM (memory is read-only);
- * -EOPNOTSUPP (UVDK_MAP_FIXED where the iommu decides IOVAs: noiommu).
+ * -EOPNOTSUPP (UVDK_MAP_FIXED where the iommu decides IOVAs: noiommu; no
+ * UVDK_MAP_WRITE while there is a nest parent with UVDK_IOMMU_NO_READONLY_PARENT).
  */
 int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
 		  uvdk_iova_t *iova);
@@ -299,7 +301,7 @@ int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
  *
  * Return: 0; -EINVAL (@to is @from, another iommu, no access); -EDOM; -ENOENT
  * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE;
- * -ENOMEM; -EOPNOTSUPP (type1, noiommu).
+ * -ENOMEM; -EOPNOTSUPP (type1, noiommu; no UVDK_MAP_WRITE, as uvdk_ioas_map()).
  */
 int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvdk_iova_t iova, size_t len,
 		   unsigned int flags);

@@ -31,7 +31,10 @@ extern "C" {
  *
  * Whatever goes to the hardware is checked here first, and refused with a
  * sentence before anything has changed: reserved bits, widths, addresses outside
- * the address space, IDs that are not the caller's.
+ * the address space, IDs that are not the caller's. What first stages hold below
+ * their top is not looked at: an access that is led outside by it faults, and changes
+ * nothing. On hardware with UVDK_IOMMU_NO_READONLY_PARENT nothing is read-only in the
+ * second stage: uvdk_ioas_map() refuses it.
  *
  * Every call is thread-safe and may sleep, but that nothing is destroyed while
  * another thread uses it.
@@ -428,6 +431,9 @@ struct uvdk_vevent {
  * @type: what of
  * @depth: events that may wait, 1 to 524288; further ones are lost
  * @out: new queue, owned by the caller
+ *
+ * SMMUv3: faults of the first stage. Linux keeps those of the second (a first stage
+ * that leads outside) for its own log.
  *
  * Return: 0; -EINVAL (@depth; a type that does not go with the vIOMMU); -EEXIST
  * (there is one); -EOPNOTSUPP; -ENOMEM.

@@ -62,10 +62,8 @@ void sva_gone(struct uvdk_follower *follower, uintptr_t first, uintptr_t last,
 UVDK_EXPORT int uvdk_sva_forget(struct uvdk_sva *sva, const void *addr, size_t len)
 {
 	uintptr_t first, last;
-	int err = sva_pages(addr, len, &first, &last);
+	int err = sva_enter_pages(sva, addr, len, &first, &last);
 
-	if (!err)
-		err = sva_enter(sva, false);
 	if (err)
 		return err;
 	pthread_mutex_lock(&sva->lock);

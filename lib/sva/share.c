@@ -20,7 +20,7 @@ struct plan {
 	size_t count, cap;
 };
 
-int sva_pages(const void *addr, size_t len, uintptr_t *first, uintptr_t *last)
+static int pages_of(const void *addr, size_t len, uintptr_t *first, uintptr_t *last)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
 	uintptr_t at = (uintptr_t)addr;
@@ -34,6 +34,14 @@ int sva_pages(const void *addr, size_t len, uintptr_t *first, uintptr_t *last)
 	*last = (at + len - 1) | page;
 
 	return 0;
+}
+
+int sva_enter_pages(struct uvdk_sva *sva, const void *addr, size_t len, uintptr_t *first,
+		    uintptr_t *last)
+{
+	int err = pages_of(addr, len, first, last);
+
+	return err ? err : sva_enter(sva, false);
 }
 
 /* The device may have gone, or the PASID. */
@@ -309,10 +317,8 @@ int sva_share_process(struct uvdk_sva *sva)
 UVDK_EXPORT int uvdk_sva_share(struct uvdk_sva *sva, const void *addr, size_t len)
 {
 	uintptr_t first, last;
-	int err = sva_pages(addr, len, &first, &last);
+	int err = sva_enter_pages(sva, addr, len, &first, &last);
 
-	if (!err)
-		err = sva_enter(sva, false);
 	if (err)
 		return err;
 	err = sva_follow_mapped(sva, first, last, false);

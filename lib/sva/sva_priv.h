@@ -188,8 +188,9 @@ const char *sva_mapping_special(const struct sva_mapping *mapping);
 
 /* ---- share.c, forget.c, sync.c ---- */
 
-/* Whole pages around a range. */
-int sva_pages(const void *addr, size_t len, uintptr_t *first, uintptr_t *last);
+/* sva_enter(), for a call on a range: whole pages around it. */
+int sva_enter_pages(struct uvdk_sva *sva, const void *addr, size_t len, uintptr_t *first,
+		    uintptr_t *last);
 /* Unlock, and end the call. */
 void sva_finish(struct uvdk_sva *sva);
 int sva_check_live(const struct uvdk_sva *sva);

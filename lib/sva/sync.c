@@ -119,10 +119,8 @@ static int sync_locked(struct uvdk_sva *sva, uintptr_t first, uintptr_t last)
 UVDK_EXPORT int uvdk_sva_sync(struct uvdk_sva *sva, const void *addr, size_t len)
 {
 	uintptr_t first, last;
-	int err = sva_pages(addr, len, &first, &last);
+	int err = sva_enter_pages(sva, addr, len, &first, &last);
 
-	if (!err)
-		err = sva_enter(sva, false);
 	if (err)
 		return err;
 	if (sva->following)

@@ -37,8 +37,8 @@ extern "C" {
  * =======  =============================  ==========================
  *
  * *What is freed is lost to the device.* munmap(), mremap(), MADV_DONTNEED and
- * fork() are followed (uvdk_follow.h) where &struct uvdk_sva_info.follows says
- * so; the pages themselves stay pinned until the device has lost access, so that
+ * fork() are followed (uvdk_follow.h; by the kernel's backend mprotect(), too)
+ * where &struct uvdk_sva_info.follows says so; the pages themselves stay pinned until the device has lost access, so that
  * nobody else can get them before. Where it is not followed, call
  * uvdk_sva_forget() before, and after mprotect() uvdk_sva_sync(). free() gives
  * small blocks to the allocator, not to the kernel: they stay the process's
@@ -62,7 +62,7 @@ struct uvdk_sva;
  * @UVDK_SVA_PINNED: memory is pinned at IOVA = address in an address space of
  *	the PASID's
  * @UVDK_SVA_KERNEL: the kernel lets the device walk the CPU's tables: devices
- *	under uio_pci_generic_sva
+ *	under uio_pci_sva, opened under iommu "kernel"
  */
 enum uvdk_sva_backend {
 	UVDK_SVA_AUTO,
@@ -91,8 +91,8 @@ enum uvdk_sva_flags {
  * @size: sizeof(struct uvdk_sva_opts)
  * @backend: enum uvdk_sva_backend
  * @flags: enum uvdk_sva_flags
- * @owner: whose PASID; it must outlive the binding. NULL with UVDK_SVA_RID, and
- *	for the kernel's backend, where the kernel chooses the PASID
+ * @owner: whose PASID; it must outlive the binding. NULL with UVDK_SVA_RID; not
+ *	looked at by the kernel's backend, where the kernel chooses the PASID
  * @pasid: one that @owner holds; 0: one is allocated, and freed with the binding
  * @readahead: demand: bytes to map at once around what was touched, a power of two
  *	from 4096 on; 0: 65536

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../random.h"
 #include "emu_storm.h"
 
 #define PAGE	    ASKER_PAGE
@@ -17,11 +18,7 @@
 
 static uint64_t dice(struct storm *s, uint64_t sides)
 {
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-
-	return (s->random >> 11) % sides;
+	return (random_next(&s->random) >> 11) % sides;
 }
 
 static void wrong(struct storm *s, const char *what, unsigned int device, unsigned int pasid,

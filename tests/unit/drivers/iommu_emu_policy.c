@@ -6,6 +6,7 @@
 #include <uvdk_emu_driver.h>
 #include <uvdk_iommu_driver.h>
 
+#include "../../random.h"
 #include "emu_policy.h"
 
 /* Coherency and page tables on an emulated machine whose IOMMUs differ: no order matters. */
@@ -120,11 +121,7 @@ Test(emu_policy, share_by_rid_and_pasid_in_all_orders)
 
 static uint64_t dice(uint64_t *state, uint64_t sides)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-
-	return (*state >> 11) % sides;
+	return (random_next(state) >> 11) % sides;
 }
 
 static void wander(enum uvdk_coherency_policy how, enum uvdk_emu_caching caching, bool absence)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "../../random.h"
 #include "vtd_testing.h"
 
 static struct kern k;
@@ -310,22 +311,14 @@ static void *noisy_memory(void *arg, uint64_t addr)
 	return (void *)(uintptr_t)addr;
 }
 
-static uint64_t noise(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* Words that look like entries more often than not. */
 static void scribble(uint64_t *state, uint64_t *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint64_t r = noise(state);
+		uint64_t r = random_next(state);
 		uint64_t to = pa(k.arena) + (r >> 32) % ARENA_PAGES * KB4;
 
-		words[i] = (r & 7) ? to | (r & 0xff) | 1 : noise(state);
+		words[i] = (r & 7) ? to | (r & 0xff) | 1 : random_next(state);
 	}
 }
 
@@ -336,20 +329,21 @@ Test(vtd_walk, noise_for_tables_harms_nobody)
 
 	uvdk_emu_iommu_memory(k.emu, noisy_memory, NULL);
 	for (unsigned int round = 0; round < 20000; round++) {
-		uint32_t pasid = noise(&state) & 1 ? NO_PASID : noise(&state) & 127;
+		uint32_t pasid = random_next(&state) & 1 ? NO_PASID : random_next(&state) & 127;
 
 		begin(&k);
 		scribble(&state, first, 512);
 		scribble(&state, second, 512);
-		pasid_of(&k, 5)[0] = (pa(second) & ~KB4) | (noise(&state) & 0x3ff);
+		pasid_of(&k, 5)[0] = (pa(second) & ~KB4) | (random_next(&state) & 0x3ff);
 		if (round % 16 == 0)
 			scribble(&state, context_of(&k, k.fn), 1);
 		if (round % 16 == 8)
 			set_context(&k, k.fn, CTX_PASIDE | CTX_DTE);
-		peek(&k, pasid, noise(&state) >> (16 + noise(&state) % 40));
+		peek(&k, pasid, random_next(&state) >> (16 + random_next(&state) % 40));
 		if (round % 3 == 0)
-			set_pasid(&k, 5, 1 + (enum pgtt)(noise(&state) % 3), 1, first, second);
-		peek(&k, 5, noise(&state) >> (16 + noise(&state) % 40));
+			set_pasid(&k, 5, 1 + (enum pgtt)(random_next(&state) % 3), 1, first,
+				  second);
+		peek(&k, 5, random_next(&state) >> (16 + random_next(&state) % 40));
 		for (unsigned int r; (r = fault_reason(&k));)
 			reasons[r]++;
 		inval_context(&k, sid_of(k.fn));

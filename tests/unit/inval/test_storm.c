@@ -4,6 +4,7 @@
 
 #include <uvdk_base_driver.h>
 
+#include "../../random.h"
 #include "emu_world.h"
 
 /*
@@ -43,11 +44,7 @@ static struct storm *now;
 
 static uint64_t draw(struct storm *s, uint64_t below)
 {
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-
-	return s->random % below;
+	return random_next(&s->random) % below;
 }
 
 static uint64_t *memory(struct storm *s, unsigned int page)

@@ -103,6 +103,7 @@ static int fake_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk
 	out->coherent = true;
 	out->pasid_bits = fake.pasid_bits;
 	out->va_bits = fake.va_bits;
+	out->errata = fake.errata;
 	return 0;
 }
 

@@ -61,6 +61,7 @@ struct fake {
 	uvdk_iova_t picked; /* what the driver picks, for "fake-picks" */
 
 	unsigned int pasid_bits, va_bits;
+	unsigned int errata;
 	unsigned int features; /* besides what the device's name says */
 
 	/* what fails */

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "../../random.h"
 #include "fake.h"
 
 /*
@@ -31,10 +32,7 @@ static uint64_t seed = 88172645463325252;
 
 static uint64_t rnd(uint64_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % below;
+	return random_next(&seed) % below;
 }
 
 static bool in_apertures(uvdk_iova_t iova, size_t len)

@@ -175,6 +175,45 @@ Test(viommu, nested_tables_of_vtd_are_attached_by_pasid)
 	world_teardown();
 }
 
+static int map_one(unsigned int flags, uvdk_iova_t *iova)
+{
+	return uvdk_ioas_map(ioas, fake_memory(PAGE), PAGE, flags, iova);
+}
+
+Test(viommu, nothing_is_read_only_below_a_parent_that_does_not_enforce_it)
+{
+	struct uvdk_viommu_opts opts = {.size = sizeof(opts), .type = UVDK_NEST_VTD};
+	struct uvdk_viommu *viommu = NULL;
+	struct uvdk_ioas *other;
+	uvdk_iova_t readable, written;
+	char *two = fake_memory(2 * PAGE);
+
+	fake.errata = UVDK_IOMMU_NO_READONLY_PARENT;
+	cr_assert_eq(map_one(UVDK_MAP_READ, &readable), 0);
+	REFUSED(uvdk_viommu_create(ioas, dev, &opts, &viommu), -EOPNOTSUPP, "772415");
+	cr_expect(said("mapped for reading only"));
+	cr_expect_eq(fake.hwpts, 0);
+	cr_assert_eq(uvdk_ioas_unmap(ioas, readable, PAGE), 0);
+
+	viommu = viommu_for(dev, UVDK_NEST_VTD);
+	REFUSED(map_one(UVDK_MAP_READ, &readable), -EOPNOTSUPP, "UVDK_MAP_RW");
+	REFUSED(uvdk_ioas_map(ioas, two, 2 * PAGE, UVDK_MAP_READ, &readable), -EOPNOTSUPP,
+		"772415");
+	cr_expect_eq(fake.maps, 1, "what was mapped before");
+	cr_expect_eq(map_one(UVDK_MAP_WRITE, &written), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_ioas_unmap(ioas, written, PAGE), 0);
+
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &other), 0);
+	cr_assert_eq(uvdk_ioas_map(other, two, 2 * PAGE, UVDK_MAP_RW, &readable), 0,
+		     "others are as ever");
+	REFUSED(uvdk_ioas_copy(ioas, other, readable, PAGE, UVDK_MAP_READ), -EOPNOTSUPP, "772415");
+	uvdk_ioas_destroy(other);
+
+	uvdk_viommu_destroy(viommu);
+	cr_expect_eq(map_one(UVDK_MAP_READ, &readable), 0, "%s", uvdk_last_error());
+	world_teardown();
+}
+
 /* Everything that can be made, in order; what fails is left out, and so is what comes after. */
 static int make_all(void)
 {

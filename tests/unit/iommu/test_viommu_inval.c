@@ -102,6 +102,7 @@ Test(viommu_inval, one_wrong_entry_refuses_them_all)
 	smmuv3();
 	REFUSED(uvdk_viommu_invalidate(viommu, commands, sizeof(commands[0]), 4, &result), -EINVAL,
 		"invalidation 2 of 4");
+	cr_expect(said(", 0x4 0x0: "), "the command itself: %s", uvdk_last_error());
 	cr_expect_eq(result.done, 0);
 	cr_expect_eq(result.failed, 2);
 	cr_expect_eq(fake_viommu.batches, 0);

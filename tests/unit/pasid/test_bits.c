@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../../lib/pasid/pasid_bits.h"
+#include "../../random.h"
 
 /* The bitmap against an array of bytes, where its words, groups and parts meet. */
 #define NUMBERS	   (1u << 20)
@@ -14,10 +15,7 @@ static uint64_t seed = 88172645463325252;
 
 static uint32_t rnd(uint64_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed % below);
+	return (uint32_t)(random_next(&seed) % below);
 }
 
 static void fill(uint32_t first, uint32_t last)

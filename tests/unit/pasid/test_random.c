@@ -5,6 +5,8 @@
 
 #include <uvdk_pasid.h>
 
+#include "../../random.h"
+
 /*
  * Random operations against a plain model: an array that says who holds a
  * PASID, and one that says which PASID a user is on.
@@ -41,10 +43,7 @@ static uint64_t seed = 88172645463325252;
 
 static uint32_t rnd(uint64_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed % below);
+	return (uint32_t)(random_next(&seed) % below);
 }
 
 static void gone(uint32_t i)

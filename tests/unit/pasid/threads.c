@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../../expect.h"
 #include "pasid_priv.h"
 
 /*
@@ -17,22 +17,6 @@
 #define RACES	20000
 #define NUMBERS 200
 #define SECONDS 20 /* to wait for the other thread */
-
-static unsigned int wrong;
-
-/* The first few say what is wrong; a race goes wrong thousands of times. */
-static void failed(int line, const char *what)
-{
-	if (__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED) <= 10)
-		fprintf(stderr, "threads.c:%d: not %s (last error: %s)\n", line, what,
-			uvdk_last_error());
-}
-
-#define EXPECT(cond)                             \
-	do {                                     \
-		if (!(cond))                     \
-			failed(__LINE__, #cond); \
-	} while (0)
 
 static struct uvdk_pasid_space *space;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "../../random.h"
 #include "pgt_testing.h"
 
 /*
@@ -52,10 +53,7 @@ static uint64_t seed = 88172645463325252;
 
 static uint64_t rnd(uint64_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed >> 8) % below;
+	return (random_next(&seed) >> 8) % below;
 }
 
 /* ---- a range of a window, and what is to be found there ---- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <uvdk_pgtable.h>
 
+#include "../../random.h"
 #include "vtd_testing.h"
 
 /* The emulated machine's remapping unit, whose caches are strict, walks our tables. */
@@ -252,10 +253,7 @@ static uint64_t rnd(uint64_t below)
 {
 	static uint64_t seed = 88172645463325252;
 
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed >> 8) % below;
+	return (random_next(&seed) >> 8) % below;
 }
 
 /* Pages of three tables come and go; the model of it is where each leads, or -1. */

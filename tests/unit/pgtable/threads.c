@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <uvdk_pgtable.h>
 
+#include "../../expect.h"
+#include "../../random.h"
 #include "pgt_walk.h"
 
 /*
@@ -23,22 +24,6 @@
 #define ARENA	2048
 #define SEEN_AT UINT64_C(0x123456000)
 #define SECONDS 20 /* to wait for another thread */
-
-static unsigned int wrong;
-
-/* The first few say what is wrong; a race goes wrong thousands of times. */
-static void failed(int line, const char *what)
-{
-	if (__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED) <= 10)
-		fprintf(stderr, "threads.c:%d: not %s (last error: %s)\n", line, what,
-			uvdk_last_error());
-}
-
-#define EXPECT(cond)                             \
-	do {                                     \
-		if (!(cond))                     \
-			failed(__LINE__, #cond); \
-	} while (0)
 
 static struct uvdk_pgtable_arena *arena;
 static struct uvdk_pgtable *pt;
@@ -159,9 +144,7 @@ static void *ranges_of_mine(void *arg)
 		struct uvdk_pgtable_gather gather = {0};
 		uint64_t slot, iova, length;
 
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		random_next(&seed);
 		/* Neighbours share the tables above, and at odd lengths those of the edges. */
 		slot = (seed >> 8) % 64 * THREADS + me;
 		iova = GB1 - 96 * 3 * MB2 + slot * 3 * MB2 + (seed >> 20) % 700 * KB4;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 
+#include "../../random.h"
 #include "sva_world.h"
 
 /*
@@ -35,11 +36,7 @@ static void expect(bool ok)
 
 static size_t draw(struct storm *s, size_t below)
 {
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-
-	return s->random % below;
+	return random_next(&s->random) % below;
 }
 
 /* Ten seconds at most for the device to have done all so far. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <uvdk_device_driver.h>
 
+#include "../../expect.h"
 #include "sva_priv.h"
 
 /*
@@ -16,21 +16,6 @@
 #define PAGES  64 /* of each thread's own */
 #define OWN    3  /* threads with memory of their own */
 #define ROUNDS 400
-
-static unsigned int wrong;
-
-static void failed(int line, const char *what)
-{
-	if (__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED) <= 10)
-		fprintf(stderr, "threads.c:%d: not %s (last error: %s)\n", line, what,
-			uvdk_last_error());
-}
-
-#define EXPECT(cond)                             \
-	do {                                     \
-		if (!(cond))                     \
-			failed(__LINE__, #cond); \
-	} while (0)
 
 /* ---- a device, and a backend that notes what is shared ---- */
 
@@ -251,7 +236,7 @@ static void race_for_the_end(void)
 		pthread_t user;
 
 		if (!sva || pthread_create(&user, NULL, uses, sva)) {
-			failed(__LINE__, "a binding and a thread");
+			expect_failed(__FILE__, __LINE__, "a binding and a thread");
 			return;
 		}
 		EXPECT(!uvdk_pasid_free(owner, uvdk_sva_pasid(sva)));

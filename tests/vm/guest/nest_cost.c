@@ -10,6 +10,7 @@
 #include <uvdk_inval.h>
 #include <uvdk_pgtable.h>
 
+#include "../../random.h"
 #include "iommufd_uapi.h"
 #include "nest_edu.h"
 
@@ -255,10 +256,7 @@ static void shuffled(void)
 		uint32_t swap = number[i];
 		unsigned int j;
 
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
-		j = i + (unsigned int)(seed % (AREA - i));
+		j = i + (unsigned int)(random_next(&seed) % (AREA - i));
 		number[i] = number[j];
 		number[j] = swap;
 		page[i] = FIRST + (uint64_t)number[i] * PAGE;

@@ -4,6 +4,8 @@
  * pointers, through a first stage that this program writes. A translation that
  * was changed is stale until it is invalidated.
  */
+#include <inttypes.h>
+
 #include <uvdk_inval.h>
 
 #include "nest_edu.h"
@@ -99,6 +101,29 @@ static void event(struct uvdk_veventq *queue, const uint8_t *dst)
 	printf("event: all good\n");
 }
 
+/*
+ * A page of the first stage that leads out of the second, by an IOVA that is nowhere and by
+ * an address of this process. What the device writes there it writes nowhere, and the rest
+ * works on. (Linux keeps faults of the second stage for its own log.)
+ */
+static void outside(uint8_t *dst, uint8_t *src)
+{
+	const uint64_t nowhere[] = {UINT64_C(1) << 39, (uintptr_t)src & ~(uint64_t)(PAGE - 1)};
+	const uint8_t *va[] = {dst + (UINT64_C(1) << 21), dst + (UINT64_C(2) << 21)};
+
+	memset(src, 0xcc, EDU_BYTES); /* by now, its address leads to the page of 0xbb */
+	memset(dst, 0xdd, EDU_BYTES);
+	edu_dma(&edu, EDU_BUFFER, (uintptr_t)src, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		stage1_map(&stage1, va[i], nowhere[i]);
+		edu_dma(&edu, (uintptr_t)va[i], EDU_BUFFER, EDU_TO_RAM);
+		CHECK(arrived(src, 0xcc) && arrived(dst, 0xdd), "at 0x%" PRIx64, nowhere[i]);
+	}
+	edu_dma(&edu, (uintptr_t)dst, EDU_BUFFER, EDU_TO_RAM);
+	CHECK(arrived(dst, 0xbb), "0x%x", *dst);
+	printf("outside: all good\n");
+}
+
 static void run(void)
 {
 	uvdk_iova_t src_iova, dst_iova;
@@ -120,6 +145,7 @@ static void run(void)
 	refused();
 	pointers(hwpt, dst, src);
 	event(queue, dst);
+	outside(dst, src);
 	/* Without a first stage: the second alone, by IOVA. */
 	CHECK_EQ(uvdk_hwpt_replace(uvdk_viommu_get_info(viommu)->parent, edu.dev, UVDK_PASID_RID),
 		 0);

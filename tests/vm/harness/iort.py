@@ -38,5 +38,21 @@ def boot(case, kind="smmuv3-nested", **kwargs):
     return case.boot(kind, files=files | {TABLE: table}, **kwargs)
 
 
+def run(case, kind, program, places, says, timeout=120):
+    """A guest program on an edu at each place (a -device option and its BDF): it gets all BDFs,
+    and has to say that each of some things is good."""
+    programs = [case.program("arm64", f"tests/vm/guest/{program}"),
+                case.program("arm64", "usertools/uvdk-devbind")]
+    devices = [f"edu,{where},dma_mask=0xffffffffffff" for where, _ in places]
+    guest = boot(case, kind, devices=devices, programs=programs).guest
+    bdfs = " ".join(bdf for _, bdf in places)
+    guest.check(f"uvdk-devbind -b vfio-pci {bdfs}")
+    output = guest.check(f"{program} {bdfs}", timeout=timeout)
+    print(output.rstrip())
+    for text in says:
+        assert f"{text}: all good" in output, f"'{text}' is not in:\n{output}"
+    return guest
+
+
 def _word(data, at):
     return int.from_bytes(data[at:at + 4], "little")
