@@ -49,6 +49,12 @@ bool uvdk_device_gone(const struct uvdk_device *d)
 	return false;
 }
 
+bool uvdk_device_has_sva(const struct uvdk_device *d)
+{
+	(void)d;
+	return false;
+}
+
 void uvdk_device_watch(struct uvdk_device *d, struct uvdk_device_watcher *watcher)
 {
 	(void)d;
