@@ -92,7 +92,8 @@ enum uvdk_sva_flags {
  * @backend: enum uvdk_sva_backend
  * @flags: enum uvdk_sva_flags
  * @owner: whose PASID; it must outlive the binding. NULL with UVDK_SVA_RID, and
- *	for the kernel's backend, where the kernel chooses the PASID
+ *	for the kernel's backend, where the kernel chooses the PASID (with
+ *	UVDK_SVA_AUTO, too, where the device is under it)
  * @pasid: one that @owner holds; 0: one is allocated, and freed with the binding
  * @readahead: demand: bytes to map at once around what was touched, a power of two
  *	from 4096 on; 0: 65536
