@@ -65,7 +65,6 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return uvdk_fail(-ENOMEM, "device", "no memory for device %s", spec);
-	pthread_mutex_init(&dev->watch_lock, NULL);
 	dev->irq_type = -1;
 	dev->iommu = iommu;
 	dev->ops = device_find_bus(spec, iommu);
@@ -90,7 +89,6 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 close_events:
 	device_events_close(dev);
 free_dev:
-	pthread_mutex_destroy(&dev->watch_lock);
 	free(dev);
 	return ret;
 }
@@ -106,7 +104,6 @@ UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
 	device_unmap_regions(dev);
 	dev->ops->close(dev);
 	device_events_close(dev);
-	pthread_mutex_destroy(&dev->watch_lock);
 	free(dev->name);
 	free(dev);
 }

@@ -40,8 +40,7 @@ struct uvdk_device {
 	struct uvdk_device_info info;
 	char *name; /* what info.name points to */
 	struct uvdk_pci_config config;
-	pthread_mutex_t watch_lock;
-	struct uvdk_device_watcher *watches; /* most recent first; guarded by the lock */
+	struct uvdk_device_watcher *watches; /* most recent first; guarded by the lock of watch.c */
 	const char *user;		     /* class that drives it, or NULL */
 	bool sva;			     /* joined to the process's address space */
 	struct device_region regions[DEVICE_BARS];

@@ -532,8 +532,9 @@ void uvdk_device_watch(struct uvdk_device *dev, struct uvdk_device_watcher *watc
 
 /**
  * uvdk_device_unwatch() - be told no more
- * @dev: device, not looked at if @watch has been told
- * @watch: watch; nothing happens if it has been told
+ * @dev: device, not looked at: it may be closed already
+ * @watch: watch; nothing happens if it has been told, and if another thread is
+ *	telling it, this waits until that is over
  */
 void uvdk_device_unwatch(struct uvdk_device *dev, struct uvdk_device_watcher *watch);
 

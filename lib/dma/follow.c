@@ -120,10 +120,8 @@ static int bring_up(void)
 		return err;
 	follow.done = 0;
 	err = follow_thread(&follow.worker, work, &follow.reader);
-	if (err) {
-		follow_reader_join(&follow.reader);
-		follow_reader_close(&follow.reader);
-	}
+	if (err)
+		follow_reader_stop(&follow.reader);
 
 	return err;
 }
@@ -136,8 +134,7 @@ static void take_down(void)
 	sem_post(&follow.reader.work);
 	pthread_join(follow.worker, NULL);
 	atomic_store(&follow.quit, false);
-	follow_reader_join(&follow.reader);
-	follow_reader_close(&follow.reader);
+	follow_reader_stop(&follow.reader);
 }
 
 UVDK_EXPORT int uvdk_follow_start(struct uvdk_follower *follower)

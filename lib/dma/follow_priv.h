@@ -38,7 +38,7 @@ struct follow_ring {
 
 /**
  * struct follow_reader - the thread that takes events from the kernel
- * @uffd: the userfaultfd, owned
+ * @uffd: the userfaultfd, owned; the thread closes it as it ends
  * @wake: eventfd that ends its waiting, owned
  * @files: @uffd follows mappings of files
  * @ring: memory of its own
@@ -47,6 +47,7 @@ struct follow_ring {
  * @seen: of those, how many began before what is in @ring ends
  * @stop: the thread is to end
  * @work: posted when @ring or @seen have changed, or @stop
+ * @ready: posted once, when the thread reads
  * @thread: thread
  */
 struct follow_reader {
@@ -56,7 +57,7 @@ struct follow_reader {
 	void *home;
 	atomic_ulong asked, seen;
 	atomic_bool stop;
-	sem_t work;
+	sem_t work, ready;
 	pthread_t thread;
 };
 
@@ -120,17 +121,10 @@ int follow_reader_start(struct follow_reader *reader);
 void follow_reader_wake(struct follow_reader *reader);
 
 /**
- * follow_reader_join() - end the thread; nobody frees memory that is followed until
- *	follow_reader_close()
- * @reader: reader
+ * follow_reader_stop() - let go of all ranges, end the thread, and free everything
+ * @reader: reader; nobody else uses it any more
  */
-void follow_reader_join(struct follow_reader *reader);
-
-/**
- * follow_reader_close() - let go of all ranges, and of everything else
- * @reader: of a thread that has ended
- */
-void follow_reader_close(struct follow_reader *reader);
+void follow_reader_stop(struct follow_reader *reader);
 
 /**
  * follow_reader_forked() - in a child of fork(), which has no such thread

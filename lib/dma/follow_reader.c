@@ -3,6 +3,9 @@
  * The thread that reads events. Whoever frees memory waits in the kernel until
  * this thread has read the event, so it must get by without anything that those
  * may hold or that may free memory itself: no lock, no allocation, no message.
+ * Its own stack and ring may be followed, too, as all that is mapped may be: it
+ * frees and discards nothing from the moment at which others can add ranges (a
+ * sanitizer does while a thread begins), and closes the userfaultfd before it ends.
  */
 #include "follow_priv.h"
 
@@ -94,9 +97,11 @@ static void *serve(void *arg)
 	struct follow_reader *r = arg;
 	struct pollfd fds[] = {{.fd = r->wake, .events = POLLIN},
 			       {.fd = r->uffd, .events = POLLIN}};
+	struct uffdio_range home = {(uintptr_t)r->home, (size_t)sysconf(_SC_PAGESIZE)};
 	eventfd_t count;
 
 	pthread_setname_np(pthread_self(), "uvdk-follow-rd");
+	sem_post(&r->ready);
 	while (!atomic_load(&r->stop)) {
 		atomic_store(&r->seen, atomic_load(&r->asked));
 		sem_post(&r->work);
@@ -107,6 +112,14 @@ static void *serve(void *arg)
 		if (fds[1].revents && !take(r))
 			fds[1].fd = -1;
 	}
+
+	/*
+	 * The last act: what frees this thread's stack, here or where it is joined, may
+	 * free what is followed. All ranges go, and whoever waits for us goes on; but
+	 * if a child has the descriptor, too, only the page that we free ourselves.
+	 */
+	ioctl(r->uffd, UFFDIO_UNREGISTER, &home);
+	close(r->uffd);
 
 	return NULL;
 }
@@ -181,6 +194,15 @@ close_uffd:
 	return err;
 }
 
+/* The userfaultfd is closed by now, so that no page of the memory is followed. */
+static void reader_free(struct follow_reader *r)
+{
+	close(r->wake);
+	memory_put(r);
+	sem_destroy(&r->work);
+	sem_destroy(&r->ready);
+}
+
 int follow_reader_start(struct follow_reader *r)
 {
 	int err = open_all(r);
@@ -191,14 +213,20 @@ int follow_reader_start(struct follow_reader *r)
 	atomic_init(&r->seen, 0);
 	atomic_init(&r->stop, false);
 	sem_init(&r->work, 0, 0);
+	sem_init(&r->ready, 0, 0);
 	err = follow_uffd_register(r->uffd, r->files, (uintptr_t)r->home,
 				   (size_t)sysconf(_SC_PAGESIZE));
 	if (!err)
 		err = follow_thread(&r->thread, serve, r);
-	if (err)
-		follow_reader_close(r);
+	if (err) {
+		close(r->uffd);
+		reader_free(r);
+		return err;
+	}
+	while (sem_wait(&r->ready)) /* a signal */
+		;
 
-	return err;
+	return 0;
 }
 
 void follow_reader_wake(struct follow_reader *r)
@@ -206,24 +234,12 @@ void follow_reader_wake(struct follow_reader *r)
 	eventfd_write(r->wake, 1);
 }
 
-void follow_reader_join(struct follow_reader *r)
+void follow_reader_stop(struct follow_reader *r)
 {
 	atomic_store(&r->stop, true);
 	follow_reader_wake(r);
 	pthread_join(r->thread, NULL);
-	sem_post(&r->work);
-}
-
-void follow_reader_close(struct follow_reader *r)
-{
-	struct uffdio_range home = {(uintptr_t)r->home, (size_t)sysconf(_SC_PAGESIZE)};
-
-	/* First, so that nobody waits for this page's event if a child has the descriptor too. */
-	ioctl(r->uffd, UFFDIO_UNREGISTER, &home);
-	close(r->uffd);
-	close(r->wake);
-	memory_put(r);
-	sem_destroy(&r->work);
+	reader_free(r);
 }
 
 void follow_reader_forked(struct follow_reader *r)

@@ -68,9 +68,11 @@ UVDK_EXPORT unsigned int uvdk_emu_stales(struct uvdk_emu *emu, struct uvdk_emu_s
 
 	pthread_mutex_lock(&emu->fault_lock);
 	n = emu->stale_count < max ? emu->stale_count : max;
-	memcpy(out, emu->stale, n * sizeof(*out));
-	emu->stale_count -= n;
-	memmove(emu->stale, emu->stale + n, emu->stale_count * sizeof(*out));
+	if (n) { /* else there may be no array yet */
+		memcpy(out, emu->stale, n * sizeof(*out));
+		emu->stale_count -= n;
+		memmove(emu->stale, emu->stale + n, emu->stale_count * sizeof(*out));
+	}
 	pthread_mutex_unlock(&emu->fault_lock);
 
 	return n;

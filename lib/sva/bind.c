@@ -20,6 +20,14 @@ static int check_readahead(const struct uvdk_sva_opts *o)
 			 o->readahead, READAHEAD_MIN);
 }
 
+/* Where the kernel chooses the PASID, AUTO without an owner means that. */
+static void take_kernel(const struct uvdk_device *dev, struct uvdk_sva_opts *o)
+{
+	if (o->backend == UVDK_SVA_AUTO && !o->owner && !(o->flags & UVDK_SVA_RID) &&
+	    uvdk_device_has_sva(dev))
+		o->backend = UVDK_SVA_KERNEL;
+}
+
 static int check_pasid(const struct uvdk_sva_opts *o)
 {
 	bool rid = o->flags & UVDK_SVA_RID;
@@ -37,7 +45,7 @@ static int check_pasid(const struct uvdk_sva_opts *o)
 			 "a binding needs an owner of PASIDs, or UVDK_SVA_RID to do without");
 }
 
-static int check_opts(struct uvdk_sva_opts *o)
+static int check_opts(const struct uvdk_device *dev, struct uvdk_sva_opts *o)
 {
 	int err;
 
@@ -46,6 +54,7 @@ static int check_opts(struct uvdk_sva_opts *o)
 				 o->flags & ~(unsigned int)ALL_FLAGS);
 	if (!o->readahead)
 		o->readahead = READAHEAD_NONE;
+	take_kernel(dev, o);
 	err = check_readahead(o);
 
 	return err ? err : check_pasid(o);
@@ -212,7 +221,7 @@ UVDK_EXPORT int uvdk_sva_bind(struct uvdk_device *dev, const struct uvdk_sva_opt
 				 "it failed?");
 	err = uvdk_opts_copy(&request.opts, sizeof(request.opts), opts, "uvdk_sva_opts");
 	if (!err)
-		err = check_opts(&request.opts);
+		err = check_opts(dev, &request.opts);
 	if (!err)
 		err = sva_choose(dev, &request.opts, bind_with, &request);
 	if (!err)

@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <unistd.h>
+
 #include <uvdk_device_driver.h>
 
 #include "sva_priv.h"
 
+/* In a child of fork() everything of it is the parent's: the device, the thread, a lock's holder. */
+static bool is_parents(const struct uvdk_sva *sva)
+{
+	return sva->pid != getpid();
+}
+
 void sva_end(struct uvdk_sva *sva, bool pasid_freed)
 {
+	if (is_parents(sva))
+		return;
 	sva_quiesce(sva);
 	pthread_mutex_lock(&sva->lock);
 	if (pasid_freed)
@@ -31,6 +41,8 @@ void sva_device_closes(struct uvdk_device_watcher *watcher)
 	struct uvdk_sva *sva =
 		(struct uvdk_sva *)((char *)watcher - offsetof(struct uvdk_sva, watcher));
 
+	if (is_parents(sva))
+		return;
 	sva_end(sva, false);
 	pthread_mutex_lock(&sva->lock);
 	sva->dev = NULL;

@@ -91,8 +91,9 @@ enum uvdk_sva_flags {
  * @size: sizeof(struct uvdk_sva_opts)
  * @backend: enum uvdk_sva_backend
  * @flags: enum uvdk_sva_flags
- * @owner: whose PASID; it must outlive the binding. NULL with UVDK_SVA_RID; not
- *	looked at by the kernel's backend, where the kernel chooses the PASID
+ * @owner: whose PASID; it must outlive the binding. NULL with UVDK_SVA_RID. Not
+ *	looked at by the kernel's backend, where the kernel chooses the PASID:
+ *	UVDK_SVA_AUTO needs none for a device that is under it
  * @pasid: one that @owner holds; 0: one is allocated, and freed with the binding
  * @readahead: demand: bytes to map at once around what was touched, a power of two
  *	from 4096 on; 0: 65536

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <uvdk_base.h>
+#include <uvdk_base_driver.h>
 
 #include "../../follow_record.h"
 
@@ -303,6 +303,72 @@ Test(follow, after_the_last_nothing_is_left)
 		cr_expect_not(uvdk_follow_forks());
 		cr_assert_eq(record_start(&rec), 0, "%s", uvdk_last_error());
 	}
+}
+
+/* What the library's own threads have, too: their stacks, and all that they may free. */
+static void follow_whatever_is_mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long first, end;
+	char line[512];
+
+	uvdk_log_hush(true);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx", &first, &end) == 2)
+			(void)uvdk_follow_add(first, end - first);
+	}
+	uvdk_log_hush(false);
+	fclose(maps);
+}
+
+static void *ends_at_once(void *arg)
+{
+	return arg;
+}
+
+Test(follow, whatever_is_mapped_can_be_followed_and_threads_end)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 20; i++) {
+		follow_whatever_is_mapped();
+		cr_assert_eq(pthread_create(&thread, NULL, ends_at_once, NULL), 0);
+		follow_whatever_is_mapped();
+		cr_assert_eq(pthread_join(thread, NULL), 0);
+		uvdk_follow_stop(&rec.follower);
+		cr_assert_eq(record_start(&rec), 0, "%s", uvdk_last_error());
+	}
+}
+
+static void *churns(void *arg)
+{
+	atomic_bool *quit = arg;
+
+	while (!atomic_load(quit)) {
+		void *va = anon(LEN);
+
+		madvise(va, LEN, MADV_DONTNEED);
+		munmap(va, LEN);
+		free(memset(malloc(4 * 65536), 1, 65536));
+	}
+	return NULL;
+}
+
+Test(follow, others_free_and_add_while_it_stops_and_starts_again)
+{
+	atomic_bool quit = false;
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pthread_create(&thread[i], NULL, churns, &quit), 0);
+	for (int i = 0; i < 20; i++) {
+		follow_whatever_is_mapped();
+		uvdk_follow_stop(&rec.follower);
+		cr_assert_eq(record_start(&rec), 0, "%s", uvdk_last_error());
+	}
+	atomic_store(&quit, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
 }
 
 /* Returns the exit status of a child that does this. */

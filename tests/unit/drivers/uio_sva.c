@@ -10,6 +10,7 @@
 
 #include <uvdk_device_driver.h>
 #include <uvdk_iommu.h>
+#include <uvdk_sva.h>
 
 #include "../pci/fake_sysfs.h"
 
@@ -250,5 +251,28 @@ Test(uio_sva, a_child_has_no_descriptor)
 	cr_expect_eq(status, 0);
 	uvdk_device_close(dev);
 	uvdk_device_close(opened());
+	cr_expect_eq(fds(), fds_before);
+}
+
+Test(uio_sva, a_binding_without_backend_and_owner_is_the_kernel_s)
+{
+	struct uvdk_sva_opts opts = {.size = sizeof(opts)};
+	struct uvdk_device *dev = opened();
+	struct uvdk_sva_info info;
+	struct uvdk_sva *sva = NULL;
+
+	cr_assert_eq(uvdk_sva_bind(dev, &opts, &sva), 0, "%s", uvdk_last_error());
+	uvdk_sva_get_info(sva, &info);
+	cr_expect_str_eq(info.name, "kernel");
+	cr_expect_eq(uvdk_sva_pasid(sva), 7);
+	cr_expect_eq(uvdk_sva_unbind(sva), 0);
+	opts.flags = UVDK_SVA_PROCESS;
+	cr_assert_eq(uvdk_sva_bind(dev, &opts, &sva), 0, "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_sva_unbind(sva), 0);
+	opts.flags = UVDK_SVA_RID;
+	cr_expect_eq(uvdk_sva_bind(dev, &opts, &sva), -EOPNOTSUPP);
+	opts = (struct uvdk_sva_opts){.size = sizeof(opts), .backend = UVDK_SVA_PINNED};
+	cr_expect_eq(uvdk_sva_bind(dev, &opts, &sva), -EINVAL, "that needs an owner");
+	uvdk_device_close(dev);
 	cr_expect_eq(fds(), fds_before);
 }

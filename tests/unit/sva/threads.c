@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <uvdk_device_driver.h>
 
@@ -29,6 +31,12 @@ const struct uvdk_device_info *uvdk_device_get_info(const struct uvdk_device *d)
 }
 
 bool uvdk_device_gone(const struct uvdk_device *d)
+{
+	(void)d;
+	return false;
+}
+
+bool uvdk_device_has_sva(const struct uvdk_device *d)
 {
 	(void)d;
 	return false;
@@ -261,6 +269,27 @@ static void all_at_once(void)
 	EXPECT(!uvdk_sva_unbind(common));
 }
 
+/* In a child the device of a binding is closed: what is the parent's is left alone. */
+static void close_in_child(void)
+{
+	struct uvdk_sva *sva = bind_new(0);
+	int status = -1;
+	pid_t child;
+
+	if (!sva)
+		return;
+	pthread_mutex_lock(&sva->lock); /* as a thread may hold it that is not there */
+	child = fork();
+	if (!child) {
+		alarm(20);
+		sva_device_closes(&sva->watcher);
+		_exit(sva->live ? 0 : 1);
+	}
+	pthread_mutex_unlock(&sva->lock);
+	EXPECT(waitpid(child, &status, 0) == child && !status);
+	EXPECT(!uvdk_sva_unbind(sva));
+}
+
 static bool can_follow(void)
 {
 	struct uvdk_sva_opts opts = {
@@ -286,6 +315,7 @@ int main(void)
 	follow_flags = UVDK_SVA_NO_FOLLOW;
 	all_at_once();
 	race_for_the_end();
+	close_in_child();
 	follow_flags = 0;
 	if (can_follow())
 		all_at_once();
