@@ -28,7 +28,8 @@ static struct edu edu;
 /* What the bare calls need; the library's ioctl() goes by here, so that we see it. */
 static struct {
 	int iommufd;
-	uint32_t ioas; /* the latest */
+	uint32_t ioas;	 /* the latest */
+	uint32_t viommu; /* that was invalidated last */
 } kernel;
 
 int __real_ioctl(int fd, unsigned long request, ...);
@@ -48,6 +49,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		kernel.iommufd = fd;
 		kernel.ioas = ((const struct iofd_ioas_alloc *)arg)->out_ioas_id;
 	}
+	if (request == IOFD_HWPT_INVALIDATE)
+		kernel.viommu = ((const struct iofd_hwpt_invalidate *)arg)->hwpt_id;
 
 	return ret;
 }
@@ -231,6 +234,58 @@ static void flush(unsigned int count)
 	finish(cookie);
 }
 
+/* Tables alone, nothing forgotten: what is left of pages() is the queue and the kernel. */
+static void unheard(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+			abort();
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_unmap_page(pt, page[i]))
+			abort();
+}
+
+/* ---- what no library can do without: stores into a leaf, commands, one call ---- */
+
+struct command {
+	uint64_t w[2];
+};
+
+static void tell(const struct command *command, unsigned int count)
+{
+	struct iofd_hwpt_invalidate args = {.size = sizeof(args),
+					    .hwpt_id = kernel.viommu,
+					    .data_uptr = (uintptr_t)command,
+					    .data_type = IOFD_INVALIDATE_SMMUV3,
+					    .entry_len = sizeof(*command),
+					    .entry_num = count};
+
+	CHECK(!__real_ioctl(kernel.iommufd, IOFD_HWPT_INVALIDATE, &args), "%s", strerror(errno));
+}
+
+/* CMD_TLBI_NH_VA of an ASID, leaf */
+static const uint64_t tlbi_va = 0x12 | (uint64_t)ASID << 48;
+static struct command command[BATCH];
+
+/* Commands that are there already. */
+static void told(unsigned int count)
+{
+	tell(command, count);
+}
+
+static void floor_of(unsigned int count)
+{
+	static uint64_t leaf[MOST];
+
+	for (unsigned int i = 0; i < count; i++)
+		__atomic_store_n(&leaf[page[i] / PAGE % MOST], out | 0x743, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < count; i++) {
+		__atomic_store_n(&leaf[page[i] / PAGE % MOST], 0, __ATOMIC_RELAXED);
+		command[i] = (struct command){{tlbi_va, page[i] | 1}};
+	}
+	tell(command, count);
+}
+
 static void contiguous(void)
 {
 	for (unsigned int i = 0; i < MOST; i++)
@@ -284,6 +339,9 @@ static void measure_own(void)
 {
 	strided();
 	printf("strided_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("tables_ns=%.2f\n", page_ns(unheard, BATCH));
+	printf("floor_ns=%.2f\n", page_ns(floor_of, BATCH));
+	printf("told_ns=%.2f\n", page_ns(told, BATCH));
 	printf("flushed_ns=%.2f\n", page_ns(flushed, BATCH));
 	contiguous();
 	printf("coalesced_ns=%.2f\n", page_ns(pages, BATCH));
