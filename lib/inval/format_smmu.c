@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
+#include <string.h>
+
 #include "format.h"
-#include "inval_priv.h"
 
 /* Commands of Arm's SMMUv3 (IHI 0070, chapter 4). The VMID is the kernel's or the queue's. */
 
@@ -119,6 +120,51 @@ void inval_smmu_encode(const struct inval_smmu *smmu, const struct uvdk_inval_pi
 	else
 		encode_tlbi(&piece->req, w);
 	*to = command(w);
+}
+
+/* PASID to flags, as uvdk_inval_post() compares them */
+static uint64_t key_of(const struct uvdk_inval_req *req)
+{
+	uint64_t key;
+
+	memcpy(&key, (const char *)req + 2 * sizeof(key), sizeof(key));
+
+	return key;
+}
+
+/* Pages like that of @like; *@before is the one that comes before. */
+static bool encode_pages(const struct inval_span *span, const struct uvdk_inval_req *like,
+			 uint64_t *before, struct inval_cmd *to)
+{
+	const struct uvdk_inval_slot *slot = span->slots, *end = slot + span->count;
+	const uint64_t size = UINT64_C(1) << inval_shift(like), key = key_of(like);
+	const uint64_t leaf = like->flags & UVDK_INVAL_LEAF ? TLBI_LEAF : 0;
+	const struct uvdk_le64 w0 = uvdk_to_le64(CMD_TLBI_NH_VA | TLBI_ASID(like->asid));
+	uint64_t former = *before;
+
+	for (; slot != end; slot++, to++) {
+		const uint64_t first = slot->req.first;
+
+		/* The same again, or a neighbour: they are to become one. */
+		if (key_of(&slot->req) != key || slot->req.last - first != size - 1 ||
+		    first - former + size <= 2 * size)
+			return false;
+		former = first;
+		to->w[0] = w0;
+		to->w[1] = uvdk_to_le64(first | leaf);
+	}
+	*before = former;
+
+	return true;
+}
+
+bool inval_smmu_burst(const struct inval_span span[2], struct inval_cmd *to)
+{
+	const struct uvdk_inval_req *like = &span->slots->req;
+	uint64_t before = like->first ^ UINT64_C(1) << 63; /* far away */
+
+	return encode_pages(&span[0], like, &before, to) &&
+	       encode_pages(&span[1], like, &before, to + span->count);
 }
 
 struct inval_cmd inval_smmu_sync(void)

@@ -109,6 +109,16 @@ UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_
 	return 0;
 }
 
+static bool push(struct inval_queue *q)
+{
+	if (inval_burst(q))
+		return true;
+	inval_fold(q);
+	q->kicked = inval_tail(&q->pub);
+
+	return inval_push(q);
+}
+
 UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)
 {
 	struct inval_queue *q = inval_queue_of(pub);
@@ -124,10 +134,8 @@ UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)
 		return 0;
 
 	pub->grows = INVAL_CLOSED;
-	inval_fold(q);
-	q->kicked = inval_tail(pub);
 	q->stats.kicks++;
-	if (inval_push(q))
+	if (push(q))
 		err = q->ops->kick(q->priv);
 	if (err)
 		inval_die(q, err);

@@ -75,6 +75,7 @@ static void encode(struct inval_stage *stage, const struct inval_kernel *kernel,
 	stage->origin[stage->tail] = (struct inval_origin){
 		.piece = stage->end, .fence = piece->target == UVDK_INVAL_FENCE};
 	stage->tail++;
+	stage->fences += piece->target == UVDK_INVAL_FENCE;
 	if (piece->target == UVDK_INVAL_FENCE)
 		return;
 	if (kernel->how.format == UVDK_INVAL_FORMAT_SMMUV3)
@@ -101,12 +102,30 @@ int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kerne
 	return 0;
 }
 
+bool inval_stage_burst(struct inval_stage *stage, const struct inval_kernel *kernel,
+		       const struct inval_span span[2])
+{
+	const unsigned int count = span[0].count + span[1].count;
+
+	if (inval_stage_empty(stage))
+		stage->head = stage->tail = 0;
+	if (kernel->how.format != UVDK_INVAL_FORMAT_SMMUV3 || stage->size - stage->tail < count ||
+	    !inval_smmu_burst(span, (struct inval_cmd *)(void *)stage->entries + stage->tail))
+		return false;
+	for (unsigned int i = 0; i < count; i++)
+		stage->origin[stage->tail++] = (struct inval_origin){.piece = stage->end++};
+
+	return true;
+}
+
 /* Entries of the next call. */
 static unsigned int next_call(const struct inval_stage *stage, const struct inval_kernel *kernel)
 {
 	unsigned int most = kernel->narrow ? 1 : kernel->how.batch;
 	unsigned int n = 0;
 
+	if (!stage->fences)
+		return most < stage->tail - stage->head ? most : stage->tail - stage->head;
 	while (n < most && stage->head + n != stage->tail && !stage->origin[stage->head + n].fence)
 		n++;
 
@@ -140,6 +159,7 @@ static int submit(struct inval_stage *stage, struct inval_kernel *kernel,
 	int err;
 
 	if (!n) {
+		stage->fences--;
 		stage->head++; /* a fence: what was before it is complete */
 		return 0;
 	}

@@ -18,6 +18,7 @@ struct inval_stage {
 	struct inval_origin *origin;
 	unsigned int size;
 	unsigned int head, tail;
+	unsigned int fences; /* among them */
 	uint64_t end;
 };
 
@@ -54,6 +55,10 @@ static inline uint64_t inval_stage_done(const struct inval_stage *stage)
 /* Piece number stage->end. 0 or -EAGAIN. */
 int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kernel,
 		     const struct uvdk_inval_piece *piece);
+
+/* Pieces from number stage->end on, as &inval_burst_fn. */
+bool inval_stage_burst(struct inval_stage *stage, const struct inval_kernel *kernel,
+		       const struct inval_span span[2]);
 
 /*
  * Submit until it is empty, an entry is refused (@trouble), or it has to be
