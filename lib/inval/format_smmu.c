@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include <string.h>
-
 #include "format.h"
 
 /* Commands of Arm's SMMUv3 (IHI 0070, chapter 4). The VMID is the kernel's or the queue's. */
@@ -122,49 +120,37 @@ void inval_smmu_encode(const struct inval_smmu *smmu, const struct uvdk_inval_pi
 	*to = command(w);
 }
 
-/* PASID to flags, as uvdk_inval_post() compares them */
-static uint64_t key_of(const struct uvdk_inval_req *req)
+/* As &inval_burst_fn, one span; @before: the page before the first. */
+static bool encode_pages(struct inval_span span, struct inval_cmd like, uint64_t size,
+			 uint64_t before, struct inval_cmd *to)
 {
-	uint64_t key;
-
-	memcpy(&key, (const char *)req + 2 * sizeof(key), sizeof(key));
-
-	return key;
-}
-
-/* Pages like that of @like; *@before is the one that comes before. */
-static bool encode_pages(const struct inval_span *span, const struct uvdk_inval_req *like,
-			 uint64_t *before, struct inval_cmd *to)
-{
-	const struct uvdk_inval_slot *slot = span->slots, *end = slot + span->count;
-	const uint64_t size = UINT64_C(1) << inval_shift(like), key = key_of(like);
-	const uint64_t leaf = like->flags & UVDK_INVAL_LEAF ? TLBI_LEAF : 0;
-	const struct uvdk_le64 w0 = uvdk_to_le64(CMD_TLBI_NH_VA | TLBI_ASID(like->asid));
-	uint64_t former = *before;
+	const struct uvdk_inval_slot *slot = span.slots, *const end = slot + span.count;
 
 	for (; slot != end; slot++, to++) {
 		const uint64_t first = slot->req.first;
 
-		/* The same again, or a neighbour: they are to become one. */
-		if (key_of(&slot->req) != key || slot->req.last - first != size - 1 ||
-		    first - former + size <= 2 * size)
+		/* Several pages; or the same again or a neighbour: they are to become one. */
+		if (slot->req.last - first != size - 1 || first - before + size <= 2 * size)
 			return false;
-		former = first;
-		to->w[0] = w0;
-		to->w[1] = uvdk_to_le64(first | leaf);
+		before = first;
+		to->w[0] = like.w[0];
+		to->w[1].raw = like.w[1].raw | uvdk_to_le64(first).raw;
 	}
-	*before = former;
 
 	return true;
 }
 
 bool inval_smmu_burst(const struct inval_span span[2], struct inval_cmd *to)
 {
-	const struct uvdk_inval_req *like = &span->slots->req;
-	uint64_t before = like->first ^ UINT64_C(1) << 63; /* far away */
+	const struct uvdk_inval_req *first = &span[0].slots->req;
+	const uint64_t w[2] = {CMD_TLBI_NH_VA | TLBI_ASID(first->asid),
+			       first->flags & UVDK_INVAL_LEAF ? TLBI_LEAF : 0};
+	const uint64_t size = UINT64_C(1) << inval_shift(first);
+	const uint64_t far = first->first ^ UINT64_C(1) << 63;
+	const uint64_t last = span[0].slots[span[0].count - 1].req.first;
 
-	return encode_pages(&span[0], like, &before, to) &&
-	       encode_pages(&span[1], like, &before, to + span->count);
+	return encode_pages(span[0], command(w), size, far, to) &&
+	       encode_pages(span[1], command(w), size, last, to + span[0].count);
 }
 
 struct inval_cmd inval_smmu_sync(void)

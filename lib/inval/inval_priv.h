@@ -48,8 +48,8 @@ struct inval_list {
 
 /*
  * As &struct uvdk_inval_ops.push, of all slots in two spans, the second maybe empty, for the I/O
- * MMU. false: nothing is taken, since there is no room or they are not single pages apart from
- * one another that have all but the address in common.
+ * MMU; they have all but the address in common. false: nothing is taken, since there is no room
+ * or they are not single pages apart from one another.
  */
 typedef bool (*inval_burst_fn)(void *priv, const struct inval_span span[2]);
 
@@ -60,6 +60,7 @@ struct inval_queue {
 	struct uvdk_inval_props props;
 	uint64_t head;	 /* oldest slot that is not complete */
 	uint64_t kicked; /* slots before this one were kicked */
+	bool mixed;	 /* those since differ in more than the address */
 	struct inval_cut cut;
 	struct inval_run run; /* the latest; retired as one */
 	uint64_t pushed;      /* pieces */

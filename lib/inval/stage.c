@@ -75,7 +75,6 @@ static void encode(struct inval_stage *stage, const struct inval_kernel *kernel,
 	stage->origin[stage->tail] = (struct inval_origin){
 		.piece = stage->end, .fence = piece->target == UVDK_INVAL_FENCE};
 	stage->tail++;
-	stage->fences += piece->target == UVDK_INVAL_FENCE;
 	if (piece->target == UVDK_INVAL_FENCE)
 		return;
 	if (kernel->how.format == UVDK_INVAL_FORMAT_SMMUV3)
@@ -84,6 +83,14 @@ static void encode(struct inval_stage *stage, const struct inval_kernel *kernel,
 		inval_mock_encode(piece, to);
 	else
 		inval_vtd_encode(piece, to);
+}
+
+/* More is to be known of its entries than their number. */
+static void make_uneven(struct inval_stage *stage)
+{
+	for (unsigned int i = stage->head; stage->even && i != stage->tail; i++)
+		stage->origin[i] = (struct inval_origin){.piece = inval_stage_piece(stage, i)};
+	stage->even = false;
 }
 
 int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kernel,
@@ -95,6 +102,7 @@ int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kerne
 		stage->head = stage->tail = 0;
 	if (stage->size - stage->tail < count)
 		return -EAGAIN;
+	make_uneven(stage);
 	for (unsigned int i = 0; i < count; i++)
 		encode(stage, kernel, piece, i);
 	stage->end++;
@@ -107,13 +115,16 @@ bool inval_stage_burst(struct inval_stage *stage, const struct inval_kernel *ker
 {
 	const unsigned int count = span[0].count + span[1].count;
 
-	if (inval_stage_empty(stage))
+	if (inval_stage_empty(stage)) {
 		stage->head = stage->tail = 0;
-	if (kernel->how.format != UVDK_INVAL_FORMAT_SMMUV3 || stage->size - stage->tail < count ||
+		stage->even = true;
+	}
+	if (kernel->how.format != UVDK_INVAL_FORMAT_SMMUV3 || !stage->even ||
+	    stage->size - stage->tail < count ||
 	    !inval_smmu_burst(span, (struct inval_cmd *)(void *)stage->entries + stage->tail))
 		return false;
-	for (unsigned int i = 0; i < count; i++)
-		stage->origin[stage->tail++] = (struct inval_origin){.piece = stage->end++};
+	stage->tail += count;
+	stage->end += count;
 
 	return true;
 }
@@ -124,7 +135,7 @@ static unsigned int next_call(const struct inval_stage *stage, const struct inva
 	unsigned int most = kernel->narrow ? 1 : kernel->how.batch;
 	unsigned int n = 0;
 
-	if (!stage->fences)
+	if (stage->even)
 		return most < stage->tail - stage->head ? most : stage->tail - stage->head;
 	while (n < most && stage->head + n != stage->tail && !stage->origin[stage->head + n].fence)
 		n++;
@@ -140,7 +151,8 @@ static void on_refused(struct inval_stage *stage, struct inval_kernel *kernel, u
 		kernel->narrow = NARROW;
 		return;
 	}
-	*trouble = (struct inval_trouble){.err = err, .piece = stage->origin[stage->head].piece};
+	*trouble =
+		(struct inval_trouble){.err = err, .piece = inval_stage_piece(stage, stage->head)};
 	stage->head++;
 	kernel->narrow = 0;
 }
@@ -159,7 +171,6 @@ static int submit(struct inval_stage *stage, struct inval_kernel *kernel,
 	int err;
 
 	if (!n) {
-		stage->fences--;
 		stage->head++; /* a fence: what was before it is complete */
 		return 0;
 	}

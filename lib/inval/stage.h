@@ -12,14 +12,17 @@ struct inval_origin {
 	bool fence; /* no entry: begins another call */
 };
 
-/* Pieces up to before @end are in it, those before its first are the former's. */
+/*
+ * Pieces up to before @end are in it, those before its first are the former's. If it is @even,
+ * each is one entry, there is no fence, and nothing is written into @origin.
+ */
 struct inval_stage {
 	uint8_t *entries;
 	struct inval_origin *origin;
 	unsigned int size;
 	unsigned int head, tail;
-	unsigned int fences; /* among them */
 	uint64_t end;
+	bool even;
 };
 
 /* An error to be reported. */
@@ -46,10 +49,16 @@ static inline bool inval_stage_empty(const struct inval_stage *stage)
 	return stage->head == stage->tail;
 }
 
+/* Piece that an entry is part of. */
+static inline uint64_t inval_stage_piece(const struct inval_stage *stage, unsigned int i)
+{
+	return stage->even ? stage->end - (stage->tail - i) : stage->origin[i].piece;
+}
+
 /* Pieces that are over. */
 static inline uint64_t inval_stage_done(const struct inval_stage *stage)
 {
-	return inval_stage_empty(stage) ? stage->end : stage->origin[stage->head].piece;
+	return inval_stage_empty(stage) ? stage->end : inval_stage_piece(stage, stage->head);
 }
 
 /* Piece number stage->end. 0 or -EAGAIN. */

@@ -172,15 +172,22 @@ static void finish(uint64_t cookie)
 /* Page by page, one request each, one kick. */
 static void pages(unsigned int count)
 {
+	struct uvdk_inval_req req = {
+		.asid = ASID, .scope = UVDK_INVAL_RANGE, .flags = UVDK_INVAL_LEAF};
+	struct uvdk_pgtable *const table = pt;
+	struct uvdk_invalq *const queue = q;
+	const uint64_t target = out;
 	uint64_t cookie = 0;
 
 	for (unsigned int i = 0; i < count; i++)
-		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+		if (uvdk_pgtable_map_page(table, page[i], target, PROT))
 			abort();
 	for (unsigned int i = 0; i < count; i++) {
-		if (uvdk_pgtable_unmap_page(pt, page[i]))
+		req.first = page[i];
+		req.last = page[i] + PAGE - 1;
+		if (uvdk_pgtable_unmap_page(table, page[i]) ||
+		    uvdk_inval_post(queue, &req, &cookie))
 			abort();
-		post(page[i], page[i] + PAGE - 1, false, &cookie);
 	}
 	finish(cookie);
 }
