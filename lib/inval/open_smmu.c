@@ -98,19 +98,30 @@ static unsigned int whole(const struct open_smmu *smmu, const struct inval_cmd *
 }
 
 /*
+ * Commands for the SMMU are right as they are made (tests/unit/inval/test_checked.c). Those for
+ * devices name IDs and PASIDs that not every vIOMMU has.
+ */
+static int give(const struct uvdk_nest_hold *hold, const struct inval_cmd *cmd, unsigned int count,
+		bool check, struct uvdk_inval_result *result)
+{
+	return check ? uvdk_viommu_invalidate(hold->viommu, cmd, sizeof(*cmd), count, result)
+		     : uvdk_nest_invalidate(hold, cmd, count, result);
+}
+
+/*
  * The kernel's count claims nothing on failure but which one it refused: those
  * before are given once more, so that they are surely done.
  */
 static int call(const struct uvdk_nest_hold *hold, const struct inval_cmd *cmd, unsigned int count,
-		unsigned int *done)
+		bool check, unsigned int *done)
 {
 	struct uvdk_inval_result result = {0}, again;
-	int err = uvdk_nest_invalidate(hold, cmd, count, &result);
+	int err = give(hold, cmd, count, check, &result);
 	unsigned int before = result.failed < count ? result.failed : 0;
 
 	*done = result.done;
 	if (err && err != -ENODEV && !result.done && before &&
-	    !uvdk_nest_invalidate(hold, cmd, before, &again))
+	    !give(hold, cmd, before, check, &again))
 		*done = before;
 
 	return err;
@@ -139,7 +150,7 @@ int open_smmu_submit(struct open_queue *own, const struct inval_cmd *cmd, unsign
 	n = for_smmu(smmu, cmd, *count);
 	if (n) {
 		*count = n;
-		return call(&own->hold, cmd, n, count);
+		return call(&own->hold, cmd, n, false, count);
 	}
 	if (smmu->generation != uvdk_nest_ids_generation(&own->hold))
 		err = read_ids(smmu, &own->hold);
@@ -149,7 +160,7 @@ int open_smmu_submit(struct open_queue *own, const struct inval_cmd *cmd, unsign
 	}
 	n = expand(smmu, cmd, *count, &commands);
 	if (commands)
-		err = call(&own->hold, smmu->cmd, commands, &done);
+		err = call(&own->hold, smmu->cmd, commands, true, &done);
 	*count = whole(smmu, cmd, n, done);
 	/* An ID went meanwhile: its device is detached, and has nothing to forget. */
 	if (err && smmu->generation != uvdk_nest_ids_generation(&own->hold))
