@@ -7,6 +7,8 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_inval_backend_driver.h>
 
+#include "inval_priv.h"
+
 /* Entries as kernel and hardware take them. */
 
 #define INVAL_SIDS 64
@@ -61,6 +63,12 @@ static inline unsigned int inval_smmu_count(const struct inval_smmu *smmu,
 void inval_smmu_encode(const struct inval_smmu *smmu, const struct uvdk_inval_piece *piece,
 		       struct inval_cmd *to, unsigned int index);
 struct inval_cmd inval_smmu_sync(void);
+
+/*
+ * Slots as &inval_burst_fn takes them become commands, one each. false: they are others; what is
+ * at @to is of no use then.
+ */
+bool inval_smmu_burst(const struct inval_span span[2], struct inval_cmd *to);
 
 void inval_vtd_props(struct uvdk_inval_props *props);
 void inval_vtd_encode(const struct uvdk_inval_piece *piece, struct inval_vtd *to);

@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "format.h"
-#include "inval_priv.h"
 
 /* Commands of Arm's SMMUv3 (IHI 0070, chapter 4). The VMID is the kernel's or the queue's. */
 
@@ -119,6 +118,39 @@ void inval_smmu_encode(const struct inval_smmu *smmu, const struct uvdk_inval_pi
 	else
 		encode_tlbi(&piece->req, w);
 	*to = command(w);
+}
+
+/* As &inval_burst_fn, one span; @before: the page before the first. */
+static bool encode_pages(struct inval_span span, struct inval_cmd like, uint64_t size,
+			 uint64_t before, struct inval_cmd *to)
+{
+	const struct uvdk_inval_slot *slot = span.slots, *const end = slot + span.count;
+
+	for (; slot != end; slot++, to++) {
+		const uint64_t first = slot->req.first;
+
+		/* Several pages; or the same again or a neighbour: they are to become one. */
+		if (slot->req.last - first != size - 1 || first - before + size <= 2 * size)
+			return false;
+		before = first;
+		to->w[0] = like.w[0];
+		to->w[1].raw = like.w[1].raw | uvdk_to_le64(first).raw;
+	}
+
+	return true;
+}
+
+bool inval_smmu_burst(const struct inval_span span[2], struct inval_cmd *to)
+{
+	const struct uvdk_inval_req *first = &span[0].slots->req;
+	const uint64_t w[2] = {CMD_TLBI_NH_VA | TLBI_ASID(first->asid),
+			       first->flags & UVDK_INVAL_LEAF ? TLBI_LEAF : 0};
+	const uint64_t size = UINT64_C(1) << inval_shift(first);
+	const uint64_t far = first->first ^ UINT64_C(1) << 63;
+	const uint64_t last = span[0].slots[span[0].count - 1].req.first;
+
+	return encode_pages(span[0], command(w), size, far, to) &&
+	       encode_pages(span[1], command(w), size, last, to + span[0].count);
 }
 
 struct inval_cmd inval_smmu_sync(void)

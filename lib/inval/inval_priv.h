@@ -27,9 +27,31 @@ struct inval_cut {
 	uint64_t next;
 };
 
+/*
+ * Slots from @first to before @end, of which each is one piece, beginning with
+ * number @piece: nothing is written into them until that makes a difference.
+ */
+struct inval_run {
+	uint64_t first, end;
+	uint64_t piece;
+};
+
+/* Slots side by side in memory */
+struct inval_span {
+	const struct uvdk_inval_slot *slots;
+	unsigned int count;
+};
+
 struct inval_list {
 	struct uvdk_inval_node *first, *last;
 };
+
+/*
+ * As &struct uvdk_inval_ops.push, of all slots in two spans, the second maybe empty, for the I/O
+ * MMU; they have all but the address in common. false: nothing is taken, since there is no room
+ * or they are not single pages apart from one another.
+ */
+typedef bool (*inval_burst_fn)(void *priv, const struct inval_span span[2]);
 
 struct inval_queue {
 	struct uvdk_invalq pub;
@@ -38,16 +60,19 @@ struct inval_queue {
 	struct uvdk_inval_props props;
 	uint64_t head;	 /* oldest slot that is not complete */
 	uint64_t kicked; /* slots before this one were kicked */
+	bool mixed;	 /* those since differ in more than the address */
 	struct inval_cut cut;
-	uint64_t pushed; /* pieces */
-	uint64_t over;	 /* pieces that are complete */
-	uint64_t done;	 /* cookies that are complete, failed or not */
-	int dead;	 /* why nothing works any more */
-	bool gone;	 /* set from anywhere */
+	struct inval_run run; /* the latest; retired as one */
+	uint64_t pushed;      /* pieces */
+	uint64_t over;	      /* pieces that are complete */
+	uint64_t done;	      /* cookies that are complete, failed or not */
+	int dead;	      /* why nothing works any more */
+	bool gone;	      /* set from anywhere */
 	struct inval_list waiting, held;
 	unsigned int failures;
 	struct uvdk_inval_error failure[INVAL_FAILURES];
 	struct uvdk_inval_stats stats;
+	inval_burst_fn burst;	   /* or NULL */
 	void (*ended)(void *priv); /* or NULL: the backend is freed, the queue not yet */
 	void *ended_priv;
 };
@@ -106,6 +131,11 @@ struct inval_range inval_split(enum uvdk_inval_rule rule, unsigned int order_max
 /* Pieces of a request, counted up to @max + 1. */
 unsigned int inval_count(enum uvdk_inval_rule rule, unsigned int order_max,
 			 const struct uvdk_inval_req *req, unsigned int max);
+
+/* burst.c: fold and push what was posted since the last kick, if it is the simplest; or false. */
+bool inval_burst(struct inval_queue *q);
+/* What is known of a run goes into its slots. */
+void inval_run_dissolve(struct inval_queue *q);
 
 /* push.c: push what can be pushed; true: something was. */
 bool inval_push(struct inval_queue *q);

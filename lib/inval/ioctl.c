@@ -22,6 +22,13 @@ static int ioctl_push(void *priv, const struct uvdk_inval_piece *piece)
 	return inval_stage_push(&q->stage, &q->kernel, piece);
 }
 
+static bool ioctl_burst(void *priv, const struct inval_span span[2])
+{
+	struct ioctl_queue *q = priv;
+
+	return inval_stage_burst(&q->stage, &q->kernel, span);
+}
+
 static int ioctl_kick(void *priv)
 {
 	struct ioctl_queue *q = priv;
@@ -81,6 +88,7 @@ static int ioctl_create(const struct inval_kernel *kernel, struct uvdk_inval_pro
 	err = uvdk_invalq_create(&ioctl_ops, q, props, opts, out);
 	if (err)
 		goto fini_stage;
+	inval_queue_of(*out)->burst = ioctl_burst;
 
 	return 0;
 

@@ -98,22 +98,47 @@ static unsigned int whole(const struct open_smmu *smmu, const struct inval_cmd *
 }
 
 /*
+ * Commands for the SMMU are right as they are made (tests/unit/inval/test_checked.c). Those for
+ * devices name IDs and PASIDs that not every vIOMMU has.
+ */
+static int give(const struct uvdk_nest_hold *hold, const struct inval_cmd *cmd, unsigned int count,
+		bool check, struct uvdk_inval_result *result)
+{
+	return check ? uvdk_viommu_invalidate(hold->viommu, cmd, sizeof(*cmd), count, result)
+		     : uvdk_nest_invalidate(hold, cmd, count, result);
+}
+
+/*
  * The kernel's count claims nothing on failure but which one it refused: those
  * before are given once more, so that they are surely done.
  */
-static int call(struct uvdk_viommu *viommu, const struct inval_cmd *cmd, unsigned int count,
-		unsigned int *done)
+static int call(const struct uvdk_nest_hold *hold, const struct inval_cmd *cmd, unsigned int count,
+		bool check, unsigned int *done)
 {
-	struct uvdk_inval_result result = {0};
-	int err = uvdk_viommu_invalidate(viommu, cmd, sizeof(*cmd), count, &result);
+	struct uvdk_inval_result result = {0}, again;
+	int err = give(hold, cmd, count, check, &result);
 	unsigned int before = result.failed < count ? result.failed : 0;
 
 	*done = result.done;
 	if (err && err != -ENODEV && !result.done && before &&
-	    !uvdk_viommu_invalidate(viommu, cmd, sizeof(*cmd), before, NULL))
+	    !give(hold, cmd, before, check, &again))
 		*done = before;
 
 	return err;
+}
+
+/* How many there are before the first ATC_INV: those go as they are. */
+static unsigned int for_smmu(const struct open_smmu *smmu, const struct inval_cmd *cmd,
+			     unsigned int count)
+{
+	unsigned int n = 0;
+
+	if (!smmu->cmd)
+		return count;
+	while (n < count && !is_atc(&cmd[n]))
+		n++;
+
+	return n;
 }
 
 int open_smmu_submit(struct open_queue *own, const struct inval_cmd *cmd, unsigned int *count)
@@ -122,8 +147,11 @@ int open_smmu_submit(struct open_queue *own, const struct inval_cmd *cmd, unsign
 	unsigned int n, commands, done = 0;
 	int err = 0;
 
-	if (!smmu->cmd)
-		return call(own->hold.viommu, cmd, *count, count);
+	n = for_smmu(smmu, cmd, *count);
+	if (n) {
+		*count = n;
+		return call(&own->hold, cmd, n, false, count);
+	}
 	if (smmu->generation != uvdk_nest_ids_generation(&own->hold))
 		err = read_ids(smmu, &own->hold);
 	if (err) {
@@ -132,7 +160,7 @@ int open_smmu_submit(struct open_queue *own, const struct inval_cmd *cmd, unsign
 	}
 	n = expand(smmu, cmd, *count, &commands);
 	if (commands)
-		err = call(own->hold.viommu, smmu->cmd, commands, &done);
+		err = call(&own->hold, smmu->cmd, commands, true, &done);
 	*count = whole(smmu, cmd, n, done);
 	/* An ID went meanwhile: its device is detached, and has nothing to forget. */
 	if (err && smmu->generation != uvdk_nest_ids_generation(&own->hold))

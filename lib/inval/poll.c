@@ -11,11 +11,37 @@ static bool is_over(const struct inval_queue *q, const struct uvdk_inval_slot *s
 	return slot->pushed && (int32_t)((uint32_t)q->over - slot->to[1]) >= 0;
 }
 
+/* The run, if it is next and complete; what is so in part goes on slot by slot. */
+static void retire_run(struct inval_queue *q)
+{
+	const struct inval_run *run = &q->run;
+
+	if (run->first == run->end || q->head != run->first || q->over <= run->piece)
+		return;
+	if (q->over - run->piece < run->end - run->first) {
+		inval_run_dissolve(q);
+		return;
+	}
+	q->done = inval_slot(q, run->end - 1)->cookie;
+	q->head = run->end;
+	q->run = (struct inval_run){0};
+}
+
+/* Slots of a run are not to be asked. */
+static bool may_retire(struct inval_queue *q)
+{
+	retire_run(q);
+	if (q->head == q->cut.end || (q->head == q->run.first && q->run.first != q->run.end))
+		return false;
+
+	return is_over(q, inval_slot(q, q->head));
+}
+
 static void retire(struct inval_queue *q)
 {
 	uint64_t before = q->head;
 
-	while (q->head != q->cut.end && is_over(q, inval_slot(q, q->head))) {
+	while (may_retire(q)) {
 		const struct uvdk_inval_slot *slot = inval_slot(q, q->head);
 
 		if (slot->err) {
@@ -49,6 +75,7 @@ static void blame(struct inval_queue *q, uint64_t piece, int err)
 {
 	bool found = false;
 
+	inval_run_dissolve(q);
 	for (uint64_t i = q->head; i != q->cut.end && !found; i++) {
 		struct uvdk_inval_slot *slot = inval_slot(q, i);
 
@@ -74,6 +101,7 @@ void inval_die(struct inval_queue *q, int err)
 	if (q->done != q->pub.cookie)
 		inval_fail(q, &error);
 	q->done = q->pub.cookie;
+	q->run = (struct inval_run){0};
 	q->head = q->kicked = q->cut.at = q->cut.end = inval_tail(&q->pub);
 	q->pub.limit = q->pub.next;
 	q->pub.grows = INVAL_CLOSED;

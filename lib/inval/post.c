@@ -67,15 +67,22 @@ static int check(const struct inval_queue *q, const struct uvdk_inval_req *req)
 	return err;
 }
 
-/* From here on what is alike is posted inline, but for ranges that end where addresses do. */
-static void remember(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
+/*
+ * From here on what is alike is posted inline, but for ranges that end where addresses do. true:
+ * that is something else than before.
+ */
+static bool remember(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
 {
 	uint64_t w[3];
+	bool other;
 
 	memcpy(w, req, sizeof(w));
+	other = pub->key != w[2];
 	pub->key = w[2];
 	pub->page_mask = req->scope == UVDK_INVAL_RANGE ? (UINT64_C(1) << inval_shift(req)) - 1 : 0;
 	pub->grows = INVAL_CLOSED;
+
+	return other;
 }
 
 static uint64_t append(struct uvdk_invalq *pub, const struct uvdk_inval_req *req)
@@ -103,10 +110,23 @@ UVDK_EXPORT int uvdk_inval_post_slow(struct uvdk_invalq *pub, const struct uvdk_
 	inval_set_tail(q, inval_tail(pub)); /* round the ring's end */
 	if (pub->next == pub->limit)
 		return -EAGAIN;
-	remember(pub, req);
+	q->mixed |= remember(pub, req) && inval_tail(pub) != q->kicked;
 	*cookie = append(pub, req);
 
 	return 0;
+}
+
+static bool push(struct inval_queue *q)
+{
+	bool simple = !q->mixed && inval_burst(q);
+
+	q->mixed = false;
+	if (simple)
+		return true;
+	inval_fold(q);
+	q->kicked = inval_tail(&q->pub);
+
+	return inval_push(q);
 }
 
 UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)
@@ -124,10 +144,8 @@ UVDK_EXPORT int uvdk_inval_kick(struct uvdk_invalq *pub)
 		return 0;
 
 	pub->grows = INVAL_CLOSED;
-	inval_fold(q);
-	q->kicked = inval_tail(pub);
 	q->stats.kicks++;
-	if (inval_push(q))
+	if (push(q))
 		err = q->ops->kick(q->priv);
 	if (err)
 		inval_die(q, err);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "inval_priv.h"
 
@@ -51,6 +52,8 @@ UVDK_EXPORT int uvdk_invalq_create(const struct uvdk_inval_ops *ops, void *priv,
 		return uvdk_fail(-ENOMEM, INVAL_COMPONENT, "no memory for %u invalidations",
 				 o.depth);
 	}
+	/* All of it is used in turn: better a page fault now than during a post. */
+	memset(slots, 0, o.depth * sizeof(*slots));
 	q->ops = ops;
 	q->priv = priv;
 	q->props = *props;

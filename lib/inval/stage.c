@@ -85,6 +85,14 @@ static void encode(struct inval_stage *stage, const struct inval_kernel *kernel,
 		inval_vtd_encode(piece, to);
 }
 
+/* More is to be known of its entries than their number. */
+static void make_uneven(struct inval_stage *stage)
+{
+	for (unsigned int i = stage->head; stage->even && i != stage->tail; i++)
+		stage->origin[i] = (struct inval_origin){.piece = inval_stage_piece(stage, i)};
+	stage->even = false;
+}
+
 int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kernel,
 		     const struct uvdk_inval_piece *piece)
 {
@@ -94,11 +102,31 @@ int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kerne
 		stage->head = stage->tail = 0;
 	if (stage->size - stage->tail < count)
 		return -EAGAIN;
+	make_uneven(stage);
 	for (unsigned int i = 0; i < count; i++)
 		encode(stage, kernel, piece, i);
 	stage->end++;
 
 	return 0;
+}
+
+bool inval_stage_burst(struct inval_stage *stage, const struct inval_kernel *kernel,
+		       const struct inval_span span[2])
+{
+	const unsigned int count = span[0].count + span[1].count;
+
+	if (inval_stage_empty(stage)) {
+		stage->head = stage->tail = 0;
+		stage->even = true;
+	}
+	if (kernel->how.format != UVDK_INVAL_FORMAT_SMMUV3 || !stage->even ||
+	    stage->size - stage->tail < count ||
+	    !inval_smmu_burst(span, (struct inval_cmd *)(void *)stage->entries + stage->tail))
+		return false;
+	stage->tail += count;
+	stage->end += count;
+
+	return true;
 }
 
 /* Entries of the next call. */
@@ -107,6 +135,8 @@ static unsigned int next_call(const struct inval_stage *stage, const struct inva
 	unsigned int most = kernel->narrow ? 1 : kernel->how.batch;
 	unsigned int n = 0;
 
+	if (stage->even)
+		return most < stage->tail - stage->head ? most : stage->tail - stage->head;
 	while (n < most && stage->head + n != stage->tail && !stage->origin[stage->head + n].fence)
 		n++;
 
@@ -121,7 +151,8 @@ static void on_refused(struct inval_stage *stage, struct inval_kernel *kernel, u
 		kernel->narrow = NARROW;
 		return;
 	}
-	*trouble = (struct inval_trouble){.err = err, .piece = stage->origin[stage->head].piece};
+	*trouble =
+		(struct inval_trouble){.err = err, .piece = inval_stage_piece(stage, stage->head)};
 	stage->head++;
 	kernel->narrow = 0;
 }

@@ -12,13 +12,17 @@ struct inval_origin {
 	bool fence; /* no entry: begins another call */
 };
 
-/* Pieces up to before @end are in it, those before its first are the former's. */
+/*
+ * Pieces up to before @end are in it, those before its first are the former's. If it is @even,
+ * each is one entry, there is no fence, and nothing is written into @origin.
+ */
 struct inval_stage {
 	uint8_t *entries;
 	struct inval_origin *origin;
 	unsigned int size;
 	unsigned int head, tail;
 	uint64_t end;
+	bool even;
 };
 
 /* An error to be reported. */
@@ -45,15 +49,25 @@ static inline bool inval_stage_empty(const struct inval_stage *stage)
 	return stage->head == stage->tail;
 }
 
+/* Piece that an entry is part of. */
+static inline uint64_t inval_stage_piece(const struct inval_stage *stage, unsigned int i)
+{
+	return stage->even ? stage->end - (stage->tail - i) : stage->origin[i].piece;
+}
+
 /* Pieces that are over. */
 static inline uint64_t inval_stage_done(const struct inval_stage *stage)
 {
-	return inval_stage_empty(stage) ? stage->end : stage->origin[stage->head].piece;
+	return inval_stage_empty(stage) ? stage->end : inval_stage_piece(stage, stage->head);
 }
 
 /* Piece number stage->end. 0 or -EAGAIN. */
 int inval_stage_push(struct inval_stage *stage, const struct inval_kernel *kernel,
 		     const struct uvdk_inval_piece *piece);
+
+/* Pieces from number stage->end on, as &inval_burst_fn. */
+bool inval_stage_burst(struct inval_stage *stage, const struct inval_kernel *kernel,
+		       const struct inval_span span[2]);
 
 /*
  * Submit until it is empty, an entry is refused (@trouble), or it has to be

@@ -73,6 +73,13 @@ static int thread_push(void *priv, const struct uvdk_inval_piece *piece)
 	return inval_stage_push(q->fill, &q->kernel, piece);
 }
 
+static bool thread_burst(void *priv, const struct inval_span span[2])
+{
+	struct thread_queue *q = priv;
+
+	return inval_stage_burst(q->fill, &q->kernel, span);
+}
+
 /* Under the lock. */
 static void hand_over(struct thread_queue *q)
 {
@@ -198,7 +205,9 @@ int inval_thread_create(const struct inval_kernel *kernel, struct uvdk_inval_pro
 	if (err) {
 		thread_stop(q);
 		thread_destroy(q);
+		return err;
 	}
+	inval_queue_of(*out)->burst = thread_burst;
 
-	return err;
+	return 0;
 }

@@ -349,6 +349,23 @@ static inline int uvdk_inval_post(struct uvdk_invalq *q, const struct uvdk_inval
 }
 
 /**
+ * uvdk_inval_post_pages() - uvdk_inval_post() for an array of pages
+ * @q: queue
+ * @like: what they have in common; addresses and scope are not looked at
+ * @page: addresses of pages of the granule, in any order
+ * @count: how many
+ * @cookie: cookie of the last one that was posted; those before have the ones
+ *	before it. Not written if there is none
+ *
+ * The same as a call for each, for fewer instructions.
+ *
+ * Return: how many were posted; where that is less, uvdk_inval_post() of the next
+ * one says why.
+ */
+unsigned int uvdk_inval_post_pages(struct uvdk_invalq *q, const struct uvdk_inval_req *like,
+				   const uint64_t *page, unsigned int count, uint64_t *cookie);
+
+/**
  * uvdk_inval_kick() - start what was posted
  * @q: queue
  *

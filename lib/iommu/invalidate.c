@@ -216,3 +216,11 @@ UVDK_EXPORT int uvdk_viommu_invalidate(struct uvdk_viommu *viommu, const void *e
 	return invalidate(viommu, NULL, &viommu_forms[viommu->info.type], entries, entry_len, count,
 			  out);
 }
+
+UVDK_EXPORT int uvdk_nest_invalidate(const struct uvdk_nest_hold *hold, const void *entries,
+				     unsigned int count, struct uvdk_inval_result *out)
+{
+	struct uvdk_viommu *viommu = hold->viommu;
+
+	return run(viommu, NULL, &viommu_forms[viommu->info.type], entries, count, out);
+}

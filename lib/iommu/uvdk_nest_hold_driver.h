@@ -116,6 +116,21 @@ unsigned int uvdk_nest_ids(const struct uvdk_nest_hold *hold, uint32_t *ids, uns
 unsigned int uvdk_nest_hold_fix(struct uvdk_nest_hold *hold, uint32_t *ids, unsigned int max);
 
 /**
+ * uvdk_nest_invalidate() - as uvdk_viommu_invalidate(), of commands made by a queue
+ * @hold: hold that is not gone
+ * @entries: array, in the form that uvdk_viommu_invalidate() takes
+ * @count: how many
+ * @out: filled in, on failure, too
+ *
+ * They are not looked at: the caller makes none that uvdk_viommu_invalidate() would
+ * refuse, but for IDs that may have gone.
+ *
+ * Return: as uvdk_viommu_invalidate().
+ */
+int uvdk_nest_invalidate(const struct uvdk_nest_hold *hold, const void *entries, unsigned int count,
+			 struct uvdk_inval_result *out);
+
+/**
  * uvdk_nest_invalq_create() - a queue of the iommu driver's own
  * @hold: hold
  * @opts: options, or NULL

@@ -509,6 +509,37 @@ slow:
 	return uvdk_pgtable_unmap_page_slow(pt, iova);
 }
 
+/**
+ * uvdk_pgtable_map_pages() - uvdk_pgtable_map_page() for an array of pages
+ * @pt: table
+ * @iova: input addresses
+ * @out: as many output addresses
+ * @count: how many
+ * @prot: of all, as there
+ *
+ * The same as a call for each, in order, up to the first that fails. Neighbours in
+ * the array that lie in the same 2 MiB are walked to once.
+ *
+ * Return: how many were mapped; where that is less, uvdk_last_error() says what is
+ * wrong with the next one.
+ */
+unsigned int uvdk_pgtable_map_pages(struct uvdk_pgtable *pt, const uint64_t *iova,
+				    const uint64_t *out, unsigned int count, unsigned int prot);
+
+/**
+ * uvdk_pgtable_unmap_pages() - uvdk_pgtable_unmap_page() for an array of pages
+ * @pt: table
+ * @iova: input addresses
+ * @count: how many
+ *
+ * As uvdk_pgtable_map_pages(). The caller invalidates the pages. What marks they had
+ * is not told.
+ *
+ * Return: how many were unmapped, likewise.
+ */
+unsigned int uvdk_pgtable_unmap_pages(struct uvdk_pgtable *pt, const uint64_t *iova,
+				      unsigned int count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -46,8 +46,9 @@ def entry_cost(entries):
 def draw(values, curves):
     """The curves, beside the peer's, as SVG."""
     sizes = [pages for pages, _ in curves["strided"]]
-    names = {"strided": "every other page", "random": "random pages", "contiguous": "contiguous pages",
-             "range": "one range", "flushed": "ASID as a whole"}
+    names = {"strided": "every other page, by arrays", "calls": "the same, a call a page",
+             "random": "random pages, by arrays", "contiguous": "contiguous pages, a call a page",
+             "range": "one range", "flushed": "ASID as a whole, a call a page"}
     series = {"IOAS_MAP + IOAS_UNMAP": [(pages, values["bare"]) for pages in sizes]}
     series |= {text: curves[name] for name, text in names.items()}
     return plot.curves("Map, unmap and invalidate a page of 4 KiB (SMMUv3, one batch a kick)",

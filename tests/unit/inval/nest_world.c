@@ -9,14 +9,20 @@
 
 void nest_open(struct nest_world *n, enum uvdk_nest_type type, bool ats)
 {
+	nest_open_smmu(n, type, ats, true, 16);
+}
+
+void nest_open_smmu(struct nest_world *n, enum uvdk_nest_type type, bool ats, bool range,
+		    unsigned int asid_bits)
+{
 	const struct uvdk_viommu_opts opts = {.size = sizeof(opts), .type = type};
 	uvdk_iova_t iova = NEST_IOVA;
 
 	memset(n, 0, sizeof(*n));
 	fake_setup();
-	fake_viommu.asid_bits = 16;
+	fake_viommu.asid_bits = asid_bits;
 	fake_viommu.ssid_bits = 8;
-	fake_viommu.range_inval = true;
+	fake_viommu.range_inval = range;
 	fake_viommu.ats = ats;
 	fake.va_bits = 48;
 	n->mem = aligned_alloc(PAGE_LEN, PAGE_LEN);

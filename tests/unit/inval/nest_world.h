@@ -24,6 +24,9 @@ struct nest_world {
 
 /* What a device is called: the ATS capability hangs on it. */
 void nest_open(struct nest_world *n, enum uvdk_nest_type type, bool ats);
+/* An SMMUv3 that has less, maybe. */
+void nest_open_smmu(struct nest_world *n, enum uvdk_nest_type type, bool ats, bool range,
+		    unsigned int asid_bits);
 void nest_add(struct nest_world *n, unsigned int i, const char *spec, uint32_t id);
 void nest_remove(struct nest_world *n, unsigned int i);
 void nest_close(struct nest_world *n);

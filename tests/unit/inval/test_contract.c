@@ -367,6 +367,96 @@ BACKENDS(an_error_names_its_request_and_the_others_go_on)
 	world_close(&w);
 }
 
+/* Nothing but single pages, in a ring that has gone round, with a batch before and one after. */
+BACKENDS(an_error_among_single_pages_is_that_pages_alone)
+{
+	struct uvdk_inval_error error;
+	uint64_t cookie = 0;
+
+	open_with(backends[*b], 64, 65536);
+	for (unsigned int i = 0; i < 50; i++)
+		cookie = world_post(&w, 1000 + 2 * i, 1);
+	world_kick(&w);
+	cr_assert_eq(world_wait(&w, cookie), 0);
+	w.refuse = 30 * WORLD_PAGE;
+	for (unsigned int i = 0; i < 40; i++) {
+		world_post(&w, 2 * i, 1);
+		if (i == 9 || i == 29)
+			world_kick(&w);
+	}
+	world_kick(&w);
+	cr_expect_eq(world_wait(&w, 90), 0, "%s: the last one", w.backend->name);
+	for (unsigned int i = 0; i < 40; i++)
+		cr_expect_eq(uvdk_inval_poll(w.q, 51 + i) != 0, i == 15, "%s: page %u",
+			     w.backend->name, i);
+	cr_assert_eq(uvdk_inval_get_error(w.q, 66, &error), 0);
+	cr_expect_eq(error.req.first, 30 * WORLD_PAGE);
+	cr_expect(error.first == 66 && error.last == 66);
+	cr_expect_eq(uvdk_inval_completed(w.q), 65);
+	uvdk_inval_settle(w.q);
+	world_close(&w);
+}
+
+static unsigned int post_array(const uint64_t *page, unsigned int count, uint64_t *cookie)
+{
+	const struct uvdk_inval_req like = world_pages(&w, 0, 1);
+
+	return uvdk_inval_post_pages(w.q, &like, page, count, cookie);
+}
+
+/* Ascending neighbours, others, the same again, and the ends of all addresses. */
+BACKENDS(an_array_of_pages_is_posted_as_by_a_call_for_each)
+{
+	static const uint64_t number[] = {2, 3, 8, 9, 40, 20, 40, UINT64_MAX >> 12, 0, 1};
+	const unsigned int n = sizeof(number) / sizeof(number[0]);
+	uint64_t page[sizeof(number) / sizeof(number[0])], cookie = 77;
+
+	world_open(&w, backends[*b], NULL);
+	cr_expect_eq(post_array(page, 0, &cookie), 0);
+	cr_expect_eq(cookie, 77, "nothing was posted");
+	for (unsigned int i = 0; i < n; i++)
+		page[i] = number[i] << 12;
+	cr_expect_eq(post_array(page, n, &cookie), n);
+	cr_expect_eq(cookie, n);
+	world_kick(&w);
+	cr_expect_eq(world_wait(&w, n), 0);
+	expect_count(7);
+	expect_pages(0, 2, 2);
+	expect_pages(1, 8, 2);
+	expect_pages(2, 40, 1);
+	expect_pages(3, 20, 1);
+	expect_pages(4, 40, 1);
+	expect_pages(5, number[7], 1);
+	expect_pages(6, 0, 2);
+	world_close(&w);
+}
+
+BACKENDS(of_an_array_as_much_is_posted_as_there_is_room_for)
+{
+	uint64_t page[12], cookie = 0;
+
+	open_with(backends[*b], 8, 65536);
+	for (unsigned int i = 0; i < 12; i++)
+		page[i] = 2 * i * WORLD_PAGE;
+	cr_assert_eq(post_array(page, 5, &cookie), 5);
+	world_kick(&w);
+	cr_assert_eq(world_wait(&w, cookie), 0);
+	cr_expect_eq(post_array(page, 12, &cookie), 8, "round the ring's end, and no more");
+	cr_expect_eq(cookie, 13);
+	cr_expect_eq(post_array(page, 12, &cookie), 0);
+	world_kick(&w);
+	cr_assert_eq(world_wait(&w, cookie), 0);
+	page[1] += 5;
+	cr_expect_eq(post_array(page, 12, &cookie), 1, "up to the one that is no page");
+	cr_expect_eq(cookie, 14);
+	world_kick(&w);
+	cr_assert_eq(world_wait(&w, cookie), 0);
+	expect_count(14);
+	expect_pages(12, 14, 1);
+	expect_pages(13, 0, 1);
+	world_close(&w);
+}
+
 /* ---- quarantine ---- */
 
 static unsigned int freed[32], freed_count;

@@ -29,7 +29,8 @@ static struct edu edu;
 /* What the bare calls need; the library's ioctl() goes by here, so that we see it. */
 static struct {
 	int iommufd;
-	uint32_t ioas; /* the latest */
+	uint32_t ioas;	 /* the latest */
+	uint32_t viommu; /* that was invalidated last */
 } kernel;
 
 int __real_ioctl(int fd, unsigned long request, ...);
@@ -49,6 +50,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		kernel.iommufd = fd;
 		kernel.ioas = ((const struct iofd_ioas_alloc *)arg)->out_ioas_id;
 	}
+	if (request == IOFD_HWPT_INVALIDATE)
+		kernel.viommu = ((const struct iofd_hwpt_invalidate *)arg)->hwpt_id;
 
 	return ret;
 }
@@ -147,8 +150,9 @@ static void measure_kernel(void)
 static struct uvdk_pgtable_arena *arena;
 static struct uvdk_pgtable *pt;
 static struct uvdk_invalq *q;
-static uint64_t page[MOST]; /* addresses, in the order of use */
-static uint64_t out;	    /* something that is mapped in the second stage */
+static uint64_t page[MOST];   /* addresses, in the order of use */
+static uint64_t out;	      /* something that is mapped in the second stage */
+static uint64_t target[MOST]; /* likewise, for each page */
 
 static void post(uint64_t first, uint64_t last, bool all, uint64_t *cookie)
 {
@@ -170,16 +174,34 @@ static void finish(uint64_t cookie)
 /* Page by page, one request each, one kick. */
 static void pages(unsigned int count)
 {
+	struct uvdk_inval_req req = {
+		.asid = ASID, .scope = UVDK_INVAL_RANGE, .flags = UVDK_INVAL_LEAF};
+	struct uvdk_pgtable *const table = pt;
+	struct uvdk_invalq *const queue = q;
 	uint64_t cookie = 0;
 
 	for (unsigned int i = 0; i < count; i++)
-		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+		if (uvdk_pgtable_map_page(table, page[i], target[i], PROT))
 			abort();
 	for (unsigned int i = 0; i < count; i++) {
-		if (uvdk_pgtable_unmap_page(pt, page[i]))
+		req.first = page[i];
+		req.last = page[i] + PAGE - 1;
+		if (uvdk_pgtable_unmap_page(table, page[i]) ||
+		    uvdk_inval_post(queue, &req, &cookie))
 			abort();
-		post(page[i], page[i] + PAGE - 1, false, &cookie);
 	}
+	finish(cookie);
+}
+
+/* The same by the array. */
+static void arrays(unsigned int count)
+{
+	const struct uvdk_inval_req like = {.asid = ASID, .flags = UVDK_INVAL_LEAF};
+	uint64_t cookie = 0;
+
+	CHECK_EQ(uvdk_pgtable_map_pages(pt, page, target, count, PROT), count);
+	CHECK_EQ(uvdk_pgtable_unmap_pages(pt, page, count), count);
+	CHECK_EQ(uvdk_inval_post_pages(q, &like, page, count, &cookie), count);
 	finish(cookie);
 }
 
@@ -216,10 +238,10 @@ static void range(unsigned int count)
 /* What invalidating costs alone: nothing has to be mapped for that. */
 static void entries(unsigned int count)
 {
+	const struct uvdk_inval_req like = {.asid = ASID, .flags = UVDK_INVAL_LEAF};
 	uint64_t cookie = 0;
 
-	for (unsigned int i = 0; i < count; i++)
-		post(page[i], page[i] + PAGE - 1, false, &cookie);
+	CHECK_EQ(uvdk_inval_post_pages(q, &like, page, count, &cookie), count);
 	finish(cookie);
 }
 
@@ -230,6 +252,58 @@ static void flush(unsigned int count)
 	(void)count;
 	post(0, 0, true, &cookie);
 	finish(cookie);
+}
+
+/* Tables alone, nothing forgotten: what is left of pages() is the queue and the kernel. */
+static void unheard(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_map_page(pt, page[i], out, PROT))
+			abort();
+	for (unsigned int i = 0; i < count; i++)
+		if (uvdk_pgtable_unmap_page(pt, page[i]))
+			abort();
+}
+
+/* ---- what no library can do without: stores into a leaf, commands, one call ---- */
+
+struct command {
+	uint64_t w[2];
+};
+
+static void tell(const struct command *command, unsigned int count)
+{
+	struct iofd_hwpt_invalidate args = {.size = sizeof(args),
+					    .hwpt_id = kernel.viommu,
+					    .data_uptr = (uintptr_t)command,
+					    .data_type = IOFD_INVALIDATE_SMMUV3,
+					    .entry_len = sizeof(*command),
+					    .entry_num = count};
+
+	CHECK(!__real_ioctl(kernel.iommufd, IOFD_HWPT_INVALIDATE, &args), "%s", strerror(errno));
+}
+
+/* CMD_TLBI_NH_VA of an ASID, leaf */
+static const uint64_t tlbi_va = 0x12 | (uint64_t)ASID << 48;
+static struct command command[BATCH];
+
+/* Commands that are there already. */
+static void told(unsigned int count)
+{
+	tell(command, count);
+}
+
+static void floor_of(unsigned int count)
+{
+	static uint64_t leaf[MOST];
+
+	for (unsigned int i = 0; i < count; i++)
+		__atomic_store_n(&leaf[page[i] / PAGE % MOST], out | 0x743, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < count; i++) {
+		__atomic_store_n(&leaf[page[i] / PAGE % MOST], 0, __ATOMIC_RELAXED);
+		command[i] = (struct command){{tlbi_va, page[i] | 1}};
+	}
+	tell(command, count);
 }
 
 static void contiguous(void)
@@ -281,18 +355,23 @@ static void measure_entries(void)
 static void measure_own(void)
 {
 	strided();
-	printf("strided_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("strided_ns=%.2f\n", page_ns(arrays, BATCH));
+	printf("calls_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("tables_ns=%.2f\n", page_ns(unheard, BATCH));
+	printf("floor_ns=%.2f\n", page_ns(floor_of, BATCH));
+	printf("told_ns=%.2f\n", page_ns(told, BATCH));
 	printf("flushed_ns=%.2f\n", page_ns(flushed, BATCH));
 	contiguous();
-	printf("coalesced_ns=%.2f\n", page_ns(pages, BATCH));
+	printf("coalesced_pages_ns=%.2f\n", page_ns(pages, BATCH));
 	printf("range_ns=%.2f\n", page_ns(range, BATCH));
 	curve("contiguous", pages);
 	curve("range", range);
 	strided();
-	curve("strided", pages);
+	curve("strided", arrays);
+	curve("calls", pages);
 	curve("flushed", flushed);
 	shuffled();
-	curve("random", pages);
+	curve("random", arrays);
 	measure_entries();
 }
 
@@ -305,6 +384,8 @@ static void open_own(struct uvdk_ioas *ioas, struct stage1 *stage1)
 
 	stage1_create(stage1, ioas, ASID);
 	out = stage1->iova + PAGE;
+	for (unsigned int i = 0; i < MOST; i++)
+		target[i] = out;
 	a.va = mmap(NULL, a.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(a.va != MAP_FAILED, "memory");
 	CHECK_EQ(uvdk_ioas_map(ioas, a.va, a.length, UVDK_MAP_RW, &a.address), 0);
