@@ -57,7 +57,7 @@ static void assert_seen(bool text)
 	cr_assert(m.readable && m.writable && m.shared);
 	find((uintptr_t)ro - 1, &m, text);
 	cr_assert(!m.readable && !m.writable);
-	find((uintptr_t)&m, &m, text);
+	find((uintptr_t)__builtin_frame_address(0), &m, text);
 	cr_assert_str_eq(m.name, "[stack]");
 	cr_assert_null(sva_mapping_special(&m));
 	munmap(ro - PAGE, 3 * PAGE);
@@ -81,7 +81,7 @@ Test(sva_maps, an_address_is_found_again_and_again_in_any_order)
 
 	for (int text = 0; text <= 1; text++) {
 		maps.text = text;
-		cr_assert_eq(sva_maps_find(&maps, (uintptr_t)&m, &m), 0);
+		cr_assert_eq(sva_maps_find(&maps, (uintptr_t)__builtin_frame_address(0), &m), 0);
 		cr_expect_str_eq(m.name, "[stack]");
 		for (int again = 0; again < 2; again++) {
 			cr_assert_eq(sva_maps_find(&maps, (uintptr_t)ro + 7, &m), 0);
