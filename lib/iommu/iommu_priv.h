@@ -123,7 +123,7 @@ struct uvdk_ioas {
 	uint64_t *va_root;
 	struct ioas_bits va_leaves; /* GiB that have a leaf */
 	struct ioas_space space;
-	bool plain; /* maps of one page may take the short way */
+	bool plain;		 /* maps of one page may take the short way */
 	unsigned int rw_parents; /* nest parents below which nothing may be read-only */
 	struct ioas_map *free_records;
 	struct ioas_slab *slabs;
