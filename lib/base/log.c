@@ -90,7 +90,7 @@ static void vlog(enum uvdk_log_level level, const char *component, const char *f
 		pass_on(level, component, msg);
 }
 
-void uvdk_log_hush(bool on)
+UVDK_EXPORT void uvdk_log_hush(bool on)
 {
 	hushed = on;
 }

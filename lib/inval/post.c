@@ -23,7 +23,7 @@ static int check_range(const struct uvdk_inval_req *req)
 
 	return uvdk_fail(-EINVAL, INVAL_COMPONENT,
 			 "0x%" PRIx64 " to 0x%" PRIx64 " is no range of whole pages of %" PRIu64
-			 " bytes (the last byte is part of it)",
+			 " bytes: it begins at a multiple of that, and last is the last byte of it",
 			 req->first, req->last, below + 1);
 }
 
@@ -50,8 +50,9 @@ static int check(const struct inval_queue *q, const struct uvdk_inval_req *req)
 	int err;
 
 	if (req->scope > UVDK_INVAL_RANGE || req->flags & ~(unsigned int)KNOWN_FLAGS)
-		return uvdk_fail(-EINVAL, INVAL_COMPONENT, "scope %u, flags 0x%x: there is no such",
-				 req->scope, req->flags);
+		return uvdk_fail(-EINVAL, INVAL_COMPONENT,
+				 "scope %u, flags 0x%x: there are scopes 0 to %d, and flags 0x%x",
+				 req->scope, req->flags, UVDK_INVAL_RANGE, KNOWN_FLAGS);
 	if (!(caps->scopes & 1u << req->scope))
 		return uvdk_fail(-EOPNOTSUPP, INVAL_COMPONENT,
 				 "%s has no invalidation of scope %u: see uvdk_inval_get_caps()",

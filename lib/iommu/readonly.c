@@ -7,7 +7,7 @@
 /*
  * UVDK_IOMMU_NO_READONLY_PARENT: marks that such hardware sets in first-stage tables go
  * past a second stage that forbids writing (Intel 772415). Linux says -EINVAL to such maps,
- * and no more.
+ * and no more, and takes all VT-d for such hardware.
  */
 
 static bool is_readonly(unsigned int flags)
@@ -75,6 +75,6 @@ int ioas_readonly_check(const struct uvdk_ioas *ioas, uint64_t va, unsigned int 
 			 "map of VA 0x%" PRIx64
 			 " for reading only, in an address space with a nest "
 			 "parent on an I/O MMU that does not enforce that (Intel erratum 772415): "
-			 "give UVDK_MAP_RW, or use another address space",
+			 "give UVDK_MAP_RW, or use another address space (SVA: another backend)",
 			 va);
 }

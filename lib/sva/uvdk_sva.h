@@ -38,11 +38,11 @@ extern "C" {
  *
  * *What is freed is lost to the device.* munmap(), mremap(), MADV_DONTNEED and
  * fork() are followed (uvdk_follow.h; by the kernel's backend mprotect(), too)
- * where &struct uvdk_sva_info.follows says so; the pages themselves stay pinned until the device
- *has lost access, so that nobody else can get them before. Where it is not followed, call
- * uvdk_sva_forget() before, and after mprotect() uvdk_sva_sync(). free() gives
- * small blocks to the allocator, not to the kernel: they stay the process's
- * memory, and reachable.
+ * where &struct uvdk_sva_info.follows says so; the pages themselves stay pinned
+ * until the device has lost access, so that nobody else can get them before.
+ * Where it is not followed, call uvdk_sva_forget() before, and after mprotect()
+ * uvdk_sva_sync(). free() gives small blocks to the allocator, not to the kernel:
+ * they stay the process's memory, and reachable.
  *
  * A child of fork() has no part in it: its memory is its own copy, which no
  * device reaches, and calls fail there with -EPERM.

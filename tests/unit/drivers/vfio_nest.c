@@ -91,10 +91,38 @@ Test(vfio_nest, the_kind_follows_from_the_hardware)
 	teardown();
 }
 
-Test(vfio_nest, vtd_nests_on_the_parent_itself)
+/* Five levels, scalable mode, nesting. */
+static void make_vtd(uint32_t errata)
 {
 	const uint64_t ecap = UINT64_C(1) << 26 | UINT64_C(1) << 43 | UINT64_C(1) << 47;
 	const uint64_t cap = UINT64_C(1) << 60;
+
+	memset(sim.hw_data, 0, sizeof(sim.hw_data));
+	sim.hw_type = 1;
+	sim.hw_data[0] = errata;
+	memcpy(sim.hw_data + 2, &cap, sizeof(cap));
+	memcpy(sim.hw_data + 4, &ecap, sizeof(ecap));
+	make_viommu(UVDK_NEST_AUTO);
+}
+
+Test(vfio_nest, what_is_read_only_is_not_asked_of_a_vtd_with_the_erratum)
+{
+	char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uvdk_iova_t iova;
+
+	make_vtd(1);
+	REFUSED(uvdk_ioas_map(ioas, memory, PAGE, UVDK_MAP_READ, &iova), -EOPNOTSUPP, "772415");
+	uvdk_viommu_destroy(viommu);
+	cr_assert_eq(uvdk_ioas_map(ioas, memory, PAGE, UVDK_MAP_READ, &iova), 0, "%s",
+		     uvdk_last_error());
+	REFUSED(uvdk_viommu_create(ioas, dev, NULL, &viommu), -EOPNOTSUPP, "for reading only");
+	cr_assert_eq(uvdk_ioas_unmap(ioas, iova, PAGE), 0);
+	make_vtd(1);
+	teardown();
+}
+
+Test(vfio_nest, vtd_nests_on_the_parent_itself)
+{
 	const struct uvdk_nested nested = first_stage();
 	const struct uvdk_inval_vtd all = {0, UINT64_MAX, 0, 0};
 	unsigned int objects = sim.objects;
@@ -102,11 +130,7 @@ Test(vfio_nest, vtd_nests_on_the_parent_itself)
 	struct uvdk_hwpt *hwpt;
 	uint64_t flags = 1;
 
-	memset(sim.hw_data, 0, sizeof(sim.hw_data));
-	sim.hw_type = 1;
-	memcpy(sim.hw_data + 2, &cap, sizeof(cap));
-	memcpy(sim.hw_data + 4, &ecap, sizeof(ecap));
-	make_viommu(UVDK_NEST_AUTO);
+	make_vtd(0);
 	cr_expect_eq(sim.objects, objects + 1, "the kernel has no vIOMMU of it");
 	REFUSED(uvdk_vdevice_create(viommu, dev, 1, &vdev), -EOPNOTSUPP, "VT-d has none");
 	cr_assert_eq(uvdk_hwpt_create_nested(viommu, dev, &nested, &hwpt), 0);

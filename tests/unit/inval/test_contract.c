@@ -735,12 +735,14 @@ BACKENDS(every_scope_that_is_promised_works)
 
 /* ---- bad input ---- */
 
-static void expect_refused(const struct uvdk_inval_req *req, const char *what)
+static void expect_refused(const struct uvdk_inval_req *req, const char *what, const char *says)
 {
 	uint64_t cookie = 77;
 
 	cr_expect_eq(uvdk_inval_post(w.q, req, &cookie), -EINVAL, "%s: %s", w.backend->name, what);
 	cr_expect_eq(cookie, 77);
+	cr_expect_not_null(strstr(uvdk_last_error(), says), "\"%s\" is not in: %s", says,
+			   uvdk_last_error());
 }
 
 BACKENDS(bad_requests_are_refused_and_change_nothing)
@@ -752,30 +754,30 @@ BACKENDS(bad_requests_are_refused_and_change_nothing)
 
 	memset(&req, 0xff, sizeof(req));
 	req.first = 0;
-	expect_refused(&req, "all ones");
+	expect_refused(&req, "all ones", "scope 3, flags 0x3f");
 	/* Once at first, once where the inline path knows the rest already. */
 	for (unsigned int i = 0; i < 2; i++) {
 		req = good, req.first++;
-		expect_refused(&req, "first byte");
+		expect_refused(&req, "first byte", "0x4001 to 0x7fff");
 		req = good, req.last++;
-		expect_refused(&req, "last byte");
+		expect_refused(&req, "last byte", "no range of whole pages of 4096 bytes");
 		req = good, req.last = req.first - 1;
-		expect_refused(&req, "empty");
+		expect_refused(&req, "empty", "0x4000 to 0x3fff");
 		req = good, req.last = WORLD_PAGE - 1;
-		expect_refused(&req, "backwards");
+		expect_refused(&req, "backwards", "no range");
 		req = good, req.flags |= 1 << 4;
-		expect_refused(&req, "flag");
+		expect_refused(&req, "flag", "and flags 0x7");
 		req = good, req.scope = 3;
-		expect_refused(&req, "scope");
+		expect_refused(&req, "scope", "scope 3");
 		req = good, req.granule = 13;
-		expect_refused(&req, "granule");
+		expect_refused(&req, "granule", "1 << 13 bytes");
 		req = good, req.granule = 200;
-		expect_refused(&req, "granule beyond any");
+		expect_refused(&req, "granule beyond any", "1 << 200 bytes");
 		req = good, req.pasid = 1u << 20;
-		expect_refused(&req, "PASID");
+		expect_refused(&req, "PASID", "PASID 1048576");
 		if (w.backend->asid_max < UINT16_MAX) {
 			req = good, req.asid = (uint16_t)(w.backend->asid_max + 1);
-			expect_refused(&req, "ASID");
+			expect_refused(&req, "ASID", "ASID");
 		}
 		if (!i)
 			world_post(&w, 4, 4);

@@ -76,6 +76,7 @@ static void attached(void)
 	CHECK_EQ(uvdk_vdevice_create(viommu, dev, ID, &vdev), 0);
 	CHECK_EQ(uvdk_hwpt_attach(rid, dev, UVDK_PASID_RID), 0);
 	CHECK_EQ(uvdk_hwpt_attach(tagged, dev, 5), 0);
+	CHECK_ERR(uvdk_hwpt_attach(rid, dev, 5), -EBUSY); /* there is another */
 	CHECK(mock_pasid_has(dev, 5, tagged_id), "attached");
 	CHECK_EQ(uvdk_hwpt_replace(rid, dev, 5), 0);
 	CHECK(!mock_pasid_has(dev, 5, tagged_id), "replaced");
@@ -116,7 +117,13 @@ static void invalidated_table(struct uvdk_viommu *viommu)
 	CHECK_EQ(result.done, 0);
 	CHECK_EQ(result.failed, 3);
 	iotlb_is(id, 9, 0);
-	entries[3].iotlb = 3;
+	entries[3] = (struct uvdk_inval_selftest_hwpt){2, 3};
+	CHECK_ERR(uvdk_hwpt_invalidate(hwpt, entries, sizeof(entries[0]), 4, &result), -EINVAL);
+	CHECK_ERR(uvdk_hwpt_invalidate(hwpt, entries, sizeof(entries[0]) - 4, 4, &result), -EINVAL);
+	CHECK_ERR(uvdk_hwpt_invalidate(hwpt, entries, sizeof(entries[0]) + 8, 2, &result), -EINVAL);
+	CHECK_EQ(result.done, 0);
+	iotlb_is(id, 9, 0);
+	entries[3] = (struct uvdk_inval_selftest_hwpt){0, 3};
 	/* The kernel finds one bad that was good here. */
 	mock.spoil = 2;
 	CHECK_ERR(uvdk_hwpt_invalidate(hwpt, entries, sizeof(entries[0]), 4, &result), -EOPNOTSUPP);
@@ -140,6 +147,7 @@ static void invalidated_devices(struct uvdk_viommu *viommu)
 	CHECK_EQ(uvdk_vdevice_create(viommu, dev, ID, &vdev), 0);
 	CHECK_ERR(uvdk_viommu_invalidate(viommu, entries, sizeof(entries[0]), 3, &result), -ENOENT);
 	CHECK_EQ(result.failed, 1);
+	CHECK_ERR(uvdk_viommu_invalidate(viommu, entries, 8, 3, &result), -EINVAL);
 	CHECK(mock_cache_is(dev, 1, MOCK_CACHE), "none is carried out");
 	CHECK_EQ(uvdk_vdevice_create(viommu, second, ID + 1, &other), 0);
 	mock.spoil = 2;

@@ -121,6 +121,7 @@ static void outside(uint8_t *dst, uint8_t *src)
 	}
 	edu_dma(&edu, (uintptr_t)dst, EDU_BUFFER, EDU_TO_RAM);
 	CHECK(arrived(dst, 0xbb), "0x%x", *dst);
+	memset(src, 0xaa, EDU_BYTES);
 	printf("outside: all good\n");
 }
 
