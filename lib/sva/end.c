@@ -5,7 +5,8 @@
 
 #include "sva_priv.h"
 
-/* In a child of fork() everything of it is the parent's: the device, the thread, a lock's holder. */
+/* In a child of fork() everything of it is the parent's: the device, the thread, a lock's holder.
+ */
 static bool is_parents(const struct uvdk_sva *sva)
 {
 	return sva->pid != getpid();
