@@ -245,6 +245,14 @@ static int share_leniently(struct uvdk_sva *sva, const struct plan *plan)
 		uvdk_log_hush(true);
 		err = share_piece(sva, &plan->at[i]);
 		uvdk_log_hush(false);
+		if (err == -EFAULT && !plan->at[i].file_shared) {
+			err = sva_share_remains(sva, plan->at[i].range.first,
+						plan->at[i].range.last);
+			if (!err)
+				err = sva_ranges_reserve(&sva->ranges, plan->count - i);
+			if (!err)
+				continue;
+		}
 		if (err == -ENOMEM)
 			return uvdk_fail(err, SVA_COMPONENT,
 					 "what the process has mapped can't all be shared: %s",

@@ -186,6 +186,10 @@ void sva_mapping_name(struct sva_mapping *mapping, const char *name);
 /* Why memory of a mapping can't be given to a device; NULL: it can. */
 const char *sva_mapping_special(const struct sva_mapping *mapping);
 
+/* ---- remains.c; under the lock: what of a range can be shared: 0 or -ENOMEM ---- */
+
+int sva_share_remains(struct uvdk_sva *sva, uintptr_t first, uintptr_t last);
+
 /* ---- share.c, forget.c, sync.c ---- */
 
 /* sva_enter(), for a call on a range: whole pages around it. */

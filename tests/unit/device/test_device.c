@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +112,42 @@ Test(device, who_watches_is_told_of_the_close_latest_first_and_once)
 	uvdk_device_close(dev);
 	cr_expect_str_eq(order, "ca");
 	uvdk_device_unwatch(dev, &a.watch);
+}
+
+static struct uvdk_device_watcher slow;
+static atomic_bool telling, given_up;
+
+/* Long enough for whoever does not wait to be seen. */
+static void tell_slowly(struct uvdk_device_watcher *watch)
+{
+	(void)watch;
+	atomic_store(&telling, true);
+	for (int i = 0; i < 1000 && !atomic_load(&given_up); i++)
+		sched_yield();
+	cr_expect_not(atomic_load(&given_up), "who watched may have freed it by now");
+}
+
+static void *gives_up(void *dev)
+{
+	while (!atomic_load(&telling))
+		sched_yield();
+	uvdk_device_unwatch(dev, &slow);
+	atomic_store(&given_up, true);
+
+	return NULL;
+}
+
+Test(device, a_watch_given_up_while_it_is_told_is_told_no_more_on_return)
+{
+	struct uvdk_device *dev = fake_open();
+	pthread_t thread;
+
+	slow.closes = tell_slowly;
+	uvdk_device_watch(dev, &slow);
+	cr_assert_eq(pthread_create(&thread, NULL, gives_up, dev), 0);
+	uvdk_device_close(dev);
+	pthread_join(thread, NULL);
+	cr_expect(atomic_load(&given_up));
 }
 
 Test(device, config_space_is_bounded)

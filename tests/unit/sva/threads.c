@@ -89,12 +89,11 @@ static void note_unbind(struct uvdk_sva *sva)
 static void note(struct uvdk_sva *sva, uintptr_t addr, size_t len, bool shared)
 {
 	struct notes *notes = sva->priv;
+	const uintptr_t begin = (uintptr_t)memory, end = begin + OWN * PAGES * PAGE;
 
-	for (uintptr_t at = addr; at < addr + len; at += PAGE) {
-		size_t i = (at - (uintptr_t)memory) / PAGE;
+	for (uintptr_t at = addr > begin ? addr : begin; at < end && at - addr < len; at += PAGE) {
+		size_t i = (at - begin) / PAGE;
 
-		if (at < (uintptr_t)memory || i >= OWN * PAGES)
-			continue;
 		EXPECT(!shared || !notes->shared[i]);
 		notes->shared[i] = shared;
 	}
@@ -290,6 +289,52 @@ static void close_in_child(void)
 	EXPECT(!uvdk_sva_unbind(sva));
 }
 
+static void *ends_at_once(void *arg)
+{
+	return arg;
+}
+
+static void *churns(void *arg)
+{
+	while (!__atomic_load_n((bool *)arg, __ATOMIC_RELAXED)) {
+		void *at = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
+		pthread_t thread;
+
+		free(memset(malloc(500000), 1, 500000));
+		madvise(at, PAGE, MADV_DONTNEED);
+		munmap(at, 8 * PAGE);
+		if (!pthread_create(&thread, NULL, ends_at_once, NULL))
+			pthread_join(thread, NULL);
+	}
+	return NULL;
+}
+
+/* All is followed, the memory of the library's own threads and of the sanitizer's included. */
+static void share_all(void)
+{
+	struct uvdk_sva_opts opts = {.size = sizeof(opts),
+				     .backend = UVDK_SVA_PINNED,
+				     .owner = owner,
+				     .flags = UVDK_SVA_PROCESS};
+	struct uvdk_sva *sva = NULL;
+	pthread_t thread[2];
+	bool quit = false;
+
+	for (unsigned int i = 0; i < 2; i++)
+		EXPECT(!pthread_create(&thread[i], NULL, churns, &quit));
+	for (unsigned int i = 0; i < 10; i++) {
+		if (uvdk_sva_bind(dev, &opts, &sva)) {
+			expect_failed(__FILE__, __LINE__, "bound");
+			break;
+		}
+		EXPECT(!uvdk_sva_unbind(sva));
+	}
+	__atomic_store_n(&quit, true, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+}
+
 static bool can_follow(void)
 {
 	struct uvdk_sva_opts opts = {
@@ -317,8 +362,10 @@ int main(void)
 	race_for_the_end();
 	close_in_child();
 	follow_flags = 0;
-	if (can_follow())
+	if (can_follow()) {
 		all_at_once();
+		share_all();
+	}
 	EXPECT(!uvdk_pasid_get_stats(owner, &stats) && !stats.held);
 	uvdk_pasid_owner_destroy(owner);
 	uvdk_pasid_space_destroy(space);
