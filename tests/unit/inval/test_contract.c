@@ -99,6 +99,22 @@ BACKENDS(neighbours_of_a_batch_become_one_entry)
 	world_close(&w);
 }
 
+/* No posted request has more than a page then: they are seen to be neighbours at the kick. */
+BACKENDS(so_do_single_pages_that_come_downwards_or_again)
+{
+	world_open(&w, backends[*b], NULL);
+	world_post(&w, 9, 1);
+	world_post(&w, 8, 1);
+	world_post(&w, 20, 1);
+	world_post(&w, 20, 1);
+	world_kick(&w);
+	cr_expect_eq(world_wait(&w, 4), 0);
+	expect_count(2);
+	expect_pages(0, 8, 2);
+	expect_pages(1, 20, 1);
+	world_close(&w);
+}
+
 BACKENDS(what_was_kicked_does_not_grow)
 {
 	uint64_t first, second;
