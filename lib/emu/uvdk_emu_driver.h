@@ -356,7 +356,62 @@ void uvdk_emu_kick(struct uvdk_emu_function *fn);
  */
 void *uvdk_emu_shared(struct uvdk_emu *emu, const char *key, size_t size);
 
+/**
+ * struct uvdk_emu_translator - a function that translates for others
+ * @translate: An access of @fn, or part of one, inside a page: sets *@host to where
+ *	its first byte is in this process; 0, or a fault. Any thread, several at
+ *	once; called with a lock of @fn held, so that the access is over when
+ *	uvdk_emu_translator_settle() has returned.
+ *
+ * For models of I/O MMUs that are functions themselves (virtio-iommu). Accesses of
+ * the functions that were put behind it go through @translate in place of the
+ * machine's remapping unit.
+ */
+struct uvdk_emu_translator {
+	int (*translate)(struct uvdk_emu_function *iommu, struct uvdk_emu_function *fn,
+			 uvdk_iova_t iova, bool write, uint8_t **host,
+			 enum uvdk_emu_fault_reason *why);
+};
+
+/**
+ * uvdk_emu_translator_set() - this function translates; from create()
+ * @iommu: function
+ * @ops: must live as long as the process
+ */
+void uvdk_emu_translator_set(struct uvdk_emu_function *iommu,
+			     const struct uvdk_emu_translator *ops);
+
+/**
+ * uvdk_emu_translator_settle() - wait for accesses that were translated already
+ * @iommu: function that translates
+ *
+ * On return no access is under way that @translate answered before. Not from
+ * within @translate.
+ */
+void uvdk_emu_translator_settle(struct uvdk_emu_function *iommu);
+
+/**
+ * uvdk_emu_fn_endpoint() - the number of a function, for the I/O MMU in front of it
+ * @fn: function
+ *
+ * Return: its requester ID on bus 0: device << 3.
+ */
+uint32_t uvdk_emu_fn_endpoint(const struct uvdk_emu_function *fn);
+
 /* ---- for the emulated bus and iommu drivers ---- */
+
+/**
+ * uvdk_emu_put_behind() - have a function translated for by another one
+ * @fn: function, not in use yet
+ * @iommu: name of a device on the same machine that translates, e.g.
+ *	"emu:virtio_iommu#0"; must not be removed while @fn is there: accesses are
+ *	refused then
+ *
+ * What firmware would say (VIOT). For good.
+ *
+ * Return: 0, -ENOENT (no such device), -EOPNOTSUPP (it does not translate).
+ */
+int uvdk_emu_put_behind(struct uvdk_emu_function *fn, const char *iommu);
 
 /**
  * uvdk_emu_plug() - make a function
@@ -530,8 +585,7 @@ int uvdk_emu_irq_trigger(struct uvdk_emu_function *fn, unsigned int kind, unsign
  * uvdk_emu_get() - share a machine: one more uvdk_emu_destroy() is needed
  * @emu: machine
  *
- * How an iommu holds the machine it was given. The "emu" iommu's private data
- * (uvdk_iommu_priv()) is the machine itself; that is how the "emu" bus finds it.
+ * How an iommu holds the machine it was given.
  */
 void uvdk_emu_get(struct uvdk_emu *emu);
 

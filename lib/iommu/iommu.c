@@ -88,6 +88,11 @@ UVDK_EXPORT const char *uvdk_iommu_name(const struct uvdk_iommu *iommu)
 	return iommu->ops->name;
 }
 
+UVDK_EXPORT struct uvdk_emu *uvdk_iommu_machine(const struct uvdk_iommu *iommu)
+{
+	return iommu->ops->machine ? iommu->ops->machine(iommu->priv) : NULL;
+}
+
 UVDK_EXPORT enum uvdk_iommu_handle uvdk_iommu_handle_kind(const struct uvdk_iommu *iommu)
 {
 	return iommu->ops->handle;

@@ -79,6 +79,7 @@ struct uvdk_iommu_binding {
 #define UVDK_PASID_ALL UINT32_MAX
 
 struct uvdk_fault_ops;
+struct uvdk_mapq_ops;
 struct uvdk_viommu_ops;
 
 /**
@@ -168,10 +169,13 @@ struct uvdk_iommu_limits {
  * @hwpt_create_faulting: As @hwpt_create, for a table whose page requests go to
  *	a fault queue of @faults.
  * @viommus: its nested tables (uvdk_viommu_driver.h)
+ * @mapqs: its map queues (uvdk_mapq_driver.h)
+ * @machine: HANDLE_EMU: the emulated machine whose functions it takes; borrowed
  *
  * Those from @hwpt_create on are NULL where the driver has no such objects, both
  * of dirty_* where it can't tell, both of faults where it has no fault queues, the
- * last where it has no nested tables; no other is, but those from @ioas_destroy to
+ * @viommus where it has no nested tables, @mapqs where it maps by system calls, @machine
+ * where it takes no emulated functions; no other is, but those from @ioas_destroy to
  * @detach where @ioas_create always refuses.
  */
 struct uvdk_iommu_ops {
@@ -210,6 +214,8 @@ struct uvdk_iommu_ops {
 	int (*hwpt_create_faulting)(void *ioas_priv, struct uvdk_iommu_binding *binding,
 				    unsigned int flags, void *faultq_priv, void **hwpt_priv);
 	const struct uvdk_viommu_ops *viommus;
+	const struct uvdk_mapq_ops *mapqs;
+	struct uvdk_emu *(*machine)(void *priv);
 };
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */
@@ -230,6 +236,14 @@ int uvdk_iommu_register(const struct uvdk_iommu_ops *ops);
  * Return: kind.
  */
 enum uvdk_iommu_handle uvdk_iommu_handle_kind(const struct uvdk_iommu *iommu);
+
+/**
+ * uvdk_iommu_machine() - the emulated machine behind an iommu; for the emulated bus
+ * @iommu: iommu that takes emulated functions
+ *
+ * Return: borrowed, or NULL.
+ */
+struct uvdk_emu *uvdk_iommu_machine(const struct uvdk_iommu *iommu);
 
 /**
  * uvdk_iommu_priv() - the iommu driver's private data

@@ -8,10 +8,7 @@
 #include <uvdk_emu_driver.h>
 #include <uvdk_iommu_driver.h>
 
-/*
- * Functions of an emulated machine. The machine is the private data of the
- * "emu" iommu (uvdk_emu_get() in uvdk_emu_driver.h says so).
- */
+/* Functions of the emulated machine that the iommu is on. */
 
 /* Beyond every real segment, which has 16 bits: no mistaking one for hardware. */
 #define EMU_DOMAIN    0x10000
@@ -115,7 +112,7 @@ static int emu_open(struct uvdk_device *dev, struct uvdk_iommu *iommu, const cha
 				strerror(errno));
 		goto err_free;
 	}
-	ret = uvdk_emu_plug(uvdk_iommu_priv(iommu), spec, &priv->fn);
+	ret = uvdk_emu_plug(uvdk_iommu_machine(iommu), spec, &priv->fn);
 	if (ret)
 		goto err_close;
 	ret = bind_iommu(dev, iommu, priv->fn);

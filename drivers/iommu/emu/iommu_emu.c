@@ -102,6 +102,11 @@ static void emu_unbind(void *priv, struct uvdk_iommu_binding *binding)
 	binding->priv = NULL;
 }
 
+static struct uvdk_emu *emu_machine_of(void *priv)
+{
+	return priv;
+}
+
 const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.name = "emu",
 	.handle = UVDK_IOMMU_HANDLE_EMU,
@@ -132,4 +137,5 @@ const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.faults = &emu_fault_ops,
 	.hwpt_create_faulting = emu_hwpt_create_faulting,
 	.viommus = &emu_viommu_ops,
+	.machine = emu_machine_of,
 };

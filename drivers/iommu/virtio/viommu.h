@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VIOMMU_H
+#define VIOMMU_H
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include <uvdk_base_driver.h>
+#include <uvdk_iommu_driver.h>
+#include <uvdk_lock_driver.h>
+#include <uvdk_mapq_driver.h>
+#include <uvdk_phys_driver.h>
+#include <uvdk_topology.h>
+#include <uvdk_virtio_driver.h>
+
+/*
+ * The iommu "virtio" (and "virtio-emu", the same on an emulated machine): requests to
+ * virtio-iommu functions that this process drives itself. Section numbers are those of
+ * virtio 1.2.
+ *
+ * A *unit* is one virtio-iommu. It, and the functions behind it, are opened through an
+ * *inner* iommu: noiommu, or emu. Lock order: that of the ioas, the unit's @lock, its
+ * ring's. The ring's is never held across a wait.
+ */
+
+#define VIOMMU "iommu.virtio"
+
+struct viommu_unit;
+struct viommu_domain;
+
+/* What uvdk_iommu_open() makes. */
+struct viommu {
+	const struct uvdk_topology *topology; /* NULL on an emulated machine */
+	struct uvdk_iommu *inner;
+	struct uvdk_ioas *memory; /* of @inner: rings and requests */
+	struct uvdk_emu *emu;	  /* NULL: real */
+	struct uvdk_phys phys;
+	pthread_mutex_t lock; /* guards the lists */
+	LIST_HEAD(, viommu_unit) units;
+	LIST_HEAD(, viommu_endpoint) endpoints;
+};
+
+/* Of a PROBE (5.13.6.7.1): an IOVA range that no map may be in. */
+struct viommu_reserved {
+	uint64_t first, last;
+	bool msi; /* writes there are interrupts, else they reach nothing */
+};
+
+/* A function behind a unit: the private data of a binding. */
+struct viommu_endpoint {
+	LIST_ENTRY(viommu_endpoint) entry;     /* in viommu->endpoints */
+	LIST_ENTRY(viommu_endpoint) of_domain; /* in domain->endpoints */
+	struct viommu *viommu;
+	struct viommu_unit *unit;
+	struct uvdk_iommu_binding *binding; /* the library's */
+	struct uvdk_iommu_binding *inner;
+	uint32_t id;		      /* what the unit calls it */
+	uint32_t group;		      /* equal: they can't be isolated from each other */
+	struct viommu_domain *domain; /* or NULL; guarded by unit->lock */
+	struct viommu_reserved *reserved;
+	unsigned int nr_reserved;
+};
+
+/* An address space in one unit: a domain of its own. */
+struct viommu_domain {
+	LIST_ENTRY(viommu_domain) entry;   /* in viommu_ioas.domains, guarded by the ioas lock */
+	LIST_ENTRY(viommu_domain) of_unit; /* in unit->domains */
+	struct viommu_ioas *ioas;
+	struct viommu_unit *unit;
+	uint32_t id;
+	LIST_HEAD(, viommu_endpoint) endpoints; /* never empty: else the device forgets it */
+};
+
+struct viommu_ioas {
+	struct viommu *viommu;
+	struct uvdk_ioas *ioas;
+	LIST_HEAD(, viommu_domain) domains;
+	void *maps; /* tree: what is locked, and its runs */
+	void *mapq; /* the driver's map queues of this address space */
+};
+
+/* ---- unit.c, config.c, events.c: the device ---- */
+
+/* What its configuration says (5.13.4), checked. */
+struct viommu_config {
+	uint64_t page_sizes;
+	uint64_t input_first, input_last;   /* IOVAs, inclusive */
+	uint32_t domain_first, domain_last; /* numbers, inclusive */
+	uint32_t probe_size;		    /* 0: no PROBE */
+	bool mmio;			    /* MAP takes VIRTIO_IOMMU_MAP_F_MMIO */
+};
+
+struct viommu_ring;
+struct viommu_events;
+
+struct viommu_unit {
+	LIST_ENTRY(viommu_unit) entry; /* in viommu->units */
+	struct viommu *viommu;
+	unsigned int index; /* in the topology */
+	struct uvdk_device *dev;
+	struct uvdk_virtio virtio;
+	struct viommu_config config;
+	struct viommu_ring *ring;
+	struct viommu_events *events;
+	pthread_mutex_t lock; /* guards domains, attachments, and putting them back */
+	LIST_HEAD(, viommu_domain) domains;
+	bool dead; /* atomic: it has vanished, or could not be put back */
+};
+
+/*
+ * Open the function and bring it to a known state: reset, features, bypass off before it may
+ * work, queues. 0 or -errno with a sentence; nothing is left behind then.
+ */
+int viommu_unit_open(struct viommu *viommu, const char *spec, unsigned int index,
+		     struct viommu_unit **out);
+
+/* Bypass stays off where the device can be told; never fails. */
+void viommu_unit_close(struct viommu_unit *unit);
+
+/*
+ * Has the device asked for a reset, or been reset behind our back? Then everything is put
+ * back: attachments and maps. 0, or -ENODEV with @dead set. Under unit->lock.
+ */
+int viommu_unit_check(struct viommu_unit *unit);
+
+/* ---- ring.c: requests ---- */
+
+/* enum viommu_op - request types (5.13.6) */
+enum viommu_op {
+	VIOMMU_ATTACH = 1,
+	VIOMMU_DETACH = 2,
+	VIOMMU_MAP = 3,
+	VIOMMU_UNMAP = 4,
+	VIOMMU_PROBE = 5,
+};
+
+/* MAP flags (5.13.6.5) */
+#define VIOMMU_MAP_READ	 1u
+#define VIOMMU_MAP_WRITE 2u
+#define VIOMMU_MAP_MMIO	 4u
+
+/*
+ * One request. It stays where it is until @status is not UVDK_MAPQ_PENDING: stored with release
+ * order by whoever looks at the ring.
+ */
+struct viommu_request {
+	enum viommu_op op;
+	uint32_t domain;
+	uint32_t endpoint;    /* ATTACH, DETACH, PROBE */
+	uint32_t flags;	      /* MAP: VIOMMU_MAP_*; ATTACH: 1: bypass domain */
+	uint64_t first, last; /* MAP, UNMAP: IOVAs, inclusive */
+	uint64_t phys;	      /* MAP */
+	uint8_t *reply;	      /* PROBE: receives unit->config.probe_size bytes */
+	int *status;	      /* 0 or -errno, see viommu_errno() */
+};
+
+int viommu_ring_open(struct viommu_unit *unit, struct viommu_ring **out);
+void viommu_ring_close(struct viommu_ring *ring);
+
+/* 0; -EAGAIN: full; -ENODEV: dead. Not told to the device yet. Any thread; no system call. */
+int viommu_ring_submit(struct viommu_ring *ring, const struct viommu_request *request);
+void viommu_ring_kick(struct viommu_ring *ring);
+
+/* Look which are over. 0, or -ENODEV: those that are not never will be. No system call. */
+int viommu_ring_poll(struct viommu_ring *ring);
+
+/* The device will not answer any more: all that is under way ends with @err. */
+void viommu_ring_fail(struct viommu_ring *ring, int err);
+
+/*
+ * Submit, kick, and wait, with a deadline: 0 or -errno with a sentence that has the request, what
+ * the device answered, and what would help. Not with the ring's lock.
+ */
+int viommu_call(struct viommu_unit *unit, struct viommu_request *request);
+
+/* Status of a reply (5.13.6) as an errno, and in words. */
+int viommu_errno(uint8_t status);
+const char *viommu_status_text(uint8_t status);
+
+/* ---- events.c: faults (5.13.6.8) ---- */
+
+int viommu_events_open(struct viommu_unit *unit, struct viommu_events **out);
+void viommu_events_close(struct viommu_events *events);
+extern const struct uvdk_fault_ops viommu_fault_ops;
+
+/* ---- bind.c, domain.c, map.c, probe.c: as an iommu of the library ---- */
+
+int viommu_probe(struct viommu_endpoint *endpoint);
+int viommu_ioas_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
+int viommu_ioas_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
+
+/* Once more after a reset: ATTACH, and each MAP. Under unit->lock. */
+int viommu_domain_restore(struct viommu_domain *domain);
+
+/* ---- mapq.c ---- */
+
+extern const struct uvdk_mapq_ops viommu_mapq_ops;
+
+#endif /* VIOMMU_H */
