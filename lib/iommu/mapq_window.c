@@ -25,8 +25,8 @@ int ioas_mapq_check(const struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 		return 0;
 
 	return uvdk_fail(-EBUSY, IOAS_COMPONENT,
-			 "IOVA 0x%" PRIx64 "+0x%" PRIx64
-			 " is in the window 0x%" PRIx64 "+0x%" PRIx64
+			 "IOVA 0x%" PRIx64 "+0x%" PRIx64 " is in the window 0x%" PRIx64
+			 "+0x%" PRIx64
 			 " of a map queue: map there with uvdk_mapq_map(), or close it",
 			 ioas_iova(page), ioas_iova(end - page), w->iova, w->len);
 }
