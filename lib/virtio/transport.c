@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <uvdk_iommu_driver.h>
+
 #include "virtio_priv.h"
 
 /* How long a device may take to reset. */

@@ -9,9 +9,6 @@
 
 /* Functions behind a virtio-iommu. How one is reached is the inner iommu's business. */
 
-/* The model that stands for the virtio-iommu of an emulated machine. */
-#define EMU_UNIT 0
-
 struct viommu_unit *viommu_unit_at(struct viommu *viommu, unsigned int index)
 {
 	struct viommu_unit *unit;
@@ -30,10 +27,24 @@ static const char *unit_name(const struct viommu_unit *unit)
 	return uvdk_device_get_info(unit->dev)->name;
 }
 
+/* In turn, from the highest number down. */
+static struct viommu_unit *next_unit(struct viommu *viommu)
+{
+	struct viommu_unit *unit;
+
+	pthread_mutex_lock(&viommu->lock);
+	unit = viommu->turn ? LIST_NEXT(viommu->turn, entry) : NULL;
+	unit = unit ? unit : LIST_FIRST(&viommu->units);
+	viommu->turn = unit;
+	pthread_mutex_unlock(&viommu->lock);
+
+	return unit;
+}
+
 /* What is in front of an emulated function is our choice. */
 static int place_emulated(struct viommu_endpoint *endpoint, const struct uvdk_iommu_bind_args *args)
 {
-	endpoint->unit = viommu_unit_at(endpoint->viommu, EMU_UNIT);
+	endpoint->unit = next_unit(endpoint->viommu);
 	endpoint->id = uvdk_emu_fn_endpoint(args->emu);
 	endpoint->group = endpoint->id;
 

@@ -144,7 +144,7 @@ int viommu_suits(const char *spec, const struct uvdk_iommu_opts *opts)
 
 /* ---- open ---- */
 
-static int open_unit(struct viommu *viommu, const char *spec, unsigned int index)
+int viommu_open_unit(struct viommu *viommu, const char *spec, unsigned int index)
 {
 	struct viommu_unit *unit;
 	int err = viommu_unit_open(viommu, spec, index, &unit);
@@ -183,7 +183,7 @@ int viommu_open_units(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
 		refused = viommu_usable(opts, &units[i].addr);
 		if (refused)
 			continue;
-		err = open_unit(viommu, uvdk_pci_addr_format(&units[i].addr, name), i);
+		err = viommu_open_unit(viommu, uvdk_pci_addr_format(&units[i].addr, name), i);
 	}
 	if (!err && LIST_EMPTY(&viommu->units))
 		err = refused;

@@ -30,14 +30,15 @@ struct viommu_domain;
 
 /* What uvdk_iommu_open() makes. */
 struct viommu {
-	const char *name; /* as in uvdk_iommu_open() */
-	const struct uvdk_topology *topology; /* NULL on an emulated machine */
+	const char *name;		/* as in uvdk_iommu_open() */
+	struct uvdk_topology *topology; /* NULL on an emulated machine */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
 	struct uvdk_phys phys;
 	pthread_mutex_t lock; /* guards the lists; taken last */
 	LIST_HEAD(, viommu_unit) units;
+	struct viommu_unit *turn; /* emulated: the latest that a function was put behind */
 	LIST_HEAD(, viommu_endpoint) endpoints;
 	/* events.c; all zeroes is right to begin with. A leaf, but for the rings'. */
 	struct uvdk_lock events_lock;

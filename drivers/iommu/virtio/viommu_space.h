@@ -29,6 +29,7 @@ struct viommu_unit *viommu_unit_at(struct viommu *viommu, unsigned int index);
 int viommu_usable(const struct uvdk_iommu_opts *opts, const struct uvdk_pci_addr *addr);
 int viommu_suits(const char *spec, const struct uvdk_iommu_opts *opts);
 int viommu_open_units(struct viommu *viommu, const struct uvdk_iommu_opts *opts);
+int viommu_open_unit(struct viommu *viommu, const char *spec, unsigned int index);
 
 /* ---- domain.c ---- */
 

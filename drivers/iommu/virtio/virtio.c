@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <uvdk_emu_driver.h>
 
@@ -43,7 +44,7 @@ static void viommu_close(void *priv)
 	}
 	uvdk_ioas_destroy(viommu->memory);
 	uvdk_iommu_close(viommu->inner);
-	uvdk_topology_free((struct uvdk_topology *)viommu->topology);
+	uvdk_topology_free(viommu->topology);
 	uvdk_phys_close(&viommu->phys);
 	uvdk_emu_destroy(viommu->emu);
 	pthread_mutex_destroy(&viommu->lock);
@@ -71,13 +72,8 @@ static int read_topology(struct viommu *viommu, const struct uvdk_iommu_opts *op
 {
 	struct uvdk_topology_opts topology_opts = {.size = sizeof(topology_opts),
 						   .sysfs_root = opts->sysfs_root};
-	struct uvdk_topology *topology;
-	int err = uvdk_topology_read(&topology_opts, &topology);
 
-	if (!err)
-		viommu->topology = topology;
-
-	return err;
+	return uvdk_topology_read(&topology_opts, &viommu->topology);
 }
 
 static int virtio_open(const struct uvdk_iommu_opts *opts, void **priv)
@@ -102,7 +98,6 @@ static int virtio_open(const struct uvdk_iommu_opts *opts, void **priv)
 
 /* ---- virtio-emu ---- */
 
-/* The virtio-iommu of an emulated machine; what is in front of a function is said at bind(). */
 #define EMU_SPEC "emu:virtio_iommu"
 
 /* Only for those who name it: an emulated function usually wants the machine's own I/O MMU. */
@@ -114,13 +109,17 @@ static int emu_suits(const char *spec, const struct uvdk_iommu_opts *opts)
 	return -1;
 }
 
-static int emu_open_unit(struct viommu *viommu)
+/* One after the other, as semicolons tell them apart. */
+static int emu_open_units(struct viommu *viommu, const char *specs)
 {
-	struct viommu_unit *unit;
-	int err = viommu_unit_open(viommu, EMU_SPEC, 0, &unit);
+	char *copy = strdup(specs ? specs : EMU_SPEC);
+	char *rest = copy, *spec;
+	unsigned int index = 0;
+	int err = copy ? 0 : uvdk_fail(-ENOMEM, VIOMMU, "no memory for an iommu");
 
-	if (!err)
-		LIST_INSERT_HEAD(&viommu->units, unit, entry);
+	while (!err && rest && (spec = strsep(&rest, ";")))
+		err = viommu_open_unit(viommu, spec, index++);
+	free(copy);
 
 	return err;
 }
@@ -144,7 +143,7 @@ static int emu_open(const struct uvdk_iommu_opts *opts, void **priv)
 	}
 	err = open_inner(viommu, opts);
 	if (!err)
-		err = emu_open_unit(viommu);
+		err = emu_open_units(viommu, opts->emu_iommus);
 	if (err)
 		viommu_close(viommu);
 	else
@@ -165,7 +164,7 @@ static struct uvdk_emu *emu_machine_of(void *priv)
 	.ioas_create = viommu_ioas_create, .ioas_destroy = viommu_ioas_destroy,                   \
 	.page_sizes = viommu_page_sizes, .ranges = viommu_ranges, .limits = viommu_limits,        \
 	.map = viommu_ioas_map, .unmap = viommu_ioas_unmap, .attach = viommu_attach,              \
-	.detach = viommu_detach, .faults = &viommu_fault_ops
+	.detach = viommu_detach
 
 const struct uvdk_iommu_ops uvdk_iommu_virtio = {
 	.name = "virtio",
