@@ -44,6 +44,8 @@ static void viommu_close(void *priv)
 	}
 	uvdk_ioas_destroy(viommu->memory);
 	uvdk_iommu_close(viommu->inner);
+	uvdk_pci_isolation_destroy(viommu->isolation);
+	free(viommu->sysfs_root);
 	uvdk_topology_free(viommu->topology);
 	uvdk_phys_close(&viommu->phys);
 	uvdk_emu_destroy(viommu->emu);
@@ -72,6 +74,10 @@ static int read_topology(struct viommu *viommu, const struct uvdk_iommu_opts *op
 {
 	struct uvdk_topology_opts topology_opts = {.size = sizeof(topology_opts),
 						   .sysfs_root = opts->sysfs_root};
+
+	viommu->sysfs_root = strdup(opts->sysfs_root);
+	if (!viommu->sysfs_root)
+		return uvdk_fail(-ENOMEM, VIOMMU, "no memory for an iommu");
 
 	return uvdk_topology_read(&topology_opts, &viommu->topology);
 }
