@@ -13,8 +13,8 @@ static void retire(struct mapq_queue *q)
 	while (q->head != q->sent) {
 		const struct uvdk_mapq_slot *slot = mapq_slot(q, q->head);
 
-		if (!mapq_over(&slot->request))
-			break;
+		if (!mapq_over(&slot->request) || slot->request.status == -ECANCELED)
+			break; /* there was a reset: poll() will tell */
 		if (slot->request.status)
 			mapq_fail(q, slot);
 		q->pub.done = slot->cookie;

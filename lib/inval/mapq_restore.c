@@ -14,7 +14,7 @@ void mapq_restore_begin(struct mapq_queue *q)
 	for (uint64_t i = q->head; i != mapq_tail(q); i++) {
 		struct uvdk_mapq_request *r = &mapq_slot(q, i)->request;
 
-		if (!mapq_over(r))
+		if (!mapq_over(r) || r->status == -ECANCELED)
 			r->status = 0;
 	}
 	q->restore.active = true;

@@ -30,8 +30,8 @@ extern "C" {
  *	Makes no system call, and does not wait.
  * @kick: Tell the I/O MMU of what was submitted. No system call.
  * @poll: Look which are over. 0; UVDK_MAPQ_RESET, once: the I/O MMU has forgotten all
- *	maps of the window, and requests that are not over never will be: the
- *	library submits what is mapped once more. Or a negative errno after which
+ *	maps of the window, and requests that are not over, or are with -ECANCELED,
+ *	never will be: the library submits what is mapped once more. Or a negative errno after which
  *	nothing works any more: likewise, and nothing is reached through them. No
  *	system call.
  * @pin: Lock memory and write the physical address of each page of the address
