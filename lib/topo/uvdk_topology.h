@@ -16,6 +16,10 @@ extern "C" {
  * ``iommu-map`` and ``iommus`` (virtio 1.2, 5.13.2; the binding virtio/iommu). An
  * *endpoint* is what a virtio-iommu tells apart, by a number of 32 bits.
  *
+ * Functions may share a number (``iommu-map-mask``, or ranges that say so): the
+ * virtio-iommu can't tell them apart, so whoever attaches one attaches the others
+ * with it. That is for the caller to look at, as is uvdk_pci_isolation_create().
+ *
  * A topology does not change once it is made: any number of threads may ask.
  */
 
@@ -54,7 +58,8 @@ struct uvdk_topology_iommu {
  * @rid_mask: PCI: applied to a requester ID before it is looked up
  *	(``iommu-map-mask``); 0xffff: all of it counts
  * @base: MMIO: physical address of the endpoint
- * @endpoint: number of the first; others follow in the order of requester IDs
+ * @endpoint: number of the first; others follow in the order of requester IDs,
+ *	each segment after the first 0x10000 further
  */
 struct uvdk_topology_range {
 	enum uvdk_topology_bus bus;
@@ -88,8 +93,8 @@ struct uvdk_topology_opts {
  * @out: new topology, owned by the caller; empty if firmware knows no virtio-iommu
  *
  * Return: 0; -ENOENT (a file that was named is not there); -EACCES; -EBADMSG
- * (malformed: the sentence has the offset and what is wrong there); -EINVAL;
- * -EFBIG (more than 16 MiB); -ENOMEM.
+ * (malformed: the sentence has the offset and what is wrong there); -EINVAL
+ * (both files named); -EFBIG (more than 16 MiB); -EIO; -ENOMEM.
  */
 int uvdk_topology_read(const struct uvdk_topology_opts *opts, struct uvdk_topology **out);
 
@@ -156,7 +161,7 @@ const struct uvdk_topology_range *uvdk_topology_ranges(const struct uvdk_topolog
  *
  * A virtio-iommu is behind none, whatever the ranges say.
  *
- * Return: 0, or -ENOENT: nothing translates for it.
+ * Return: 0, or -ENOENT (without a sentence): nothing translates for it.
  */
 int uvdk_topology_find(const struct uvdk_topology *topology, const struct uvdk_pci_addr *addr,
 		       unsigned int *iommu, uint32_t *endpoint);

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <uvdk_iommu_driver.h>
+
 #include "virtio_priv.h"
 
 /* How long a device may take to reset. */
@@ -140,18 +142,19 @@ UVDK_EXPORT int uvdk_virtio_begin(struct uvdk_virtio *v)
 /* A device that sees physical addresses must not be let past an IOMMU. */
 static int check_platform(const struct uvdk_virtio *v)
 {
-	const char *access = uvdk_device_get_info(v->dev)->access;
+	const struct uvdk_iommu_binding *binding = uvdk_device_binding(v->dev);
+	const char *iommu = binding ? uvdk_iommu_name(binding->iommu) : "no iommu";
 
 	if (!(v->offered & UVDK_VIRTIO_F_VERSION_1))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer VERSION_1 (features 0x%llx); legacy virtio is "
 				 "not supported",
 				 v->name, (unsigned long long)v->offered);
-	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(access, "noiommu"))
+	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(iommu, "noiommu"))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer ACCESS_PLATFORM, so it would bypass the IOMMU "
-				 "it is opened under (%s access); give it iommu_platform=on",
-				 v->name, access);
+				 "it is opened under (%s); give it iommu_platform=on",
+				 v->name, iommu);
 
 	return 0;
 }

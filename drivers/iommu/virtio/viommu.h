@@ -30,13 +30,17 @@ struct viommu_domain;
 
 /* What uvdk_iommu_open() makes. */
 struct viommu {
-	const struct uvdk_topology *topology; /* NULL on an emulated machine */
+	const char *name;		/* as in uvdk_iommu_open() */
+	struct uvdk_topology *topology; /* NULL on an emulated machine */
+	char *sysfs_root;
+	struct uvdk_pci_isolation *isolation; /* of when the latest device was opened, or NULL */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
 	struct uvdk_phys phys;
-	pthread_mutex_t lock; /* guards the lists */
+	pthread_mutex_t lock; /* guards the lists; taken last */
 	LIST_HEAD(, viommu_unit) units;
+	struct viommu_unit *turn; /* emulated: the latest that a function was put behind */
 	LIST_HEAD(, viommu_endpoint) endpoints;
 	/* events.c; all zeroes is right to begin with. A leaf, but for the rings'. */
 	struct uvdk_lock events_lock;
@@ -58,9 +62,10 @@ struct viommu_endpoint {
 	struct viommu_unit *unit;
 	struct uvdk_iommu_binding *binding; /* the library's */
 	struct uvdk_iommu_binding *inner;
+	char name[48];
 	uint32_t id;		      /* what the unit calls it */
 	uint32_t group;		      /* equal: they can't be isolated from each other */
-	struct viommu_domain *domain; /* or NULL; guarded by unit->lock */
+	struct viommu_domain *domain; /* or NULL; guarded by unit->lock and viommu->lock */
 	struct viommu_reserved *reserved;
 	unsigned int nr_reserved;
 };
@@ -79,7 +84,8 @@ struct viommu_ioas {
 	struct viommu *viommu;
 	struct uvdk_ioas *ioas;
 	LIST_HEAD(, viommu_domain) domains;
-	void *maps; /* tree: what is locked, and its runs */
+	void *maps; /* tree of struct viommu_map; changed with the locks of all its units */
+	bool lost;  /* devices may still reach it: memory is never unlocked */
 	void *mapq; /* the driver's map queues of this address space */
 };
 
