@@ -539,6 +539,28 @@ Test(viommu_unit, a_device_that_breaks_again_while_it_is_put_right_is_given_up)
 	closes();
 }
 
+Test(viommu_unit, a_device_that_asks_for_a_reset_while_it_is_put_right_is_put_right)
+{
+	with_domain();
+	fake.lie = FAKE_NEEDS_RESET;
+	fake.lies_left = 2;
+	fake.device_status |= 0x40;
+	cr_expect_eq(viommu_unit_check(w.unit), 0, "%s", uvdk_last_error());
+	cr_expect_eq(map(0), 0);
+	closes();
+}
+
+Test(viommu_unit, a_device_that_asks_for_resets_all_the_time_is_given_up)
+{
+	with_domain();
+	fake.lie = FAKE_NEEDS_RESET;
+	fake.device_status |= 0x40;
+	cr_expect_eq(viommu_unit_check(w.unit), -ENODEV);
+	cr_expect(w.unit->dead);
+	cr_expect_eq(fake.device_status, 0, "it was not stopped");
+	closes();
+}
+
 Test(viommu_unit, a_device_that_can_do_less_after_a_reset_takes_no_more_attachments)
 {
 	with_domain();
