@@ -168,6 +168,7 @@ static int put(struct viommu_ring *ring, const struct viommu_request *request)
 	if (unlikely(err))
 		return err;
 	ring->slot[number].status = request->status;
+	ring->slot[number].domain = request->domain;
 	ring->count--;
 	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] =
 		uvdk_to_le16((uint16_t)(number << ring->shift));
@@ -269,6 +270,79 @@ int viommu_ring_poll(struct viommu_ring *ring)
 	return viommu_ring_state(ring);
 }
 
+/* ---- without waiting for the lock ---- */
+
+static struct viommu_request of_mapq(uint32_t domain, struct uvdk_mapq_request *r)
+{
+	return (struct viommu_request){.op = r->map ? VIOMMU_MAP : VIOMMU_UNMAP,
+				       .domain = domain,
+				       .flags = r->flags,
+				       .first = r->first,
+				       .last = r->last,
+				       .phys = r->phys,
+				       .status = &r->status};
+}
+
+unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
+				    struct uvdk_mapq_request *const *requests, unsigned int count)
+{
+	unsigned int n = 0;
+
+	if (!uvdk_lock_try(&ring->lock))
+		return 0;
+	for (; ring->life == life && n < count; n++) {
+		const struct viommu_request r = of_mapq(domain, requests[n]);
+
+		if (put(ring, &r))
+			break;
+	}
+	uvdk_lock_release(&ring->lock);
+
+	return n;
+}
+
+bool viommu_ring_try_kick(struct viommu_ring *ring)
+{
+	if (!uvdk_lock_try(&ring->lock))
+		return false;
+	if (ring->vq.avail_idx != ring->vq.kicked && !ring->state)
+		uvdk_virtq_kick(&ring->vq);
+	uvdk_lock_release(&ring->lock);
+
+	return true;
+}
+
+int viommu_ring_try_poll(struct viommu_ring *ring)
+{
+	uint16_t raw = __atomic_load_n(&ring->vq.used[UVDK_VIRTQ_IDX].raw, __ATOMIC_RELAXED);
+
+	if (UVDK_LE(16, raw) != __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) &&
+	    uvdk_lock_try(&ring->lock)) {
+		if (!ring->state)
+			reap(ring);
+		uvdk_lock_release(&ring->lock);
+	}
+
+	return viommu_ring_state(ring);
+}
+
+uint32_t viommu_ring_life(const struct viommu_ring *ring)
+{
+	return __atomic_load_n(&ring->life, __ATOMIC_ACQUIRE);
+}
+
+bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain)
+{
+	bool has = false;
+
+	uvdk_lock_acquire(&ring->lock);
+	for (unsigned int i = 0; i < ring->slots && !has; i++)
+		has = ring->slot[i].status && ring->slot[i].domain == domain;
+	uvdk_lock_release(&ring->lock);
+
+	return has;
+}
+
 void viommu_ring_fail(struct viommu_ring *ring, int err)
 {
 	uvdk_lock_acquire(&ring->lock);
@@ -312,6 +386,7 @@ int viommu_ring_start(struct viommu_ring *ring)
 	uvdk_virtq_reset(&ring->vq);
 	prefill(ring);
 	__atomic_store_n(&ring->seen, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->life, ring->life + 1, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);
 	err = uvdk_virtio_queue_enable(&ring->unit->virtio, &ring->vq);
 

@@ -52,6 +52,7 @@ struct ring_slot {
 	union wire_request *request;
 	struct wire_tail *tail;
 	int *status; /* NULL: not under way */
+	uint32_t domain;
 	uint8_t *reply;
 	uint32_t room;	  /* bytes that the device may write */
 	uvdk_iova_t iova; /* of @request */
@@ -75,7 +76,8 @@ struct viommu_ring {
 	struct ring_slot *slot;
 	struct uvdk_virtq vq;
 	unsigned int slots;
-	int state; /* atomic: 0 or why it takes nothing */
+	uint32_t life; /* atomic: how often it was started */
+	int state;     /* atomic: 0 or why it takes nothing */
 	uint16_t
 		seen; /* atomic: used index up to which all is taken, for a look without the lock */
 	struct viommu_unit *unit;
