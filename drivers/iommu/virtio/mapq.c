@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <uvdk_emu.h>
+#include <uvdk_emu_driver.h>
 
 #include "mapq.h"
 
@@ -94,7 +94,7 @@ static int mapq_poll(void *mapq_priv)
 		mapq_kick(q);
 	/* An emulated machine without a thread works here, or never. */
 	if (unit->viommu->emu)
-		uvdk_emu_step(unit->viommu->emu);
+		uvdk_emu_work(unit->viommu->emu);
 	state = viommu_ring_try_poll(unit->ring);
 	if (state == -ENODEV)
 		return state;
