@@ -51,6 +51,12 @@ static int place_emulated(struct viommu_endpoint *endpoint, const struct uvdk_io
 	return uvdk_emu_put_behind(args->emu, unit_name(endpoint->unit));
 }
 
+static uint32_t viommu_group_of(const struct uvdk_pci_addr *addr)
+{
+	return (uint32_t)addr->domain << 16 | (uint32_t)addr->bus << 8 |
+	       (uint32_t)addr->device << 3 | addr->function;
+}
+
 static int place_real(struct viommu_endpoint *endpoint, const struct uvdk_iommu_bind_args *args)
 {
 	struct viommu *viommu = endpoint->viommu;
@@ -72,7 +78,7 @@ static int place_real(struct viommu_endpoint *endpoint, const struct uvdk_iommu_
 				 "the virtio-iommu in front of %s is not driven here: bind it to "
 				 "vfio-pci, and open the iommu again",
 				 args->name);
-	endpoint->group = endpoint->id;
+	endpoint->group = viommu_group_of(&addr);
 
 	return 0;
 }

@@ -156,12 +156,19 @@ static void set_domain(struct viommu_endpoint *endpoint, struct viommu_domain *d
 	pthread_mutex_unlock(&endpoint->viommu->lock);
 }
 
+/*
+ * Is another device of the same number in front of it in the list, or anywhere if it is not in
+ * it? Such a pair is attached and detached once: a device may forget a domain's maps when its only
+ * endpoint is attached to it again.
+ */
 static bool has_alias(const struct viommu_domain *domain, const struct viommu_endpoint *endpoint)
 {
 	const struct viommu_endpoint *other;
 
 	LIST_FOREACH(other, &domain->endpoints, of_domain)
 	{
+		if (other == endpoint)
+			break;
 		if (other->id == endpoint->id)
 			return true;
 	}
@@ -211,7 +218,7 @@ static int enter(struct viommu_domain *domain, struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
 	bool is_new = LIST_EMPTY(&domain->endpoints);
-	int err = viommu_ask(domain->unit, &request);
+	int err = has_alias(domain, endpoint) ? 0 : viommu_ask(domain->unit, &request);
 
 	if (err && is_new)
 		free(domain);
@@ -303,7 +310,7 @@ int viommu_domain_restore(struct viommu_domain *domain)
 	{
 		struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
 
-		err = viommu_call(domain->unit, &request);
+		err = has_alias(domain, endpoint) ? 0 : viommu_call(domain->unit, &request);
 		if (err)
 			return err;
 	}

@@ -272,6 +272,8 @@ int viommu_ring_poll(struct viommu_ring *ring)
 void viommu_ring_fail(struct viommu_ring *ring, int err)
 {
 	uvdk_lock_acquire(&ring->lock);
+	if (!ring->state)
+		reap(ring); /* what it has answered is not lost */
 	stop(ring, viommu_unit_dead(ring->unit) ? -ENODEV : err);
 	fail_all(ring, err);
 	uvdk_lock_release(&ring->lock);

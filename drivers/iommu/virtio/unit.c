@@ -217,12 +217,6 @@ static const char *what_is_wrong(struct viommu_unit *unit)
 	return NULL;
 }
 
-static void compare(struct viommu_unit *unit, const struct viommu_config *now)
-{
-	if (viommu_config_shrunk(unit->virtio.name, &unit->config, now))
-		__atomic_store_n(&unit->shrunk, true, __ATOMIC_RELEASE);
-}
-
 /* Under unit->transport. The configuration may change at any time (5.13.4 does not forbid it). */
 static void look_at_config(struct viommu_unit *unit)
 {
@@ -232,10 +226,10 @@ static void look_at_config(struct viommu_unit *unit)
 	if (generation < 0 || generation == unit->generation)
 		return;
 	unit->generation = generation;
-	if (viommu_config_read(&unit->virtio, &now))
-		__atomic_store_n(&unit->shrunk, true, __ATOMIC_RELEASE); /* it makes no sense now */
-	else
-		compare(unit, &now);
+	/* Where it makes no sense any more, reading it has said so. */
+	if (viommu_config_read(&unit->virtio, &now) ||
+	    viommu_config_shrunk(unit->virtio.name, &unit->config, &now))
+		__atomic_store_n(&unit->shrunk, true, __ATOMIC_RELEASE);
 }
 
 /* Under unit->transport. All requests are over, and nobody is attached. */
@@ -246,11 +240,11 @@ static int restart(struct viommu_unit *unit)
 
 	viommu_ring_fail(unit->ring, -ECANCELED);
 	err = begin(unit, &now);
-	if (err)
-		return err;
-	compare(unit, &now);
+	if (!err)
+		err = start(unit);
+	unit->generation = -1; /* looked at once all is back: that is not refused for it */
 
-	return start(unit);
+	return err;
 }
 
 /* 0: all is well; 1: it is up again, and has forgotten all; or -ENODEV. */
@@ -303,6 +297,14 @@ int viommu_unit_check(struct viommu_unit *unit)
 	pthread_mutex_lock(&unit->transport);
 	ret = check(unit);
 	pthread_mutex_unlock(&unit->transport);
+	if (ret <= 0)
+		return ret;
 
-	return ret > 0 ? put_back(unit) : ret;
+	ret = put_back(unit);
+	pthread_mutex_lock(&unit->transport);
+	if (!ret)
+		look_at_config(unit);
+	pthread_mutex_unlock(&unit->transport);
+
+	return ret;
 }
