@@ -328,25 +328,23 @@ static int find_doorbell(struct uvdk_virtio *v, struct uvdk_virtq *vq)
 	return uvdk_doorbell_init(&vq->doorbell, &v->notify.region, v->notify.off + off, 2);
 }
 
-static int write_vector(struct uvdk_virtio *v, const struct uvdk_virtq *vq)
+/* A device that has no room for the vector says so (4.1.5.1.2.1). */
+static int write_vector(struct uvdk_virtio *v, struct uvdk_virtq *vq)
 {
 	uint16_t vector = vq->irq ? vq->vector : MSIX_NO_VECTOR;
-	uint64_t taken;
+	uint64_t taken = vector;
 	int ret;
 
 	ret = reg_write(v, queue_msix_vector, vector);
-	if (ret || !vq->irq)
-		return ret;
-	ret = reg_read(v, queue_msix_vector, &taken);
+	if (!ret && vq->irq)
+		ret = reg_read(v, queue_msix_vector, &taken);
 	if (!ret && taken != vector)
-		ret = uvdk_fail(-EPROTO, COMPONENT,
-				"%s: queue %u: asked for MSI-X vector %u, reads 0x%x", v->name,
-				vq->index, vector, (unsigned int)taken);
+		vq->irq = false;
 
 	return ret;
 }
 
-static int write_queue(struct uvdk_virtio *v, const struct uvdk_virtq *vq)
+static int write_queue(struct uvdk_virtio *v, struct uvdk_virtq *vq)
 {
 	uint64_t size;
 	int ret;

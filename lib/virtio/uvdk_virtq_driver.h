@@ -128,8 +128,9 @@ enum uvdk_virtq_fault {
  * @doorbell: the doorbell
  * @index: number of the queue
  * @iova: where the device finds the ring memory
- * @irq: set before uvdk_virtio_queue_enable(): the device interrupts by @vector; the
- *	driver then keeps the EVENT_IDX index itself (2.7.7.1)
+ * @irq: set before uvdk_virtio_queue_enable(): the device interrupts by @vector;
+ *	cleared there if the device does not take it. The driver keeps the
+ *	EVENT_IDX index itself (2.7.7.1).
  * @vector: MSI-X vector
  */
 struct uvdk_virtq {

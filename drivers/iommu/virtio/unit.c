@@ -64,10 +64,13 @@ static int start(struct viommu_unit *unit)
 	int err = viommu_ring_start(unit->ring);
 
 	if (!err)
+		err = viommu_events_start(unit->events);
+	if (!err)
 		err = uvdk_virtio_driver_ok(&unit->virtio);
 	if (err)
 		return err;
 	viommu_ring_resume(unit->ring);
+	viommu_events_resume(unit->events);
 
 	return 0;
 }
@@ -144,11 +147,14 @@ static int bring_up(struct viommu_unit *unit)
 	if (!err)
 		err = viommu_ring_open(unit, &unit->ring);
 	if (!err)
+		err = viommu_events_open(unit, &unit->events);
+	if (!err)
 		err = start(unit);
 	if (!err)
 		return 0;
 
 	halt(unit);
+	viommu_events_close(unit->events);
 	viommu_ring_close(unit->ring);
 	return err;
 }
@@ -188,6 +194,7 @@ void viommu_unit_close(struct viommu_unit *unit)
 		return;
 	viommu_ring_fail(unit->ring, -ENODEV);
 	halt(unit);
+	viommu_events_close(unit->events);
 	viommu_ring_close(unit->ring);
 	uvdk_device_close(unit->dev);
 	pthread_mutex_destroy(&unit->transport);

@@ -32,6 +32,8 @@ struct viommu_domain;
 struct viommu {
 	const char *name;		/* as in uvdk_iommu_open() */
 	struct uvdk_topology *topology; /* NULL on an emulated machine */
+	char *sysfs_root;
+	struct uvdk_pci_isolation *isolation; /* of when the latest device was opened, or NULL */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
@@ -244,13 +246,21 @@ const char *viommu_status_text(uint8_t status);
 /* The words of the status that an errno stands for; NULL: none does. */
 const char *viommu_errno_text(int err);
 
-/* ---- events.c: faults (5.13.6.8) ---- */
+/* ---- events.c, faultq.c: faults (5.13.6.8) ---- */
 
 /* As with the ring; _resume() after DRIVER_OK. */
 int viommu_events_open(struct viommu_unit *unit, struct viommu_events **out);
 void viommu_events_close(struct viommu_events *events);
 int viommu_events_start(struct viommu_events *events);
 void viommu_events_resume(struct viommu_events *events);
+
+/*
+ * priv is the struct viommu; every fault queue gets the faults of all units. Whoever reads one
+ * empties the units' event queues. Its descriptor is readable when there are faults, if the unit
+ * has an MSI-X vector that the inner iommu can route; else 50 times a second: read what there is.
+ * A unit does not say that it dropped faults: UVDK_FAULT_LOST with a count of 0 stands where all
+ * of its buffers were in use.
+ */
 extern const struct uvdk_fault_ops viommu_fault_ops;
 
 /* ---- bind.c, domain.c, map.c, probe.c: as an iommu of the library ---- */

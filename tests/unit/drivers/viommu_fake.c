@@ -96,7 +96,7 @@ static void common_write(uint64_t off, uint64_t value)
 	else if (off == 24)
 		q->size = (uint16_t)value;
 	else if (off == 26)
-		q->vector = (uint16_t)value;
+		q->vector = fake.no_vector ? 0xffff : (uint16_t)value;
 	else if (off == 28)
 		q->enable = (uint16_t)value;
 	else if (off >= 32 && off < 40)

@@ -74,6 +74,7 @@ struct fake {
 	uint8_t status; /* answer to all requests */
 	uint8_t probed; /* fills replies of PROBE */
 	bool never_resets;
+	bool no_vector; /* takes none for a queue */
 
 	/* what it has seen */
 	struct uvdk_emu_function *fn;
