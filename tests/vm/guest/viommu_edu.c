@@ -218,8 +218,11 @@ static void reset(const char *unit)
 	uvdk_iova_t at;
 
 	copied(page + 512, iova + 512, page, iova);
-	common[20] = 0;				   /* device_status, 4.1.4.3 */
-	edu_dma(&a, iova, EDU_BUFFER, EDU_TO_RAM); /* nobody knows what becomes of it */
+	common[20] = 0; /* device_status, 4.1.4.3 */
+	memset(page, UNTOUCHED, PAGE);
+	edu_dma(&a, iova, EDU_BUFFER, EDU_TO_RAM);
+	edu_dma(&a, physical_of(page), EDU_BUFFER, EDU_TO_RAM);
+	CHECK(arrived(page, UNTOUCHED), "reached while nobody translates");
 	memset(page, 0x51, PAGE);
 	/* The next request finds out, and puts back what was there. */
 	at = mapped(ioas, va, PAGE, UVDK_MAP_RW);
