@@ -22,19 +22,23 @@ extern const struct uvdk_iommu_ops uvdk_iommu_type1;
 extern const struct uvdk_iommu_ops uvdk_iommu_noiommu;
 extern const struct uvdk_iommu_ops uvdk_iommu_kernel;
 extern const struct uvdk_iommu_ops uvdk_iommu_emu;
+extern const struct uvdk_iommu_ops uvdk_iommu_virtio;
+extern const struct uvdk_iommu_ops uvdk_iommu_virtio_emu;
 
 const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {
-	&uvdk_iommu_iommufd, &uvdk_iommu_type1, &uvdk_iommu_noiommu,
-	&uvdk_iommu_kernel,  &uvdk_iommu_emu,	NULL,
+	&uvdk_iommu_iommufd, &uvdk_iommu_type1,	 &uvdk_iommu_noiommu,	 &uvdk_iommu_kernel,
+	&uvdk_iommu_emu,     &uvdk_iommu_virtio, &uvdk_iommu_virtio_emu, NULL,
 };
 
 extern const struct uvdk_emu_model uvdk_model_copier;
 extern const struct uvdk_emu_model uvdk_model_edu;
+extern const struct uvdk_emu_model uvdk_model_virtio_iommu;
 extern const struct uvdk_emu_model uvdk_model_virtio_net;
 
 const struct uvdk_emu_model *const uvdk_builtin_models[] = {
 	&uvdk_model_copier,
 	&uvdk_model_edu,
+	&uvdk_model_virtio_iommu,
 	&uvdk_model_virtio_net,
 	NULL,
 };

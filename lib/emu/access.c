@@ -11,16 +11,13 @@ struct access {
 	uint32_t pasid; /* UVDK_EMU_NO_PASID: none */
 	bool write;
 	bool no_snoop;
+	struct uvdk_emu_function *iommu; /* while it goes on: whose front is held */
 };
 
-/* Outcome of a translation: a fault reason, or one of these. */
-#define ACCESS_OK   (-1)
-#define ACCESS_GONE (-2)
-
 /* Whom the caches' contents would have escaped: nobody here, for memory is coherent. */
-static void note_snoop(const struct access *a, const struct vtd_walk *w)
+static void note_snoop(const struct access *a, unsigned int right)
 {
-	if (a->no_snoop && !(w->right & VTD_SNOOP))
+	if (a->no_snoop && !(right & VTD_SNOOP))
 		atomic_fetch_add_explicit(&a->fn->incoherent, 1, memory_order_relaxed);
 }
 
@@ -47,14 +44,28 @@ static int through_unit(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 	page = vtd_at(vtd, w.host);
 	if (!page)
 		return UVDK_EMU_FAULT_TABLES;
-	note_snoop(a, &w);
+	note_snoop(a, w.right);
 	*va = page + (iova & (EMU_PAGE_SIZE - 1));
 
 	return ACCESS_OK;
 }
 
-/* Inside the gate: where the device's page is in this process. */
-static int translate(const struct access *a, uvdk_iova_t iova, uint8_t **va)
+/* There are no PASIDs in front of such an I/O MMU. */
+static int through_function(struct access *a, uvdk_iova_t iova, size_t *len, uint8_t **va)
+{
+	int why;
+
+	if (a->pasid != UVDK_EMU_NO_PASID)
+		return UVDK_EMU_FAULT_NO_DOMAIN;
+	why = emu_translate(a->fn, iova, a->write, &a->iommu, len, va);
+	if (why == ACCESS_OK)
+		note_snoop(a, 0);
+
+	return why;
+}
+
+/* Inside the gate: where the device's page is in this process, and how far that goes. */
+static int translate(struct access *a, uvdk_iova_t iova, size_t *len, uint8_t **va)
 {
 	struct uvdk_emu_function *fn = a->fn;
 
@@ -62,11 +73,27 @@ static int translate(const struct access *a, uvdk_iova_t iova, uint8_t **va)
 		return ACCESS_GONE;
 	if (!(atomic_load_explicit(&fn->command, memory_order_relaxed) & CMD_MASTER))
 		return UVDK_EMU_FAULT_BUS_MASTER;
+	if (atomic_load_explicit(&fn->translated, memory_order_relaxed))
+		return through_function(a, iova, len, va);
 	/* As firmware leaves it: protected memory regions cover everything (11.4.8). */
 	if (!vtd_on(fn->vtd))
 		return UVDK_EMU_FAULT_NO_DOMAIN;
 
 	return through_unit(a, iova, va);
+}
+
+static int begin(struct access *a, uvdk_iova_t iova, size_t *len, uint8_t **va)
+{
+	emu_gate_enter(&a->fn->gate);
+	a->iommu = NULL;
+
+	return translate(a, iova, len, va);
+}
+
+static void end(struct access *a)
+{
+	emu_translate_end(a->iommu);
+	emu_gate_leave(&a->fn->gate);
 }
 
 static int refuse(const struct access *a, uvdk_iova_t iova, uint64_t len, int why)
@@ -85,26 +112,25 @@ static int refuse(const struct access *a, uvdk_iova_t iova, uint64_t len, int wh
 	return -EFAULT;
 }
 
-/* One page at most. */
-static int copy_page(const struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t len)
+/* One page at most; *len becomes what was copied. */
+static int copy_page(struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t *len)
 {
 	uint8_t *va;
 	int why;
 
-	emu_gate_enter(&a->fn->gate);
-	why = translate(a, iova, &va);
+	why = begin(a, iova, len, &va);
 	if (why == ACCESS_OK) {
 		if (a->write)
-			memcpy(va, buf, len);
+			memcpy(va, buf, *len);
 		else
-			memcpy(buf, va, len);
+			memcpy(buf, va, *len);
 	}
-	emu_gate_leave(&a->fn->gate);
+	end(a);
 
 	return why;
 }
 
-static int access_memory(const struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t len)
+static int access_memory(struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t len)
 {
 	size_t done = 0;
 
@@ -115,7 +141,7 @@ static int access_memory(const struct access *a, uvdk_iova_t iova, uint8_t *buf,
 
 		if (n > len - done)
 			n = len - done;
-		why = copy_page(a, at, buf + done, n);
+		why = copy_page(a, at, buf + done, &n);
 		if (why != ACCESS_OK)
 			return refuse(a, at, len, why);
 		done += n;
@@ -127,7 +153,7 @@ static int access_memory(const struct access *a, uvdk_iova_t iova, uint8_t *buf,
 UVDK_EXPORT int uvdk_emu_dma_read_pasid(struct uvdk_emu_function *fn, uint32_t pasid,
 					uvdk_iova_t iova, void *buf, size_t len)
 {
-	const struct access a = {.fn = fn, .pasid = pasid};
+	struct access a = {.fn = fn, .pasid = pasid};
 
 	return access_memory(&a, iova, buf, len);
 }
@@ -135,7 +161,7 @@ UVDK_EXPORT int uvdk_emu_dma_read_pasid(struct uvdk_emu_function *fn, uint32_t p
 UVDK_EXPORT int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t pasid,
 					 uvdk_iova_t iova, const void *buf, size_t len)
 {
-	const struct access a = {.fn = fn, .pasid = pasid, .write = true};
+	struct access a = {.fn = fn, .pasid = pasid, .write = true};
 
 	/* Never written through: the buffer of a write is its source. */
 	return access_memory(&a, iova, (uint8_t *)(uintptr_t)buf, len);
@@ -144,7 +170,7 @@ UVDK_EXPORT int uvdk_emu_dma_write_pasid(struct uvdk_emu_function *fn, uint32_t 
 UVDK_EXPORT int uvdk_emu_dma_no_snoop(struct uvdk_emu_function *fn, uint32_t pasid,
 				      uvdk_iova_t iova, void *buf, size_t len, bool write)
 {
-	const struct access a = {.fn = fn, .pasid = pasid, .write = write, .no_snoop = true};
+	struct access a = {.fn = fn, .pasid = pasid, .write = write, .no_snoop = true};
 
 	return access_memory(&a, iova, buf, len);
 }
@@ -166,28 +192,42 @@ UVDK_EXPORT int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iov
 	return uvdk_emu_dma_write_pasid(fn, UVDK_EMU_NO_PASID, iova, buf, len);
 }
 
+/* Pages may be smaller than these two bytes, and begin anywhere. */
+static bool whole(const uint8_t *va, size_t len)
+{
+	return len == 2 && !((uintptr_t)va & 1);
+}
+
+static int load_bytes(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t *value)
+{
+	struct uvdk_le16 le;
+	int ret = uvdk_emu_dma_read(fn, iova, &le, sizeof(le));
+
+	if (!ret)
+		*value = uvdk_get16(le);
+
+	return ret;
+}
+
 UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t *value)
 {
-	const struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID};
+	struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID};
 	struct uvdk_le16 le = {0};
-	uint8_t *va;
+	size_t len = sizeof(le);
+	uint8_t *va = NULL;
 	int why;
 
-	if (iova & 1) {
-		int ret = uvdk_emu_dma_read(fn, iova, &le, sizeof(le));
+	if (iova & 1)
+		return load_bytes(fn, iova, value);
 
-		if (!ret)
-			*value = uvdk_get16(le);
-		return ret;
-	}
-
-	emu_gate_enter(&fn->gate);
-	why = translate(&a, iova, &va);
-	if (why == ACCESS_OK)
+	why = begin(&a, iova, &len, &va);
+	if (why == ACCESS_OK && whole(va, len))
 		le.raw = __atomic_load_n((uint16_t *)(void *)va, __ATOMIC_ACQUIRE);
-	emu_gate_leave(&fn->gate);
+	end(&a);
 	if (why != ACCESS_OK)
 		return refuse(&a, iova, sizeof(le), why);
+	if (!whole(va, len))
+		return load_bytes(fn, iova, value);
 	*value = uvdk_get16(le);
 
 	return 0;
@@ -195,21 +235,21 @@ UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t io
 
 UVDK_EXPORT int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t value)
 {
-	const struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID, .write = true};
+	struct access a = {.fn = fn, .pasid = UVDK_EMU_NO_PASID, .write = true};
 	struct uvdk_le16 le = uvdk_to_le16(value);
-	uint8_t *va;
+	size_t len = sizeof(le);
+	uint8_t *va = NULL;
 	int why;
 
 	if (iova & 1)
 		return uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
 
-	emu_gate_enter(&fn->gate);
-	why = translate(&a, iova, &va);
-	if (why == ACCESS_OK)
+	why = begin(&a, iova, &len, &va);
+	if (why == ACCESS_OK && whole(va, len))
 		__atomic_store_n((uint16_t *)(void *)va, le.raw, __ATOMIC_RELEASE);
-	emu_gate_leave(&fn->gate);
+	end(&a);
 	if (why != ACCESS_OK)
 		return refuse(&a, iova, sizeof(le), why);
 
-	return 0;
+	return whole(va, len) ? 0 : uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
 }

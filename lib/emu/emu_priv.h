@@ -8,9 +8,9 @@
 #include <uvdk_emu_driver.h>
 
 /*
- * Lock order: machine lock, function lock, gate; vtd_priv.h has those of a unit. Model callbacks
- * create, destroy, reset and step run under the machine lock; bar_read and
- * bar_write run under none.
+ * Lock order: machine lock, function lock, gate, front; vtd_priv.h has those of a unit. Model
+ * callbacks create, destroy, reset and step run under the machine lock; bar_read and bar_write run
+ * under none.
  */
 
 #define EMU_SLOTS	  32
@@ -103,6 +103,14 @@ struct uvdk_emu_function {
 
 	struct emu_gate gate; /* held during each page of DMA */
 
+	/* Of one that translates: its callbacks; which device numbers are behind it. */
+	const struct uvdk_emu_translator *translator;
+	struct emu_gate front; /* held during each access of theirs; after their own gate */
+	atomic_uint behind;
+	/* Of one behind such: which. NULL while @translated: it has left. */
+	_Atomic(struct uvdk_emu_function *) iommu;
+	atomic_bool translated;
+
 	pthread_mutex_t lock; /* guards the rest */
 	int event_fd;
 	uint8_t config[EMU_CONFIG_SIZE];
@@ -180,6 +188,19 @@ void emu_fn_free(struct uvdk_emu_function *fn);
 /* fault.c */
 void emu_fault_record(struct uvdk_emu_function *fn, const struct uvdk_emu_fault *fault);
 void emu_stale_record(struct uvdk_emu *emu, const struct uvdk_emu_stale *stale);
+
+/* translator.c: outcome of a translation: a fault reason, or one of these */
+#define ACCESS_OK   (-1)
+#define ACCESS_GONE (-2)
+
+/*
+ * With the gate of @fn. ACCESS_OK: @iommu is set, its @front is held, and *@len may be less
+ * than it was.
+ */
+int emu_translate(struct uvdk_emu_function *fn, uvdk_iova_t iova, bool write,
+		  struct uvdk_emu_function **iommu, size_t *len, uint8_t **va);
+void emu_translate_end(struct uvdk_emu_function *iommu);
+void emu_translator_unplug(struct uvdk_emu_function *fn); /* under the machine lock */
 
 /* models.c */
 const struct uvdk_emu_model *emu_model_find(const char *name, size_t len);

@@ -220,6 +220,7 @@ UVDK_EXPORT void uvdk_emu_unplug_fn(struct uvdk_emu_function *fn)
 	emu->fns[fn->slot] = NULL;
 	emu->nr_fns--;
 	vtd_unplug(fn);
+	emu_translator_unplug(fn);
 	fn->model->destroy(fn);
 	emu_unlock(emu);
 	emu_fn_free(fn);
@@ -249,6 +250,7 @@ static int unplug_locked(struct uvdk_emu *emu, const char *name, bool surprise)
 	if (surprise) {
 		atomic_store(&fn->gone, true);
 		emu_gate_pass(&fn->gate);
+		emu_gate_pass(&fn->front);
 	} else {
 		atomic_store(&fn->removal_asked, true);
 	}

@@ -282,6 +282,16 @@ UVDK_EXPORT unsigned int uvdk_emu_iova_bits(const struct uvdk_emu *emu)
 	return emu->iova_bits;
 }
 
+UVDK_EXPORT bool uvdk_emu_forgets(const struct uvdk_emu *emu)
+{
+	return emu->forgetful;
+}
+
+UVDK_EXPORT uint64_t uvdk_emu_seed(const struct uvdk_emu *emu)
+{
+	return emu->seed;
+}
+
 static struct emu_shared *shared_new(const char *key, size_t size)
 {
 	struct emu_shared *s = calloc(1, sizeof(*s) + size);

@@ -357,20 +357,44 @@ void uvdk_emu_kick(struct uvdk_emu_function *fn);
 void *uvdk_emu_shared(struct uvdk_emu *emu, const char *key, size_t size);
 
 /**
+ * uvdk_emu_forgets() - may caches forget at any time? (enum uvdk_emu_caching)
+ * @emu: machine
+ *
+ * Return: true with UVDK_EMU_CACHE_FORGETS.
+ */
+bool uvdk_emu_forgets(const struct uvdk_emu *emu);
+
+/**
+ * uvdk_emu_seed() - of what is left to chance
+ * @emu: machine
+ *
+ * Return: as in struct uvdk_emu_opts.
+ */
+uint64_t uvdk_emu_seed(const struct uvdk_emu *emu);
+
+/**
  * struct uvdk_emu_translator - a function that translates for others
- * @translate: An access of @fn, or part of one, inside a page: sets *@host to where
- *	its first byte is in this process; 0, or a fault. Any thread, several at
- *	once; called with a lock of @fn held, so that the access is over when
- *	uvdk_emu_translator_settle() has returned.
+ * @translate: An access of @fn, or part of one, inside a page of 4 KiB: sets *@pa to
+ *	the physical address of its first byte, and *@len, which comes as the length
+ *	asked about, to how many of its bytes are as @pa says (at least 1, if fewer
+ *	than asked for it is called again for the rest); 0, or any other value with
+ *	*@why set. Any thread, one at a time for each @iommu, with a lock of @iommu
+ *	held until the access is over: see uvdk_emu_translator_settle(). It must
+ *	not block, nor access memory as a device.
+ * @left: @fn is removed from behind it: whoever comes next may have its number.
+ *	Not while @translate runs for @fn. From where the machine's lock is held, as
+ *	for the callbacks of struct uvdk_emu_model.
  *
  * For models of I/O MMUs that are functions themselves (virtio-iommu). Accesses of
  * the functions that were put behind it go through @translate in place of the
- * machine's remapping unit.
+ * machine's remapping unit. Physical addresses are those of uvdk_emu_iommu_memory():
+ * by default, addresses in this process.
  */
 struct uvdk_emu_translator {
 	int (*translate)(struct uvdk_emu_function *iommu, struct uvdk_emu_function *fn,
-			 uvdk_iova_t iova, bool write, uint8_t **host,
+			 uvdk_iova_t iova, bool write, uint64_t *pa, size_t *len,
 			 enum uvdk_emu_fault_reason *why);
+	void (*left)(struct uvdk_emu_function *iommu, struct uvdk_emu_function *fn);
 };
 
 /**
@@ -391,6 +415,15 @@ void uvdk_emu_translator_set(struct uvdk_emu_function *iommu,
 void uvdk_emu_translator_settle(struct uvdk_emu_function *iommu);
 
 /**
+ * uvdk_emu_translator_has() - is there such a function behind it?
+ * @iommu: function that translates
+ * @endpoint: as uvdk_emu_fn_endpoint()
+ *
+ * Return: true if so. Any thread.
+ */
+bool uvdk_emu_translator_has(const struct uvdk_emu_function *iommu, uint32_t endpoint);
+
+/**
  * uvdk_emu_fn_endpoint() - the number of a function, for the I/O MMU in front of it
  * @fn: function
  *
@@ -407,9 +440,11 @@ uint32_t uvdk_emu_fn_endpoint(const struct uvdk_emu_function *fn);
  *	"emu:virtio_iommu#0"; must not be removed while @fn is there: accesses are
  *	refused then
  *
- * What firmware would say (VIOT). For good.
+ * What firmware would say (VIOT). For good. Such a function has no PASIDs: accesses
+ * with one are refused, and so are its page requests.
  *
- * Return: 0, -ENOENT (no such device), -EOPNOTSUPP (it does not translate).
+ * Return: 0, -ENOENT (no such device), -EOPNOTSUPP (it does not translate), -EBUSY (@fn
+ * is behind one already), -EINVAL (@iommu is @fn, or behind it).
  */
 int uvdk_emu_put_behind(struct uvdk_emu_function *fn, const char *iommu);
 

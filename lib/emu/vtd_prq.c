@@ -95,7 +95,7 @@ UVDK_EXPORT int uvdk_emu_page_request(struct uvdk_emu_function *fn, uint32_t pas
 		return -EINVAL;
 	if (atomic_load(&fn->gone))
 		return -EPERM;
-	if (!vtd_on(vtd) || !may_ask(vtd, &req)) {
+	if (atomic_load(&fn->translated) || !vtd_on(vtd) || !may_ask(vtd, &req)) {
 		if (last)
 			respond(fn, pasid, group, UVDK_EMU_PAGE_FAILURE);
 		return -EPERM;

@@ -12,7 +12,7 @@ extern "C" {
 /**
  * DOC: I/O MMUs and I/O address spaces
  *
- * A *uvdk_iommu* is one way of mapping DMA ("iommufd", "type1", "noiommu",
+ * A *uvdk_iommu* is one way of mapping DMA ("iommufd", "type1", "virtio", "noiommu",
  * "emu"); a *uvdk_ioas* is an I/O address space on it: IOVA -> memory.
  * Devices opened under an iommu are attached to an ioas and from then on reach
  * exactly what is mapped in it. Several devices may share an ioas, and a
@@ -34,19 +34,23 @@ struct uvdk_emu;
  * @size: sizeof(struct uvdk_iommu_opts)
  * @sysfs_root: NULL for "/sys"
  * @dev_root: NULL for "/dev"
- * @emu: for "emu": the emulated machine to use; NULL: a private one
+ * @emu: for "emu" and "virtio-emu": the emulated machine to use; NULL: a private one
+ * @emu_iommus: for "virtio-emu": its virtio-iommus, as for uvdk_device_open(), with a
+ *	semicolon between; functions are put behind them in turn. NULL:
+ *	"emu:virtio_iommu"
  */
 struct uvdk_iommu_opts {
 	size_t size;
 	const char *sysfs_root;
 	const char *dev_root;
 	struct uvdk_emu *emu;
+	const char *emu_iommus;
 };
 
 /**
  * uvdk_iommu_open() - open a way of mapping DMA
- * @name: "iommufd", "type1", "noiommu", "kernel", "emu", or the name of a registered
- *	driver; noiommu is never chosen unless named
+ * @name: "iommufd", "type1", "virtio", "noiommu", "kernel", "emu", "virtio-emu", or the
+ *	name of a registered driver; noiommu and virtio-emu are never chosen unless named
  * @opts: options, or NULL
  * @out: new iommu, owned by the caller; must outlive its devices and ioas
  *
@@ -65,8 +69,9 @@ int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts, struct
  * @opts: options, or NULL
  *
  * "emu" for emulated devices; for a PCI address "iommufd" where its character
- * device and /dev/iommu exist, else "type1" where its group exists; "kernel" where
- * driver uio_pci_sva holds it, see uvdk_sva.h.
+ * device and /dev/iommu exist, else "type1" where its group exists; "virtio" where it
+ * is in a noiommu group behind a virtio-iommu that is bound to vfio-pci, too;
+ * "kernel" where driver uio_pci_sva holds it, see uvdk_sva.h.
  *
  * Return: static name for uvdk_iommu_open(), or NULL with the reason in
  * uvdk_last_error().
@@ -123,7 +128,7 @@ enum uvdk_iommu_erratum {
 /**
  * struct uvdk_iommu_info - what the iommu in front of a device can do
  * @driver: "iommufd", ...
- * @hardware: "vt-d", "smmuv3", "amd-vi", "emu", "unknown"
+ * @hardware: "vt-d", "smmuv3", "amd-vi", "virtio-iommu", "emu", "unknown"
  * @page_sizes: bit n set: pages of 2^n bytes are possible
  * @coherent: DMA is cache coherent
  * @features: enum uvdk_iommu_feature

@@ -15,6 +15,9 @@ extern "C" {
  * nothing (noiommu). Memory is populated and locked first; frames come from
  * /proc/self/pagemap, which shows them to CAP_SYS_ADMIN only, and are looked at
  * twice.
+ *
+ * Locks count: memory that is locked twice stays locked until both locks are
+ * undone, whoever made them. Any thread may call, but for open and close.
  */
 
 /**
@@ -32,10 +35,12 @@ struct uvdk_phys_run {
  * @component: who asks, for messages
  * @pagemap: open /proc/self/pagemap, or -1: an address is its own physical
  *	address, as on an emulated machine
+ * @proc: where procfs is, for what is read there later
  */
 struct uvdk_phys {
 	const char *component;
 	int pagemap;
+	const char *proc;
 };
 
 /**
@@ -47,6 +52,16 @@ struct uvdk_phys {
  * Return: 0; -EACCES (the sentence names the privilege); the error of open().
  */
 int uvdk_phys_open(struct uvdk_phys *phys, const char *component, bool emulated);
+
+/**
+ * uvdk_phys_open_at() - uvdk_phys_open() with another procfs
+ * @phys: filled in
+ * @component: who asks; static
+ * @proc: in place of "/proc"; must outlive @phys
+ *
+ * Return: as uvdk_phys_open().
+ */
+int uvdk_phys_open_at(struct uvdk_phys *phys, const char *component, const char *proc);
 
 /**
  * uvdk_phys_close() - undo uvdk_phys_open()
@@ -61,6 +76,8 @@ void uvdk_phys_close(struct uvdk_phys *phys);
  * @len: bytes, whole pages
  * @write: each page gets a frame of its own now, so that what a device writes
  *	is not lost to copy on write
+ *
+ * On an emulated machine memory is populated and not locked: nothing moves there.
  *
  * Return: 0; -EFAULT (not mapped); -EPERM (read-only); -ENOMEM (memlock, with
  * how much is needed and allowed).
@@ -83,9 +100,12 @@ void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len);
  * @runs: filled with up to @max runs, in the order of addresses
  * @max: room in @runs
  *
+ * Warns once if the kernel may move locked memory (vm.compact_unevictable_allowed)
+ * and this is not of huge pages.
+ *
  * Return: how many runs there are, more than @max if they did not fit;
  * -EACCES (frames are hidden: names the privilege); -EFAULT (a page is not
- * present); -EAGAIN (the kernel moved a page meanwhile).
+ * present); -EAGAIN (the kernel moved a page meanwhile); -EIO.
  */
 int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, size_t len,
 		   struct uvdk_phys_run *runs, unsigned int max);

@@ -240,6 +240,70 @@ int uvdk_pci_find_cap(const struct uvdk_pci_config *config, uint8_t id, uint32_t
  */
 int uvdk_pci_find_ext_cap(const struct uvdk_pci_config *config, uint16_t id, uint32_t after);
 
+/* ---- isolation ---- */
+
+struct uvdk_pci_isolation;
+
+/**
+ * uvdk_pci_isolation_create() - which functions can't be isolated from each other
+ * @sysfs_root: NULL for "/sys"
+ * @out: new snapshot, owned by the caller
+ *
+ * What Linux makes IOMMU groups of, for where it makes none (noiommu mode):
+ * functions whose requests carry one requester ID (behind a bridge to
+ * conventional PCI), or that reach each other past the I/O MMU (ports, bridges
+ * and functions of one device without the ACS controls SV, RR, CR and UF;
+ * PCI Express Base 5.0, 6.12). Bridges are members, too. Linux' quirks for
+ * single devices are not known here.
+ *
+ * Capabilities are read from ``config``, of which only root gets more than 64
+ * bytes. What can't be read counts as not isolated, and
+ * uvdk_pci_isolation_why() says so.
+ *
+ * Functions that a virtio-iommu can't tell apart are another matter, see
+ * uvdk_topology_find(): with the same endpoint behind the same virtio-iommu
+ * they can't be isolated either. The caller has to look at both.
+ *
+ * A snapshot does not change: any number of threads may ask.
+ *
+ * Return: 0, -ENOMEM, or -EIO (sysfs not readable).
+ */
+int uvdk_pci_isolation_create(const char *sysfs_root, struct uvdk_pci_isolation **out);
+
+/**
+ * uvdk_pci_isolation_destroy() - free a snapshot
+ * @isolation: snapshot, or NULL
+ */
+void uvdk_pci_isolation_destroy(struct uvdk_pci_isolation *isolation);
+
+/**
+ * uvdk_pci_isolation_leader() - the group that a function is in
+ * @isolation: snapshot
+ * @addr: function
+ * @leader: out: lowest address in its group, which may be a bridge's
+ *
+ * Two functions can be isolated if their leaders differ.
+ *
+ * Return: 0, or -ENODEV (no such function when the snapshot was made).
+ */
+int uvdk_pci_isolation_leader(const struct uvdk_pci_isolation *isolation,
+			      const struct uvdk_pci_addr *addr, struct uvdk_pci_addr *leader);
+
+/**
+ * uvdk_pci_isolation_why() - why two functions can't be isolated
+ * @isolation: snapshot
+ * @a: function
+ * @b: another in its group
+ * @buf: receives one link after the other from @a to @b: "0000:02:00.0 is below
+ *	0000:00:01.0, which has no ACS; ..."; cut to the room
+ * @len: room in @buf
+ *
+ * Return: 0, -ENODEV, -ENOENT (they can be isolated; no sentence), -ENOMEM.
+ */
+int uvdk_pci_isolation_why(const struct uvdk_pci_isolation *isolation,
+			   const struct uvdk_pci_addr *a, const struct uvdk_pci_addr *b, char *buf,
+			   size_t len);
+
 /* ---- drivers ---- */
 
 /**

@@ -231,7 +231,7 @@ static int property(struct walk *w, uint32_t at)
 {
 	struct fdt_node *node = w->depth ? &w->nodes[w->depth - 1] : NULL;
 	struct fdt_prop prop;
-	enum fdt_name name;
+	enum fdt_name name = FDT_NAMES;
 	int ret;
 
 	if (!node)

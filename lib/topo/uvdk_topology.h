@@ -12,13 +12,13 @@ extern "C" {
 /**
  * DOC: Topology: which virtio-iommu is in front of which endpoint
  *
- * Functions may share a number (``iommu-map-mask``, or ranges that say so): the
- * virtio-iommu can't tell them apart, so whoever attaches one attaches the others
- * with it. That is for the caller to look at, as is uvdk_pci_isolation_create().
- *
  * Firmware says it: ACPI in a VIOT table, a device tree in properties
  * ``iommu-map`` and ``iommus`` (virtio 1.2, 5.13.2; the binding virtio/iommu). An
  * *endpoint* is what a virtio-iommu tells apart, by a number of 32 bits.
+ *
+ * Functions may share a number (``iommu-map-mask``, or ranges that say so): the
+ * virtio-iommu can't tell them apart, so whoever attaches one attaches the others
+ * with it. That is for the caller to look at, as is uvdk_pci_isolation_create().
  *
  * A topology does not change once it is made: any number of threads may ask.
  */

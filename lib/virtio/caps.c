@@ -146,9 +146,7 @@ UVDK_EXPORT int uvdk_virtio_open(struct uvdk_device *dev, struct uvdk_virtio *ou
 					 "device; give it disable-legacy=on,disable-modern=off",
 					 v.name, areas[type].name);
 
-	ret = uvdk_device_set_command(dev,
-				      UVDK_PCI_COMMAND_MEMORY | UVDK_PCI_COMMAND_MASTER |
-					      UVDK_PCI_COMMAND_INTX_DISABLE,
+	ret = uvdk_device_set_command(dev, UVDK_PCI_COMMAND_MEMORY | UVDK_PCI_COMMAND_INTX_DISABLE,
 				      0);
 	if (ret)
 		return ret;

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <uvdk_iommu_driver.h>
+
 #include "virtio_priv.h"
 
 /* How long a device may take to reset. */
@@ -117,9 +119,10 @@ UVDK_EXPORT int uvdk_virtio_begin(struct uvdk_virtio *v)
 	uint64_t queues;
 	int ret;
 
-	ret = uvdk_device_set_command(v->dev, UVDK_PCI_COMMAND_MASTER, 0);
+	/* Queues that somebody left behind are gone before it may reach memory. */
+	ret = uvdk_virtio_reset(v);
 	if (!ret)
-		ret = uvdk_virtio_reset(v);
+		ret = uvdk_device_set_command(v->dev, UVDK_PCI_COMMAND_MASTER, 0);
 	if (!ret)
 		ret = add_status(v, UVDK_VIRTIO_STATUS_ACKNOWLEDGE);
 	if (!ret)
@@ -139,18 +142,19 @@ UVDK_EXPORT int uvdk_virtio_begin(struct uvdk_virtio *v)
 /* A device that sees physical addresses must not be let past an IOMMU. */
 static int check_platform(const struct uvdk_virtio *v)
 {
-	const char *access = uvdk_device_get_info(v->dev)->access;
+	const struct uvdk_iommu_binding *binding = uvdk_device_binding(v->dev);
+	const char *iommu = binding ? uvdk_iommu_name(binding->iommu) : "no iommu";
 
 	if (!(v->offered & UVDK_VIRTIO_F_VERSION_1))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer VERSION_1 (features 0x%llx); legacy virtio is "
 				 "not supported",
 				 v->name, (unsigned long long)v->offered);
-	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(access, "noiommu"))
+	if (!(v->offered & UVDK_VIRTIO_F_ACCESS_PLATFORM) && strcmp(iommu, "noiommu"))
 		return uvdk_fail(-EOPNOTSUPP, COMPONENT,
 				 "%s: does not offer ACCESS_PLATFORM, so it would bypass the IOMMU "
-				 "it is opened under (%s access); give it iommu_platform=on",
-				 v->name, access);
+				 "it is opened under (%s); give it iommu_platform=on",
+				 v->name, iommu);
 
 	return 0;
 }
@@ -262,6 +266,26 @@ UVDK_EXPORT int uvdk_virtio_config_read(struct uvdk_virtio *v, uint32_t off, uns
 			 v->name, GENERATION_TRIES, (unsigned int)after);
 }
 
+UVDK_EXPORT int uvdk_virtio_generation(struct uvdk_virtio *v)
+{
+	uint64_t value;
+	int ret = reg_read(v, config_generation, &value);
+
+	return ret ? ret : (int)value;
+}
+
+UVDK_EXPORT int uvdk_virtio_config_write8(struct uvdk_virtio *v, uint32_t off, uint8_t value)
+{
+	if (off >= v->config.len)
+		return uvdk_fail(
+			-EPROTO, COMPONENT,
+			"%s: its configuration has %llu bytes, and yet a feature needs one "
+			"at offset %u",
+			v->name, (unsigned long long)v->config.len, off);
+
+	return area_write(&v->config, off, 1, value);
+}
+
 UVDK_EXPORT int uvdk_virtio_queue_size(struct uvdk_virtio *v, unsigned int index)
 {
 	uint64_t size;
@@ -304,7 +328,23 @@ static int find_doorbell(struct uvdk_virtio *v, struct uvdk_virtq *vq)
 	return uvdk_doorbell_init(&vq->doorbell, &v->notify.region, v->notify.off + off, 2);
 }
 
-static int write_queue(struct uvdk_virtio *v, const struct uvdk_virtq *vq)
+/* A device that has no room for the vector says so (4.1.5.1.2.1). */
+static int write_vector(struct uvdk_virtio *v, struct uvdk_virtq *vq)
+{
+	uint16_t vector = vq->irq ? vq->vector : MSIX_NO_VECTOR;
+	uint64_t taken = vector;
+	int ret;
+
+	ret = reg_write(v, queue_msix_vector, vector);
+	if (!ret && vq->irq)
+		ret = reg_read(v, queue_msix_vector, &taken);
+	if (!ret && taken != vector)
+		vq->irq = false;
+
+	return ret;
+}
+
+static int write_queue(struct uvdk_virtio *v, struct uvdk_virtq *vq)
 {
 	uint64_t size;
 	int ret;
@@ -318,7 +358,7 @@ static int write_queue(struct uvdk_virtio *v, const struct uvdk_virtq *vq)
 		return uvdk_fail(-EPROTO, COMPONENT, "%s: queue %u: asked for %u entries, reads %u",
 				 v->name, vq->index, vq->size, (unsigned int)size);
 
-	ret = reg_write(v, queue_msix_vector, MSIX_NO_VECTOR);
+	ret = write_vector(v, vq);
 	if (!ret)
 		ret = reg_write(v, queue_desc, vq->iova);
 	if (!ret)
@@ -356,6 +396,8 @@ UVDK_EXPORT int uvdk_virtio_queue_enable(struct uvdk_virtio *v, struct uvdk_virt
 
 	vq->event_idx = v->features & UVDK_VIRTIO_F_EVENT_IDX;
 	vq->in_order = v->features & UVDK_VIRTIO_F_IN_ORDER;
+	if (vq->irq)
+		return 0;
 	if (!vq->event_idx)
 		vq->avail[UVDK_VIRTQ_FLAGS] = uvdk_to_le16(UVDK_VIRTQ_NO_INTERRUPT);
 	uvdk_virtq_quiet(vq);

@@ -85,7 +85,8 @@ struct uvdk_virtio {
  * @dev: opened function
  * @out: filled in; holds nothing that needs freeing
  *
- * Turns on memory decoding and bus mastering, and INTx off: these drivers poll.
+ * Turns on memory decoding, and INTx off: these drivers poll. Bus mastering is
+ * left alone until uvdk_virtio_begin() has reset the device.
  *
  * Return: 0; -EOPNOTSUPP (no modern transport: says which structure is
  * missing); -EPROTO (a structure lies outside its BAR); -ELOOP or -EBADMSG
@@ -108,7 +109,8 @@ int uvdk_virtio_reset(struct uvdk_virtio *v);
  * uvdk_virtio_begin() - reset, then steps 1 to 3 of initialisation (3.1.1)
  * @v: transport
  *
- * Reads what is offered and how many queues there are.
+ * Reads what is offered and how many queues there are. Bus mastering is on
+ * afterwards.
  *
  * Return: 0, -EPROTO or -ENODEV.
  */
@@ -159,6 +161,24 @@ int uvdk_virtio_status(struct uvdk_virtio *v);
  */
 int uvdk_virtio_config_read(struct uvdk_virtio *v, uint32_t off, unsigned int width,
 			    unsigned int count, void *buf);
+
+/**
+ * uvdk_virtio_config_write8() - write a byte of device configuration
+ * @v: transport, negotiated
+ * @off: its offset
+ * @value: what to write; the device need not take it
+ *
+ * Return: 0; -EPROTO (the structure is too short); -ENODEV; -EIO.
+ */
+int uvdk_virtio_config_write8(struct uvdk_virtio *v, uint32_t off, uint8_t value);
+
+/**
+ * uvdk_virtio_generation() - changes whenever the device changes its configuration (2.5.1)
+ * @v: transport
+ *
+ * Return: 0 to 255, or -ENODEV.
+ */
+int uvdk_virtio_generation(struct uvdk_virtio *v);
 
 /**
  * uvdk_virtio_queue_size() - entries a queue may have

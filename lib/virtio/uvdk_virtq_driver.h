@@ -128,6 +128,10 @@ enum uvdk_virtq_fault {
  * @doorbell: the doorbell
  * @index: number of the queue
  * @iova: where the device finds the ring memory
+ * @irq: set before uvdk_virtio_queue_enable(): the device interrupts by @vector;
+ *	cleared there if the device does not take it. The driver keeps the
+ *	EVENT_IDX index itself (2.7.7.1).
+ * @vector: MSI-X vector
  */
 struct uvdk_virtq {
 	struct uvdk_virtq_desc *desc;
@@ -158,6 +162,8 @@ struct uvdk_virtq {
 	struct uvdk_doorbell doorbell;
 	unsigned int index;
 	uvdk_iova_t iova;
+	bool irq;
+	uint16_t vector;
 };
 
 /**

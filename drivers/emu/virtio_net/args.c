@@ -5,32 +5,12 @@
 
 #include "vnet_priv.h"
 
-static const char *const evil_names[VNET_EVILS] = {
-	[VNET_EVIL_CAP_LOOP] = "cap-loop",
-	[VNET_EVIL_CAP_TRUNCATED] = "cap-truncated",
-	[VNET_EVIL_CAP_SHORT] = "cap-short",
-	[VNET_EVIL_CAP_BAR] = "cap-bar",
-	[VNET_EVIL_CAP_RANGE] = "cap-range",
-	[VNET_EVIL_CAP_MISSING] = "cap-missing",
-	[VNET_EVIL_QUEUE_SIZE_0] = "queue-size-0",
-	[VNET_EVIL_QUEUE_SIZE_HUGE] = "queue-size-huge",
-	[VNET_EVIL_QUEUE_SIZE_ODD] = "queue-size-odd",
-	[VNET_EVIL_NO_VERSION1] = "no-version1",
-	[VNET_EVIL_FEATURES_OK] = "features-ok",
-	[VNET_EVIL_RESET_STUCK] = "reset-stuck",
-	[VNET_EVIL_NOTIFY_RANGE] = "notify-range",
-	[VNET_EVIL_PAIRS_0] = "pairs-0",
-	[VNET_EVIL_PAIRS_HUGE] = "pairs-huge",
-	[VNET_EVIL_USED_IDX] = "used-idx",
-	[VNET_EVIL_USED_ID] = "used-id",
-	[VNET_EVIL_USED_TWICE] = "used-twice",
-	[VNET_EVIL_USED_LEN] = "used-len",
-	[VNET_EVIL_USED_SHORT] = "used-short",
-	[VNET_EVIL_NUM_BUFFERS] = "num-buffers",
-	[VNET_EVIL_NUM_BUFFERS_0] = "num-buffers-0",
-	[VNET_EVIL_HDR_CSUM] = "hdr-csum",
-	[VNET_EVIL_NEEDS_RESET] = "needs-reset",
-	[VNET_EVIL_HANG] = "hang",
+static const char *const evil_names[] = {
+	[VNET_EVIL_PAIRS_0 - UVDK_EMU_VIRTIO_EVILS] = "pairs-0",
+	[VNET_EVIL_PAIRS_HUGE - UVDK_EMU_VIRTIO_EVILS] = "pairs-huge",
+	[VNET_EVIL_NUM_BUFFERS - UVDK_EMU_VIRTIO_EVILS] = "num-buffers",
+	[VNET_EVIL_NUM_BUFFERS_0 - UVDK_EMU_VIRTIO_EVILS] = "num-buffers-0",
+	[VNET_EVIL_HDR_CSUM - UVDK_EMU_VIRTIO_EVILS] = "hdr-csum",
 };
 
 static const struct {
@@ -38,43 +18,18 @@ static const struct {
 	uint64_t features;
 } switches[] = {
 	{"no-mrg", VNET_F_MRG_RXBUF},
-	{"no-indirect", VNET_F_INDIRECT_DESC},
-	{"no-event-idx", VNET_F_EVENT_IDX},
-	{"no-in-order", VNET_F_IN_ORDER},
+	{"no-indirect", UVDK_EMU_VIRTIO_F_INDIRECT},
+	{"no-event-idx", UVDK_EMU_VIRTIO_F_EVENT_IDX},
+	{"no-in-order", UVDK_EMU_VIRTIO_F_IN_ORDER},
 	{"no-mq", VNET_F_MQ},
 	{"no-ctrl", VNET_F_CTRL_VQ | VNET_F_CTRL_RX | VNET_F_CTRL_MAC_ADDR | VNET_F_MQ},
 	{"no-csum", VNET_F_CSUM | VNET_F_GUEST_CSUM},
 };
 
-static int find_evil(const char *name, size_t len)
+int vnet_parse_evil(const char *text, uint64_t *evil)
 {
-	for (int i = 0; i < VNET_EVILS; i++)
-		if (strlen(evil_names[i]) == len && !memcmp(evil_names[i], name, len))
-			return i;
-
-	return -1;
-}
-
-int vnet_parse_evil(const char *text, uint32_t *evil)
-{
-	uint32_t mask = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, "+");
-		int i = find_evil(text, len);
-
-		if (i < 0)
-			return uvdk_fail(-EINVAL, VNET_LOG,
-					 "evil=%s: there is no misbehaviour of that name; "
-					 "uvdk_emu_virtio_net.h lists them",
-					 text);
-		mask |= UINT32_C(1) << i;
-		text += len;
-		text += *text == '+';
-	}
-	*evil = mask;
-
-	return 0;
+	return uvdk_emu_virtio_parse_evil(
+		text, evil_names, sizeof(evil_names) / sizeof(evil_names[0]), VNET_LOG, evil);
 }
 
 /* One number that fits an unsigned int. */
@@ -156,8 +111,9 @@ static int parse_features(struct vnet_conf *conf, struct uvdk_args *args)
 
 	conf->features = VNET_F_CSUM | VNET_F_GUEST_CSUM | VNET_F_MTU | VNET_F_MAC |
 			 VNET_F_MRG_RXBUF | VNET_F_STATUS | VNET_F_CTRL_VQ | VNET_F_CTRL_RX |
-			 VNET_F_CTRL_MAC_ADDR | VNET_F_INDIRECT_DESC | VNET_F_EVENT_IDX |
-			 VNET_F_VERSION_1 | VNET_F_ACCESS_PLATFORM | VNET_F_IN_ORDER;
+			 VNET_F_CTRL_MAC_ADDR | UVDK_EMU_VIRTIO_F_INDIRECT |
+			 UVDK_EMU_VIRTIO_F_EVENT_IDX | UVDK_EMU_VIRTIO_F_VERSION_1 |
+			 UVDK_EMU_VIRTIO_F_ACCESS_PLATFORM | UVDK_EMU_VIRTIO_F_IN_ORDER;
 	if (conf->pairs > 1)
 		conf->features |= VNET_F_MQ;
 	conf->features &= mask;

@@ -21,7 +21,7 @@ static struct ports *ports_of(struct uvdk_emu *emu)
 
 int vnet_ports_add(struct vnet *m)
 {
-	struct ports *ports = ports_of(uvdk_emu_fn_emu(m->fn));
+	struct ports *ports = ports_of(uvdk_emu_fn_emu(m->v.fn));
 	int ret = -ENOSPC;
 
 	if (!ports)
@@ -40,7 +40,7 @@ int vnet_ports_add(struct vnet *m)
 
 void vnet_ports_remove(struct vnet *m)
 {
-	struct ports *ports = ports_of(uvdk_emu_fn_emu(m->fn));
+	struct ports *ports = ports_of(uvdk_emu_fn_emu(m->v.fn));
 
 	if (!ports)
 		return;
@@ -61,8 +61,8 @@ static struct vnet *hold(struct uvdk_emu *emu, const char *name, struct ports **
 	for (unsigned int i = 0; i < PORTS; i++) {
 		struct vnet *m = (*ports)->port[i];
 
-		if (m && !strcmp(uvdk_emu_fn_name(m->fn), name)) {
-			vnet_lock(m);
+		if (m && !strcmp(uvdk_emu_fn_name(m->v.fn), name)) {
+			uvdk_emu_virtio_lock(&m->v);
 			return m;
 		}
 	}
@@ -74,7 +74,7 @@ static struct vnet *hold(struct uvdk_emu *emu, const char *name, struct ports **
 
 static void release(struct vnet *m, struct ports *ports)
 {
-	vnet_unlock(m);
+	uvdk_emu_virtio_unlock(&m->v);
 	pthread_mutex_unlock(&ports->lock);
 }
 
@@ -87,9 +87,11 @@ UVDK_EXPORT int uvdk_emu_virtio_net_get_stats(struct uvdk_emu *emu, const char *
 	if (!m)
 		return -ENOENT;
 	*out = m->stats;
+	out->interrupts = m->v.interrupts;
+	out->violations = m->v.violations;
 	out->notifications = 0;
-	for (unsigned int i = 0; i < VNET_MAX_QUEUES; i++)
-		out->notifications += atomic_load(&m->queue[i].notifications);
+	for (unsigned int i = 0; i < m->v.max_queues; i++)
+		out->notifications += atomic_load(&m->v.queue[i].notifications);
 	release(m, ports);
 
 	return 0;
@@ -104,8 +106,8 @@ UVDK_EXPORT int uvdk_emu_virtio_net_violation(struct uvdk_emu *emu, const char *
 
 	if (!m)
 		return ret;
-	if (index < VNET_VIOLATIONS && index < m->stats.violations) {
-		snprintf(text, len, "%s", m->violation[index]);
+	if (index < UVDK_EMU_VIRTIO_VIOLATIONS && index < m->v.violations) {
+		snprintf(text, len, "%s", m->v.violation[index]);
 		ret = 0;
 	}
 	release(m, ports);
@@ -132,7 +134,7 @@ UVDK_EXPORT int uvdk_emu_virtio_net_misbehave(struct uvdk_emu *emu, const char *
 {
 	struct ports *ports;
 	struct vnet *m;
-	uint32_t mask;
+	uint64_t mask;
 	int ret;
 
 	ret = vnet_parse_evil(evil, &mask);
@@ -141,8 +143,8 @@ UVDK_EXPORT int uvdk_emu_virtio_net_misbehave(struct uvdk_emu *emu, const char *
 	m = hold(emu, name, &ports);
 	if (!m)
 		return -ENOENT;
-	m->evil = mask;
-	uvdk_emu_kick(m->fn);
+	m->v.evil = mask;
+	uvdk_emu_kick(m->v.fn);
 	release(m, ports);
 
 	return 0;
@@ -163,7 +165,7 @@ static int inject(struct vnet *m, unsigned int queue, const void *frame, size_t 
 	memcpy(pkt, &hdr, sizeof(hdr));
 	memcpy(pkt + VNET_HDR_LEN, frame, len);
 	vnet_pipe_commit(m->inject, (uint32_t)(VNET_HDR_LEN + len));
-	uvdk_emu_kick(m->fn);
+	uvdk_emu_kick(m->v.fn);
 
 	return 0;
 }

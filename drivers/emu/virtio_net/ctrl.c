@@ -64,9 +64,10 @@ static uint8_t set_pairs(struct vnet *m, unsigned int pairs)
 	if (pairs < 1 || pairs > m->conf.pairs)
 		return VNET_CTRL_ERR;
 	for (unsigned int i = 0; i < 2 * pairs; i++) {
-		if (!m->queue[i].enabled) {
-			vnet_violate(m, "%u pairs asked for, queue %u is not enabled (5.1.6.5.5)",
-				     pairs, i);
+		if (!m->v.queue[i].enabled) {
+			uvdk_emu_virtio_violate(
+				&m->v, "%u pairs asked for, queue %u is not enabled (5.1.6.5.5)",
+				pairs, i);
 			return VNET_CTRL_ERR;
 		}
 	}
@@ -96,7 +97,7 @@ static uint8_t obey(struct vnet *m, const struct command *c, const uint8_t *data
 	if (data[0] & 1)
 		return VNET_CTRL_ERR;
 	memcpy(m->mac, data, 6);
-	vnet_config_changed(m);
+	uvdk_emu_virtio_config_changed(&m->v);
 
 	return VNET_CTRL_OK;
 }
@@ -108,19 +109,21 @@ static uint8_t execute(struct vnet *m, const uint8_t *buf, size_t len)
 	if (!c)
 		return VNET_CTRL_ERR;
 	if (!vnet_has(m, c->feature)) {
-		vnet_violate(m, "control command %u.%u, not negotiated (5.1.6.5)", buf[0], buf[1]);
+		uvdk_emu_virtio_violate(&m->v, "control command %u.%u, not negotiated (5.1.6.5)",
+					buf[0], buf[1]);
 		return VNET_CTRL_ERR;
 	}
 	if (len - 2 < c->min) {
-		vnet_violate(m, "control command %u.%u with %zu bytes of data (5.1.6.5)", buf[0],
-			     buf[1], len - 2);
+		uvdk_emu_virtio_violate(&m->v,
+					"control command %u.%u with %zu bytes of data (5.1.6.5)",
+					buf[0], buf[1], len - 2);
 		return VNET_CTRL_ERR;
 	}
 
 	return obey(m, c, buf + 2, len - 2);
 }
 
-static int serve_one(struct vnet *m, struct vnet_queue *q)
+static int serve_one(struct vnet *m, struct uvdk_emu_virtio_queue *q)
 {
 	struct uvdk_emu_virtq_chain *chain = &m->first;
 	uint8_t buf[CMD_MAX];
@@ -149,11 +152,11 @@ static int serve_one(struct vnet *m, struct vnet_queue *q)
 
 bool vnet_ctrl(struct vnet *m)
 {
-	struct vnet_queue *q = &m->queue[vnet_ctrl_index(m)];
+	struct uvdk_emu_virtio_queue *q = &m->v.queue[vnet_ctrl_index(m)];
 	unsigned int done = 0;
 	int ret = 1;
 
-	if (!vnet_has(m, VNET_F_CTRL_VQ) || !vnet_looking(m, q))
+	if (!vnet_has(m, VNET_F_CTRL_VQ) || !uvdk_emu_virtio_looking(&m->v, q))
 		return false;
 
 	while (done < VNET_BURST && ret > 0) {
@@ -161,11 +164,11 @@ bool vnet_ctrl(struct vnet *m)
 		done += ret > 0;
 	}
 	if (ret < 0) {
-		vnet_queue_broken(m, q);
+		uvdk_emu_virtio_broken(&m->v, q);
 		return true;
 	}
-	vnet_flush(m, q, false);
-	if (ret == 0 && m->live && vnet_rest(m, q))
+	uvdk_emu_virtio_flush(&m->v, q, false);
+	if (ret == 0 && m->v.live && uvdk_emu_virtio_rest(&m->v, q))
 		done++;
 
 	return done > 0;

@@ -11,14 +11,14 @@ int vnet_link_join(struct vnet *m)
 	if (!m->conf.link[0])
 		return 0;
 	snprintf(key, sizeof(key), "virtio-net.link:%s", m->conf.link);
-	m->link = uvdk_emu_shared(uvdk_emu_fn_emu(m->fn), key, sizeof(*m->link));
+	m->link = uvdk_emu_shared(uvdk_emu_fn_emu(m->v.fn), key, sizeof(*m->link));
 	if (!m->link)
 		return uvdk_fail(-ENOMEM, VNET_LOG, "no memory for link=%s", m->conf.link);
 
 	for (m->end = 0; m->end < 2; m->end++) {
 		struct uvdk_emu_function *nobody = NULL;
 
-		if (atomic_compare_exchange_strong(&m->link->fn[m->end], &nobody, m->fn))
+		if (atomic_compare_exchange_strong(&m->link->fn[m->end], &nobody, m->v.fn))
 			return 0;
 	}
 	m->link = NULL;
@@ -28,7 +28,7 @@ int vnet_link_join(struct vnet *m)
 
 static bool owns_end(const struct vnet *m)
 {
-	return m->link && atomic_load(&m->link->fn[m->end]) == m->fn;
+	return m->link && atomic_load(&m->link->fn[m->end]) == m->v.fn;
 }
 
 void vnet_link_leave(struct vnet *m)

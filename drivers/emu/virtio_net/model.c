@@ -4,19 +4,6 @@
 
 #include "vnet_priv.h"
 
-/* A mutex is not fair, and step takes it again at once: it stands aside. */
-void vnet_lock(struct vnet *m)
-{
-	atomic_fetch_add(&m->waiting, 1);
-	pthread_mutex_lock(&m->lock);
-	atomic_fetch_sub(&m->waiting, 1);
-}
-
-void vnet_unlock(struct vnet *m)
-{
-	pthread_mutex_unlock(&m->lock);
-}
-
 /* Section 5.1.4 */
 static uint64_t device_config(const struct vnet *m, uint64_t off)
 {
@@ -32,124 +19,54 @@ static uint64_t device_config(const struct vnet *m, uint64_t off)
 	return off == VNET_D_MAX_PAIRS ? m->conf.pairs : m->conf.mtu;
 }
 
-static uint64_t device_read(struct vnet *m, uint64_t off, unsigned int width)
+static bool config_read(struct uvdk_emu_virtio *v, uint64_t off, unsigned int width,
+			uint64_t *value)
 {
-	bool byte = off < VNET_D_STATUS;
+	if (width != (off < VNET_D_STATUS ? 1u : 2u))
+		return false;
+	*value = device_config((const struct vnet *)v, off);
 
-	if (off >= VNET_D_LENGTH || width != (byte ? 1u : 2u) || (!byte && (off & 1))) {
-		vnet_violate(m, "read of %u bytes at 0x%x of the device configuration (4.1.3.1)",
-			     width, (unsigned int)off);
-		return 0;
-	}
-
-	return device_config(m, off);
+	return true;
 }
 
-static uint64_t read_locked(struct vnet *m, uint64_t off, unsigned int width)
+static void running(struct uvdk_emu_virtio *v, bool running)
 {
-	uint64_t value;
-
-	if (off < VNET_AT_ISR)
-		return vnet_common_read(m, off, width);
-	if (off >= VNET_AT_NOTIFY)
-		return 0;
-	if (off >= VNET_AT_DEVICE)
-		return device_read(m, off - VNET_AT_DEVICE, width);
-	value = off == VNET_AT_ISR ? m->isr : 0;
-	m->isr = 0; /* reading clears it, and takes the line back (4.1.4.5) */
-	uvdk_emu_irq_lower(m->fn);
-
-	return value;
+	vnet_link_running((struct vnet *)v, running);
 }
 
-static uint64_t bar_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-			 unsigned int width)
+static bool work(struct uvdk_emu_virtio *v)
 {
-	struct vnet *m = uvdk_emu_fn_priv(fn);
-	uint64_t value;
-
-	if (bar != VNET_BAR)
-		return 0;
-	vnet_lock(m);
-	value = read_locked(m, off, width);
-	vnet_unlock(m);
-
-	return value;
-}
-
-static void bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-		      unsigned int width, uint64_t value)
-{
-	struct vnet *m = uvdk_emu_fn_priv(fn);
-
-	if (bar != VNET_BAR)
-		return;
-	if (off >= VNET_AT_NOTIFY) {
-		vnet_notify(m, off - VNET_AT_NOTIFY, width, value);
-		return;
-	}
-	vnet_lock(m);
-	if (off < VNET_AT_ISR)
-		vnet_common_write(m, off, width, value);
-	else
-		vnet_violate(m,
-			     "write at 0x%x: ISR and device configuration are read-only "
-			     "(4.1.4.5, 5.1.4)",
-			     (unsigned int)off);
-	vnet_unlock(m);
-}
-
-static bool work(struct vnet *m)
-{
-	bool busy = vnet_check_notify(m);
+	struct vnet *m = (struct vnet *)v;
+	bool busy = false;
 
 	vnet_link_look(m);
 	vnet_set_carrier(m);
-	if (m->live && !vnet_evil_now(m, VNET_EVIL_HANG)) {
+	if (v->live && !vnet_evil_now(m, UVDK_EMU_VIRTIO_HANG)) {
 		unsigned int pairs = vnet_pairs_possible(m);
 
 		busy |= vnet_ctrl(m);
-		for (unsigned int i = 0; i < pairs && m->live; i++)
+		for (unsigned int i = 0; i < pairs && v->live; i++)
 			busy |= vnet_tx(m, i);
-		for (unsigned int i = 0; i < m->pairs && m->live; i++)
+		for (unsigned int i = 0; i < m->pairs && v->live; i++)
 			busy |= vnet_rx(m, i);
 	}
-	if (m->config_irq) {
-		m->config_irq = false;
-		vnet_irq(m, m->config_vector, VNET_ISR_CONFIG);
-		busy = true;
-	}
 
 	return busy;
 }
 
-static bool step(struct uvdk_emu_function *fn)
-{
-	struct vnet *m = uvdk_emu_fn_priv(fn);
-	bool busy;
-
-	if (atomic_load_explicit(&m->waiting, memory_order_relaxed) ||
-	    pthread_mutex_trylock(&m->lock))
-		return true;
-	busy = work(m);
-	pthread_mutex_unlock(&m->lock);
-
-	return busy;
-}
-
-static void reset(struct uvdk_emu_function *fn)
-{
-	struct vnet *m = uvdk_emu_fn_priv(fn);
-
-	vnet_lock(m);
-	vnet_reset(m);
-	vnet_unlock(m);
-}
+static const struct uvdk_emu_virtio_ops ops = {
+	.log = VNET_LOG,
+	.queues = vnet_queues,
+	.features_wrong = vnet_features_wrong,
+	.reset = vnet_reset,
+	.running = running,
+	.work = work,
+	.config_read = config_read,
+};
 
 static void free_all(struct vnet *m)
 {
-	for (unsigned int i = 0; i < VNET_MAX_QUEUES; i++)
-		uvdk_emu_virtq_fini(&m->queue[i].vq);
+	uvdk_emu_virtio_fini(&m->v);
 	vnet_source_fini(m);
 	free(m->stream);
 	free(m->pattern);
@@ -158,7 +75,6 @@ static void free_all(struct vnet *m)
 	free(m->first.seg);
 	free(m->more.seg);
 	free(m->pkt);
-	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
 
@@ -173,8 +89,6 @@ static void destroy(struct uvdk_emu_function *fn)
 
 static int allocate(struct vnet *m)
 {
-	int ret = 0;
-
 	m->stream = calloc(VNET_STREAMS, sizeof(*m->stream));
 	m->pattern = malloc(VNET_FRAME_MAX);
 	m->first.seg = calloc(UVDK_EMU_VIRTQ_MAX, sizeof(*m->first.seg));
@@ -187,22 +101,36 @@ static int allocate(struct vnet *m)
 		return -ENOMEM;
 
 	vnet_fill_pattern(m->pattern);
-	for (unsigned int i = 0; i < 2 * m->conf.pairs + 1 && !ret; i++)
-		ret = uvdk_emu_virtq_init(&m->queue[i].vq, m->fn, m->conf.size);
 
-	return ret ? ret : vnet_source_init(m);
+	return vnet_source_init(m);
 }
 
 static void set_up(struct vnet *m)
 {
-	const uint8_t mac[6] = {0x02, 0x75, 0x76, 0x64, 0x6b, uvdk_emu_fn_slot(m->fn)};
+	const uint8_t mac[6] = {0x02, 0x75, 0x76, 0x64, 0x6b, uvdk_emu_fn_slot(m->v.fn)};
 
 	if (!m->conf.mac_given)
 		memcpy(m->conf.mac, mac, sizeof(mac));
-	m->evil = m->conf.evil;
+	m->v.evil = m->conf.evil;
+	m->v.evil_after = m->conf.evil_after;
 	m->cable = true;
 	m->carrier = vnet_link_carrier(m);
-	vnet_reset(m);
+	uvdk_emu_virtio_reset(&m->v);
+	for (unsigned int i = 1; i < m->v.max_queues; i += 2)
+		m->v.queue[i].batch = m->conf.batch;
+}
+
+static void describe(struct vnet *m, struct uvdk_emu_function *fn)
+{
+	m->v.fn = fn;
+	m->v.ops = &ops;
+	m->v.type = VNET_TYPE;
+	m->v.class_code = VNET_CLASS;
+	m->v.config_len = VNET_D_LENGTH;
+	m->v.device_features = m->conf.features;
+	m->v.multiplier = m->conf.multiplier;
+	m->v.max_size = m->conf.size;
+	m->v.max_queues = 2 * m->conf.pairs + !!(m->conf.features & VNET_F_CTRL_VQ);
 }
 
 static int create(struct uvdk_emu_function *fn, struct uvdk_args *args)
@@ -212,13 +140,15 @@ static int create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 
 	if (!m)
 		return uvdk_fail(-ENOMEM, VNET_LOG, "no memory for a port");
-	pthread_mutex_init(&m->lock, NULL);
-	m->fn = fn;
-
 	ret = vnet_parse(&m->conf, args);
-	if (ret)
-		goto err_free;
-	ret = allocate(m);
+	if (ret) {
+		free(m);
+		return ret;
+	}
+	describe(m, fn);
+	ret = uvdk_emu_virtio_init(&m->v);
+	if (!ret)
+		ret = allocate(m);
 	if (ret) {
 		uvdk_fail(ret, VNET_LOG, "no memory for a port of %u queue pairs", m->conf.pairs);
 		goto err_free;
@@ -227,7 +157,7 @@ static int create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	if (ret)
 		goto err_free;
 	set_up(m);
-	ret = vnet_describe(m);
+	ret = uvdk_emu_virtio_describe(&m->v);
 	if (ret)
 		goto err_leave;
 	ret = vnet_ports_add(m);
@@ -250,8 +180,8 @@ const struct uvdk_emu_model uvdk_model_virtio_net = {
 	.name = "virtio-net",
 	.create = create,
 	.destroy = destroy,
-	.reset = reset,
-	.bar_read = bar_read,
-	.bar_write = bar_write,
-	.step = step,
+	.reset = uvdk_emu_virtio_fn_reset,
+	.bar_read = uvdk_emu_virtio_bar_read,
+	.bar_write = uvdk_emu_virtio_bar_write,
+	.step = uvdk_emu_virtio_step,
 };

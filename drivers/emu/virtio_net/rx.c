@@ -38,7 +38,7 @@ static void settle_csum(struct vnet *m, uint8_t *pkt, size_t len)
 			vnet_complete_csum(&hdr, pkt + VNET_HDR_LEN, len - VNET_HDR_LEN);
 		hdr.flags = 0;
 	}
-	if (m->evil && vnet_evil_now(m, VNET_EVIL_HDR_CSUM)) {
+	if (m->v.evil && vnet_evil_now(m, VNET_EVIL_HDR_CSUM)) {
 		hdr.flags = VNET_HDR_NEEDS_CSUM;
 		hdr.csum_start = uvdk_to_le16((uint16_t)len);
 		hdr.csum_offset = uvdk_to_le16(0xfffe);
@@ -50,15 +50,15 @@ static void set_buffers(struct vnet *m, uint8_t *pkt, uint16_t buffers)
 {
 	struct uvdk_le16 le;
 
-	if (m->evil && vnet_evil_now(m, VNET_EVIL_NUM_BUFFERS))
+	if (m->v.evil && vnet_evil_now(m, VNET_EVIL_NUM_BUFFERS))
 		buffers = 0xffff;
-	if (m->evil && vnet_evil_now(m, VNET_EVIL_NUM_BUFFERS_0))
+	if (m->v.evil && vnet_evil_now(m, VNET_EVIL_NUM_BUFFERS_0))
 		buffers = 0;
 	le = uvdk_to_le16(buffers);
 	memcpy(pkt + offsetof(struct vnet_hdr, num_buffers), &le, sizeof(le));
 }
 
-static int pop_rx(struct vnet_queue *q, struct uvdk_emu_virtq_chain *chain)
+static int pop_rx(struct uvdk_emu_virtio_queue *q, struct uvdk_emu_virtq_chain *chain)
 {
 	int ret = uvdk_emu_virtq_pop(&q->vq, chain);
 
@@ -77,7 +77,7 @@ static int pop_rx(struct vnet_queue *q, struct uvdk_emu_virtq_chain *chain)
 }
 
 /* No buffers left for the rest of a frame; can there ever be enough? */
-static enum outcome too_few(struct vnet_queue *q, const struct uvdk_emu_virtq_mark *mark,
+static enum outcome too_few(struct uvdk_emu_virtio_queue *q, const struct uvdk_emu_virtq_mark *mark,
 			    unsigned int buffers)
 {
 	uvdk_emu_virtq_rewind(&q->vq, mark);
@@ -86,8 +86,8 @@ static enum outcome too_few(struct vnet_queue *q, const struct uvdk_emu_virtq_ma
 }
 
 /* Frame in several buffers, all full but the last (5.1.6.4.1). */
-static enum outcome spread(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, size_t len,
-			   const struct uvdk_emu_virtq_mark *mark)
+static enum outcome spread(struct vnet *m, struct uvdk_emu_virtio_queue *q, uint8_t *pkt,
+			   size_t len, const struct uvdk_emu_virtq_mark *mark)
 {
 	size_t first = (size_t)m->first.write_len;
 	size_t done = first;
@@ -115,7 +115,8 @@ static enum outcome spread(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, s
 	return uvdk_emu_virtq_write(&q->vq, &m->first, pkt, first) ? BROKEN : DELIVERED;
 }
 
-static enum outcome deliver(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, size_t len)
+static enum outcome deliver(struct vnet *m, struct uvdk_emu_virtio_queue *q, uint8_t *pkt,
+			    size_t len)
 {
 	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_get_mark(&q->vq);
 	int ret = pop_rx(q, &m->first);
@@ -138,7 +139,8 @@ static enum outcome deliver(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, 
 }
 
 /* One frame through filter and carrier. */
-static enum outcome receive(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, size_t len)
+static enum outcome receive(struct vnet *m, struct uvdk_emu_virtio_queue *q, uint8_t *pkt,
+			    size_t len)
 {
 	enum outcome out;
 
@@ -155,13 +157,13 @@ static enum outcome receive(struct vnet *m, struct vnet_queue *q, uint8_t *pkt, 
 	m->stats.delivered += out == DELIVERED;
 	m->stats.rx_dropped += out == DROPPED;
 	if (out == BROKEN)
-		vnet_queue_broken(m, q);
+		uvdk_emu_virtio_broken(&m->v, q);
 
 	return out;
 }
 
-static unsigned int from_pipe(struct vnet *m, struct vnet_queue *q, struct vnet_pipe *pipe,
-			      unsigned int budget, enum outcome *out)
+static unsigned int from_pipe(struct vnet *m, struct uvdk_emu_virtio_queue *q,
+			      struct vnet_pipe *pipe, unsigned int budget, enum outcome *out)
 {
 	unsigned int done = 0;
 	uint32_t len;
@@ -178,7 +180,7 @@ static unsigned int from_pipe(struct vnet *m, struct vnet_queue *q, struct vnet_
 	return done;
 }
 
-static unsigned int from_source(struct vnet *m, struct vnet_queue *q, unsigned int pair,
+static unsigned int from_source(struct vnet *m, struct uvdk_emu_virtio_queue *q, unsigned int pair,
 				unsigned int budget, enum outcome *out)
 {
 	unsigned int done = 0;
@@ -213,7 +215,7 @@ static void head_of_inject(struct vnet *m, unsigned int pair, struct vnet_pipe *
 }
 
 /* Injected frames name their queue one by one, so one at a time. */
-static unsigned int from_inject(struct vnet *m, struct vnet_queue *q, unsigned int pair,
+static unsigned int from_inject(struct vnet *m, struct uvdk_emu_virtio_queue *q, unsigned int pair,
 				unsigned int budget, enum outcome *out)
 {
 	struct vnet_pipe *pipe;
@@ -228,7 +230,7 @@ static unsigned int from_inject(struct vnet *m, struct vnet_queue *q, unsigned i
 }
 
 /* Frames from the peer's queue go to the one of that number, modulo ours. */
-static unsigned int from_link(struct vnet *m, struct vnet_queue *q, unsigned int pair,
+static unsigned int from_link(struct vnet *m, struct uvdk_emu_virtio_queue *q, unsigned int pair,
 			      unsigned int budget, enum outcome *out)
 {
 	unsigned int done = 0;
@@ -242,12 +244,12 @@ static unsigned int from_link(struct vnet *m, struct vnet_queue *q, unsigned int
 
 bool vnet_rx(struct vnet *m, unsigned int pair)
 {
-	struct vnet_queue *q = &m->queue[2 * pair];
+	struct uvdk_emu_virtio_queue *q = &m->v.queue[2 * pair];
 	enum outcome out = DELIVERED;
 	unsigned int done = 0;
 
 	/* With a rate, time passes for a queue without buffers too. */
-	if (!vnet_looking(m, q) && (!m->conf.rate || !q->enabled || !m->live))
+	if (!uvdk_emu_virtio_looking(&m->v, q) && (!m->conf.rate || !q->enabled || !m->v.live))
 		return false;
 
 	done = from_inject(m, q, pair, VNET_BURST, &out);
@@ -257,8 +259,8 @@ bool vnet_rx(struct vnet *m, unsigned int pair)
 		done += from_source(m, q, pair, VNET_BURST, &out);
 	if (out == BROKEN)
 		return true;
-	vnet_flush(m, q, true);
-	if (out == WAITS && m->live && vnet_rest(m, q))
+	uvdk_emu_virtio_flush(&m->v, q, true);
+	if (out == WAITS && m->v.live && uvdk_emu_virtio_rest(&m->v, q))
 		done++;
 
 	return done > 0;

@@ -9,7 +9,7 @@
 static void build(struct vnet *m, struct vnet_template *t)
 {
 	uint8_t *f = t->pkt + VNET_HDR_LEN;
-	uint8_t slot = uvdk_emu_fn_slot(m->fn);
+	uint8_t slot = uvdk_emu_fn_slot(m->v.fn);
 	const uint8_t src[6] = {0x02, 0x73, 0x72, 0x63, 0x00, slot};
 	const uint8_t addresses[8] = {10, slot, 0, 1, 10, slot, 0, 2};
 	uint16_t sum;
@@ -131,7 +131,7 @@ static void set_checksum(struct vnet *m, const struct vnet_template *t)
 uint8_t *vnet_source_make(struct vnet *m, unsigned int pair, size_t *len)
 {
 	struct vnet_source *s = &m->source;
-	uint16_t stream = (uint16_t)(uvdk_emu_fn_slot(m->fn) * VNET_MAX_PAIRS + pair);
+	uint16_t stream = (uint16_t)(uvdk_emu_fn_slot(m->v.fn) * VNET_MAX_PAIRS + pair);
 	uint64_t seq = s->seq[pair];
 	struct vnet_template *t = choose(s, seq);
 	uint8_t *f = t->pkt + VNET_HDR_LEN;

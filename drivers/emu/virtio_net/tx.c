@@ -35,7 +35,8 @@ static size_t greatest_frame(const struct vnet *m, const uint8_t *frame)
 	return frame[16] == 0x81 && frame[17] == 0x00 ? most + 8 : most + 4;
 }
 
-static int check_frame(struct vnet *m, struct vnet_queue *q, const uint8_t *pkt, size_t len)
+static int check_frame(struct vnet *m, struct uvdk_emu_virtio_queue *q, const uint8_t *pkt,
+		       size_t len)
 {
 	const char *wrong;
 	struct vnet_hdr hdr;
@@ -52,7 +53,7 @@ static int check_frame(struct vnet *m, struct vnet_queue *q, const uint8_t *pkt,
 	return 0;
 }
 
-static int check_chain(struct vnet_queue *q, const struct uvdk_emu_virtq_chain *chain)
+static int check_chain(struct uvdk_emu_virtio_queue *q, const struct uvdk_emu_virtq_chain *chain)
 {
 	if (chain->count != chain->readable)
 		return uvdk_emu_virtq_break(&q->vq, "frame %u has a writable part (5.1.6.2)",
@@ -98,7 +99,8 @@ static struct vnet_pipe *way_out(struct vnet *m, unsigned int pair)
 	return &m->link->to[!m->end][pair];
 }
 
-static int send_one(struct vnet *m, struct vnet_queue *q, struct vnet_pipe *out, uint8_t *pkt)
+static int send_one(struct vnet *m, struct uvdk_emu_virtio_queue *q, struct vnet_pipe *out,
+		    uint8_t *pkt)
 {
 	size_t len = (size_t)m->first.read_len;
 	int ret = uvdk_emu_virtq_read(&q->vq, &m->first, 0, pkt, len);
@@ -124,7 +126,7 @@ static int send_one(struct vnet *m, struct vnet_queue *q, struct vnet_pipe *out,
 }
 
 /* 1: sent, 0: none, -EAGAIN: the peer is slow, -EPROTO */
-static int take_one(struct vnet *m, struct vnet_queue *q, unsigned int pair)
+static int take_one(struct vnet *m, struct uvdk_emu_virtio_queue *q, unsigned int pair)
 {
 	struct uvdk_emu_virtq_mark mark = uvdk_emu_virtq_get_mark(&q->vq);
 	struct vnet_pipe *out = way_out(m, pair);
@@ -156,15 +158,16 @@ static int take_one(struct vnet *m, struct vnet_queue *q, unsigned int pair)
 
 bool vnet_tx(struct vnet *m, unsigned int pair)
 {
-	struct vnet_queue *q = &m->queue[2 * pair + 1];
+	struct uvdk_emu_virtio_queue *q = &m->v.queue[2 * pair + 1];
 	unsigned int done = 0;
 	int ret = 1;
 
-	if (!vnet_looking(m, q))
+	if (!uvdk_emu_virtio_looking(&m->v, q))
 		return false;
 	if (pair >= m->pairs) {
-		vnet_violate(m, "frames in transmit queue %u of %u in use (5.1.6.5.5)", pair,
-			     m->pairs);
+		uvdk_emu_virtio_violate(&m->v,
+					"frames in transmit queue %u of %u in use (5.1.6.5.5)",
+					pair, m->pairs);
 		return true;
 	}
 
@@ -173,11 +176,11 @@ bool vnet_tx(struct vnet *m, unsigned int pair)
 		done += ret > 0;
 	}
 	if (ret == -EPROTO) {
-		vnet_queue_broken(m, q);
+		uvdk_emu_virtio_broken(&m->v, q);
 		return true;
 	}
-	vnet_flush(m, q, false);
-	if (ret == 0 && m->live && vnet_rest(m, q))
+	uvdk_emu_virtio_flush(&m->v, q, false);
+	if (ret == 0 && m->v.live && uvdk_emu_virtio_rest(&m->v, q))
 		done++;
 
 	return done > 0;

@@ -2,12 +2,8 @@
 #ifndef VNET_PRIV_H
 #define VNET_PRIV_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include <uvdk_emu_driver.h>
+#include <uvdk_emu_virtio.h>
 #include <uvdk_emu_virtio_net.h>
-#include <uvdk_emu_virtq.h>
 
 #include "vnet_pipe.h"
 #include "vnet_regs.h"
@@ -18,37 +14,16 @@
 #define VNET_FRAME_MIN	14
 #define VNET_FRAME_MAX	16384
 #define VNET_MACS	64
-#define VNET_VIOLATIONS 32
 #define VNET_STREAMS	(32 * VNET_MAX_PAIRS) /* slots on the bus, queues */
 #define VNET_LOG	"emu.virtio-net"
 
-/* Misbehaviour, bit numbers; see uvdk_emu_virtio_net.h. */
+/* Misbehaviour of its own, bit numbers; see uvdk_emu_virtio_net.h. */
 enum vnet_evil {
-	VNET_EVIL_CAP_LOOP,
-	VNET_EVIL_CAP_TRUNCATED,
-	VNET_EVIL_CAP_SHORT,
-	VNET_EVIL_CAP_BAR,
-	VNET_EVIL_CAP_RANGE,
-	VNET_EVIL_CAP_MISSING,
-	VNET_EVIL_QUEUE_SIZE_0,
-	VNET_EVIL_QUEUE_SIZE_HUGE,
-	VNET_EVIL_QUEUE_SIZE_ODD,
-	VNET_EVIL_NO_VERSION1,
-	VNET_EVIL_FEATURES_OK,
-	VNET_EVIL_RESET_STUCK,
-	VNET_EVIL_NOTIFY_RANGE,
-	VNET_EVIL_PAIRS_0,
+	VNET_EVIL_PAIRS_0 = UVDK_EMU_VIRTIO_EVILS,
 	VNET_EVIL_PAIRS_HUGE,
-	VNET_EVIL_USED_IDX, /* from here on: data path */
-	VNET_EVIL_USED_ID,
-	VNET_EVIL_USED_TWICE,
-	VNET_EVIL_USED_LEN,
-	VNET_EVIL_USED_SHORT,
-	VNET_EVIL_NUM_BUFFERS,
+	VNET_EVIL_NUM_BUFFERS, /* from here on: data path */
 	VNET_EVIL_NUM_BUFFERS_0,
 	VNET_EVIL_HDR_CSUM,
-	VNET_EVIL_NEEDS_RESET,
-	VNET_EVIL_HANG,
 	VNET_EVILS,
 };
 
@@ -77,7 +52,7 @@ struct vnet_conf {
 	uint16_t len;
 	uint64_t rate;
 	enum vnet_csum csum;
-	uint32_t evil;
+	uint64_t evil;
 	uint64_t evil_after;
 };
 
@@ -115,49 +90,9 @@ struct vnet_link {
 	struct vnet_pipe to[2][VNET_MAX_PAIRS]; /* frames on their way to an end */
 };
 
-struct vnet_queue {
-	struct uvdk_emu_virtq vq;
-	/* registers */
-	uint16_t size;
-	uint16_t vector;
-	bool enabled;
-	uint64_t desc;
-	uint64_t driver;
-	uint64_t device;
-	/* doorbell side */
-	atomic_bool kicked;
-	atomic_uint_fast64_t notifications;
-	/* step side */
-	bool more; /* there may be buffers */
-};
-
 struct vnet {
-	struct uvdk_emu_function *fn;
+	struct uvdk_emu_virtio v; /* first; its lock guards the rest */
 	struct vnet_conf conf;
-
-	/* Doorbells look at these without the lock. */
-	atomic_uint status;
-	atomic_uint queues;	/* that exist with the features negotiated */
-	atomic_uint bad_notify; /* 0, or 1 + index | kind << 16 */
-
-	/*
-	 * Guards the rest. Registers take it, waiting; step only tries, and
-	 * stands aside while somebody waits.
-	 */
-	pthread_mutex_t lock;
-	atomic_uint waiting;
-
-	uint32_t device_select;
-	uint32_t driver_select;
-	uint64_t offered;
-	uint64_t features;
-	uint16_t config_vector;
-	uint16_t queue_select;
-	uint8_t generation;
-	uint8_t isr;
-	bool config_irq; /* to be raised by step */
-	bool live;	 /* DRIVER_OK, and nothing wrong since */
-	struct vnet_queue queue[VNET_MAX_QUEUES];
 	unsigned int pairs; /* in use */
 
 	uint8_t mac[6];
@@ -180,63 +115,36 @@ struct vnet {
 	struct uvdk_emu_virtq_chain more;
 	uint8_t *pkt; /* header and frame being worked on */
 
-	uint32_t evil;
-	uint64_t used_total;
 	struct uvdk_emu_virtio_net_stats stats;
-	char violation[VNET_VIOLATIONS][192];
 };
 
 /* args.c */
 int vnet_parse(struct vnet_conf *conf, struct uvdk_args *args);
-int vnet_parse_evil(const char *text, uint32_t *evil);
-
-/* layout.c */
-int vnet_describe(struct vnet *m);
-bool vnet_msix_on(const struct vnet *m);
+int vnet_parse_evil(const char *text, uint64_t *evil);
 
 /* device.c: everything below runs under the lock */
-void vnet_reset(struct vnet *m);
-void vnet_violate(struct vnet *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void vnet_needs_reset(struct vnet *m);
-void vnet_config_changed(struct vnet *m);
+void vnet_reset(struct uvdk_emu_virtio *v);
+const char *vnet_features_wrong(const struct uvdk_emu_virtio *v);
+unsigned int vnet_queues(const struct uvdk_emu_virtio *v);
 unsigned int vnet_ctrl_index(const struct vnet *m);
 unsigned int vnet_pairs_possible(const struct vnet *m);
 void vnet_set_carrier(struct vnet *m);
 
 static inline bool vnet_has(const struct vnet *m, uint64_t feature)
 {
-	return m->features & feature;
+	return uvdk_emu_virtio_has(&m->v, feature);
 }
 
-static inline bool vnet_evil(const struct vnet *m, enum vnet_evil evil)
+static inline bool vnet_evil(const struct vnet *m, unsigned int evil)
 {
-	return m->evil & (UINT32_C(1) << evil);
+	return uvdk_emu_virtio_evil(&m->v, evil);
 }
 
 /* The data path's misbehaviour starts late, if asked to. */
-static inline bool vnet_evil_now(const struct vnet *m, enum vnet_evil evil)
+static inline bool vnet_evil_now(const struct vnet *m, unsigned int evil)
 {
-	return vnet_evil(m, evil) && m->used_total >= m->conf.evil_after;
+	return vnet_evil(m, evil) && m->v.used_total >= m->conf.evil_after;
 }
-
-/* common.c */
-uint64_t vnet_common_read(struct vnet *m, uint64_t off, unsigned int width);
-void vnet_common_write(struct vnet *m, uint64_t off, unsigned int width, uint64_t value);
-
-/* status.c */
-void vnet_write_status(struct vnet *m, uint8_t value);
-void vnet_write_features(struct vnet *m, uint32_t value);
-
-/* queue.c */
-uint64_t vnet_queue_read(struct vnet *m, uint64_t off);
-void vnet_queue_write(struct vnet *m, uint64_t off, uint64_t value);
-void vnet_notify(struct vnet *m, uint64_t off, unsigned int width, uint64_t value);
-bool vnet_check_notify(struct vnet *m);
-bool vnet_looking(struct vnet *m, struct vnet_queue *q);
-void vnet_irq(struct vnet *m, uint16_t vector, uint8_t isr);
-void vnet_flush(struct vnet *m, struct vnet_queue *q, bool rx);
-bool vnet_rest(struct vnet *m, struct vnet_queue *q);
-void vnet_queue_broken(struct vnet *m, struct vnet_queue *q);
 
 /* rx.c, tx.c, ctrl.c: true if there was something to do */
 bool vnet_rx(struct vnet *m, unsigned int pair);
@@ -264,10 +172,6 @@ void vnet_link_leave(struct vnet *m);
 void vnet_link_running(struct vnet *m, bool running);
 bool vnet_link_carrier(const struct vnet *m);
 void vnet_link_look(struct vnet *m);
-
-/* model.c */
-void vnet_lock(struct vnet *m);
-void vnet_unlock(struct vnet *m);
 
 /* control.c */
 int vnet_ports_add(struct vnet *m);

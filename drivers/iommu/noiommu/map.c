@@ -2,9 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <search.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "noiommu_priv.h"
 
@@ -16,59 +13,27 @@ static int compare(const void *a, const void *b)
 	return x->iova < y->iova ? -1 : x->iova > y->iova;
 }
 
-/*
- * Each page gets a frame of its own now, so that what the device writes is not
- * lost to copy on write. Unlike a store, this can't kill us on read-only memory.
- */
-static int populate(unsigned char *va, size_t len, unsigned int flags)
-{
-	return madvise(va, len, flags & UVDK_MAP_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-}
-
-static int lock_memory(unsigned char *va, size_t len, unsigned int flags)
-{
-	struct uvdk_pin_failure pin = {.va = va,
-				       .len = len,
-				       .write = flags & UVDK_MAP_WRITE,
-				       .charged = 1,
-				       .per = "process"};
-
-	pin.err = EFAULT;
-	if (!uvdk_memory_mapped(va, len))
-		return uvdk_explain_pin(NOIOMMU, &pin);
-	if (populate(va, len, flags)) {
-		pin.err = errno == EINVAL ? EFAULT : errno;
-		return uvdk_explain_pin(NOIOMMU, &pin);
-	}
-	if (mlock(va, len)) {
-		pin.err = errno == EAGAIN || errno == EPERM ? ENOMEM : errno;
-		return uvdk_explain_pin(NOIOMMU, &pin);
-	}
-
-	return 0;
-}
-
-/* Looked at twice: a page that moves while we look would be a wild DMA later. */
+/* Nothing translates: a map is one run, and its IOVA is where that is. */
 static int find_frames(const struct noiommu *noiommu, const struct noiommu_map *map, uint64_t *phys)
 {
-	uint64_t again = 0;
-	int ret;
+	struct uvdk_phys_run run;
+	int ret = uvdk_phys_runs(&noiommu->phys, map->va, map->len, &run, 1);
 
-	ret = noiommu_contiguous(noiommu->pagemap, map->va, map->len, phys);
-	if (!ret)
-		ret = noiommu_contiguous(noiommu->pagemap, map->va, map->len, &again);
-	if (!ret && again != *phys)
-		ret = uvdk_fail(-EAGAIN, NOIOMMU,
-				"the kernel moved the memory at %p while it was mapped: use huge "
-				"pages",
-				(void *)map->va);
+	if (ret < 0)
+		return ret;
+	if (ret > 1)
+		return uvdk_fail(-EOPNOTSUPP, NOIOMMU,
+				 "the memory is not physically contiguous, and nothing translates "
+				 "for the device: use huge pages, and map at most one at a time");
+	*phys = run.phys;
 
-	return ret;
+	return 0;
 }
 
 int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
 {
 	struct noiommu_ioas *own = ioas_priv;
+	const struct uvdk_phys *phys = &own->noiommu->phys;
 	struct noiommu_map *map = calloc(1, sizeof(*map));
 	struct noiommu_map **node;
 	int ret = -ENOMEM;
@@ -77,7 +42,7 @@ int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsign
 		return ret;
 	map->va = va;
 	map->len = len;
-	ret = lock_memory(va, len, flags);
+	ret = uvdk_phys_lock(phys, va, len, flags & UVDK_MAP_WRITE);
 	if (ret)
 		goto free_map;
 	ret = find_frames(own->noiommu, map, &map->iova);
@@ -91,13 +56,13 @@ int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsign
 	ret = -EEXIST;
 	if (*node != map) {
 		uvdk_fail(ret, NOIOMMU, "the memory at %p is mapped already", va);
-		goto free_map; /* the other map keeps it locked */
+		goto unlock_memory;
 	}
 
 	*iova = map->iova;
 	return 0;
 unlock_memory:
-	munlock(va, len);
+	uvdk_phys_unlock(phys, va, len);
 free_map:
 	free(map);
 	return ret;
@@ -116,7 +81,7 @@ int noiommu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 
 	map = *node;
 	tdelete(&key, &own->maps, compare);
-	munlock(map->va, map->len);
+	uvdk_phys_unlock(&own->noiommu->phys, map->va, map->len);
 	free(map);
 	return 0;
 }

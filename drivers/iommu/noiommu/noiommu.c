@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,11 +26,9 @@ static int noiommu_open(const struct uvdk_iommu_opts *opts, void **priv)
 	noiommu->dev_root = strdup(opts && opts->dev_root ? opts->dev_root : "/dev");
 	if (!noiommu->dev_root)
 		goto free_noiommu;
-	noiommu->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (noiommu->pagemap < 0) {
-		ret = uvdk_fail(-errno, NOIOMMU, "/proc/self/pagemap: %s", strerror(errno));
+	ret = uvdk_phys_open(&noiommu->phys, NOIOMMU, false);
+	if (ret)
 		goto free_root;
-	}
 
 	pthread_mutex_init(&noiommu->lock, NULL);
 	uvdk_log(UVDK_LOG_WARN, NOIOMMU,
@@ -50,7 +47,7 @@ static void noiommu_close(void *priv)
 	struct noiommu *noiommu = priv;
 
 	pthread_mutex_destroy(&noiommu->lock);
-	close(noiommu->pagemap);
+	uvdk_phys_close(&noiommu->phys);
 	free(noiommu->dev_root);
 	free(noiommu);
 }

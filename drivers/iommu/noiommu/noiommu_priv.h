@@ -7,6 +7,7 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_explain_driver.h>
 #include <uvdk_iommu_driver.h>
+#include <uvdk_phys_driver.h>
 
 #define NOIOMMU "iommu.noiommu"
 
@@ -14,7 +15,7 @@ struct noiommu {
 	pthread_mutex_t lock; /* guards groups and their users */
 	struct noiommu_group *groups;
 	char *dev_root;
-	int pagemap; /* /proc/self/pagemap */
+	struct uvdk_phys phys;
 };
 
 /* A group needs a container before the kernel gives out its device. */
@@ -46,8 +47,5 @@ void noiommu_unbind(void *priv, struct uvdk_iommu_binding *binding);
 /* map.c */
 int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
 int noiommu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
-
-/* phys.c: physical address of contiguous memory, which must be locked */
-int noiommu_contiguous(int pagemap, const unsigned char *va, size_t len, uint64_t *phys);
 
 #endif /* NOIOMMU_PRIV_H */

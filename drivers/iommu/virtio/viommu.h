@@ -30,14 +30,20 @@ struct viommu_domain;
 
 /* What uvdk_iommu_open() makes. */
 struct viommu {
-	const struct uvdk_topology *topology; /* NULL on an emulated machine */
+	const char *name;		/* as in uvdk_iommu_open() */
+	struct uvdk_topology *topology; /* NULL on an emulated machine */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
 	struct uvdk_phys phys;
-	pthread_mutex_t lock; /* guards the lists */
+	pthread_mutex_t lock; /* guards the lists; taken last */
 	LIST_HEAD(, viommu_unit) units;
+	struct viommu_unit *turn; /* emulated: the latest that a function was put behind */
 	LIST_HEAD(, viommu_endpoint) endpoints;
+	/* events.c; all zeroes is right to begin with. A leaf, but for the rings'. */
+	struct uvdk_lock events_lock;
+	LIST_HEAD(, viommu_events) events;  /* of the units */
+	LIST_HEAD(, viommu_faultq) faultqs; /* who wants to know */
 };
 
 /* Of a PROBE (5.13.6.7.1): an IOVA range that no map may be in. */
@@ -54,9 +60,10 @@ struct viommu_endpoint {
 	struct viommu_unit *unit;
 	struct uvdk_iommu_binding *binding; /* the library's */
 	struct uvdk_iommu_binding *inner;
+	char name[48];
 	uint32_t id;		      /* what the unit calls it */
 	uint32_t group;		      /* equal: they can't be isolated from each other */
-	struct viommu_domain *domain; /* or NULL; guarded by unit->lock */
+	struct viommu_domain *domain; /* or NULL; guarded by unit->lock and viommu->lock */
 	struct viommu_reserved *reserved;
 	unsigned int nr_reserved;
 };
@@ -75,7 +82,8 @@ struct viommu_ioas {
 	struct viommu *viommu;
 	struct uvdk_ioas *ioas;
 	LIST_HEAD(, viommu_domain) domains;
-	void *maps; /* tree: what is locked, and its runs */
+	void *maps; /* tree of struct viommu_map; changed with the locks of all its units */
+	bool lost;  /* devices may still reach it: memory is never unlocked */
 	void *mapq; /* the driver's map queues of this address space */
 };
 
@@ -104,24 +112,52 @@ struct viommu_unit {
 	struct viommu_events *events;
 	pthread_mutex_t lock; /* guards domains, attachments, and putting them back */
 	LIST_HEAD(, viommu_domain) domains;
-	bool dead; /* atomic: it has vanished, or could not be put back */
+	bool dead;   /* atomic: it has vanished, does not answer, or could not be put back */
+	bool shrunk; /* atomic: it can do less than it said at first: no more attachments */
+
+	pthread_mutex_t transport; /* guards @virtio, and what is below; a leaf but for rings' */
+	bool stopped;		   /* it has been reset, and is not to work again */
+	int generation;		   /* of its configuration, as of the latest look */
 };
 
 /*
  * Open the function and bring it to a known state: reset, features, bypass off before it may
- * work, queues. 0 or -errno with a sentence; nothing is left behind then.
+ * work, queues. @spec: PCI address, or "emu:...". 0 or -errno with a sentence; nothing is left
+ * behind then. The caller sets @entry.
  */
 int viommu_unit_open(struct viommu *viommu, const char *spec, unsigned int index,
 		     struct viommu_unit **out);
 
-/* Bypass stays off where the device can be told; never fails. */
+/* Resets it: no endpoint is attached any more. Bypass stays off where it can be told. */
 void viommu_unit_close(struct viommu_unit *unit);
 
 /*
- * Has the device asked for a reset, or been reset behind our back? Then everything is put
- * back: attachments and maps. 0, or -ENODEV with @dead set. Under unit->lock.
+ * Has the device asked for a reset, or been reset behind our back, or is its ring stopped? Then
+ * everything is put back: attachments and maps; what was under way ends with -ECANCELED, or
+ * -ENODEV. 0, or -ENODEV with @dead set: the device has been stopped then, and endpoints reach
+ * nothing through it, as far as it obeys. Under unit->lock. A few register reads.
  */
 int viommu_unit_check(struct viommu_unit *unit);
+
+/*
+ * Give the device up: what is under way ends with @err, @dead is set, and it is reset, so that
+ * endpoints reach nothing any more. Once; any thread. Return: @err.
+ */
+int viommu_unit_bury(struct viommu_unit *unit, int err);
+
+static inline bool viommu_unit_dead(const struct viommu_unit *unit)
+{
+	return __atomic_load_n(&unit->dead, __ATOMIC_ACQUIRE);
+}
+
+/* config.c: features this driver can use; what the device says, checked; bypass off */
+extern const uint64_t viommu_features;
+int viommu_config_read(struct uvdk_virtio *virtio, struct viommu_config *out);
+int viommu_bypass_off(struct uvdk_virtio *virtio);
+
+/* Has the device become able to do less than @was? Logs what. */
+bool viommu_config_shrunk(const char *name, const struct viommu_config *was,
+			  const struct viommu_config *now);
 
 /* ---- ring.c: requests ---- */
 
@@ -140,8 +176,9 @@ enum viommu_op {
 #define VIOMMU_MAP_MMIO	 4u
 
 /*
- * One request. It stays where it is until @status is not UVDK_MAPQ_PENDING: stored with release
- * order by whoever looks at the ring.
+ * One request. It is copied; @reply and @status stay where they are until *@status is no longer
+ * what the caller set it to, UVDK_MAPQ_PENDING: stored with release order by whoever looks at the
+ * ring.
  */
 struct viommu_request {
 	enum viommu_op op;
@@ -155,32 +192,73 @@ struct viommu_request {
 };
 
 int viommu_ring_open(struct viommu_unit *unit, struct viommu_ring **out);
+
+/* The device has been reset, or can't reach memory: nobody uses the ring's any more. */
 void viommu_ring_close(struct viommu_ring *ring);
 
-/* 0; -EAGAIN: full; -ENODEV: dead. Not told to the device yet. Any thread; no system call. */
+/* Give an empty queue to a device that was reset; requests are taken from _resume() on. */
+int viommu_ring_start(struct viommu_ring *ring);
+void viommu_ring_resume(struct viommu_ring *ring);
+
+/*
+ * 0; -EAGAIN: full; -ENODEV: dead; -ECANCELED: stopped, viommu_unit_check() may put it right;
+ * -ENXIO: a PROBE, and there is none.
+ * Not told to the device yet. Any thread; no system call.
+ */
 int viommu_ring_submit(struct viommu_ring *ring, const struct viommu_request *request);
 void viommu_ring_kick(struct viommu_ring *ring);
 
-/* Look which are over. 0, or -ENODEV: those that are not never will be. No system call. */
+/*
+ * Look which are over. 0, or -ENODEV or -ECANCELED as above: those that were under way are over,
+ * with an error. What they, and all maps, let endpoints reach is safe to use again only after
+ * viommu_unit_check(). No system call.
+ */
 int viommu_ring_poll(struct viommu_ring *ring);
 
-/* The device will not answer any more: all that is under way ends with @err. */
+/*
+ * The device will not answer any more: all that is under way ends with @err, and nothing is taken
+ * until it is started again. Slots of requests that never came back rest until then, too.
+ */
 void viommu_ring_fail(struct viommu_ring *ring, int err);
 
-/*
- * Submit, kick, and wait, with a deadline: 0 or -errno with a sentence that has the request, what
- * the device answered, and what would help. Not with the ring's lock.
- */
-int viommu_call(struct viommu_unit *unit, struct viommu_request *request);
+/* 0, or why it takes nothing: -ENODEV, -ECANCELED. */
+int viommu_ring_state(const struct viommu_ring *ring);
 
-/* Status of a reply (5.13.6) as an errno, and in words. */
+/* Requests that fit in it at once; those under way; doorbells so far. */
+unsigned int viommu_ring_room(const struct viommu_ring *ring);
+unsigned int viommu_ring_busy(struct viommu_ring *ring);
+uint64_t viommu_ring_doorbells(const struct viommu_ring *ring);
+
+/*
+ * call.c: submit, kick, and wait, with a deadline: 0 or -errno with a sentence that has the
+ * request, what the device answered, and what would help. @status is its own. -ETIMEDOUT and
+ * -ENODEV: the unit is dead. -ECANCELED: the device wants a reset, or has had one:
+ * viommu_unit_check(), then once more. Not with the ring's lock.
+ */
+int viommu_call(struct viommu_unit *unit, const struct viommu_request *request);
+
+/* Status of a reply (5.13.6) as an errno, which no other status has, and in words. */
 int viommu_errno(uint8_t status);
 const char *viommu_status_text(uint8_t status);
 
-/* ---- events.c: faults (5.13.6.8) ---- */
+/* The words of the status that an errno stands for; NULL: none does. */
+const char *viommu_errno_text(int err);
 
+/* ---- events.c, faultq.c: faults (5.13.6.8) ---- */
+
+/* As with the ring; _resume() after DRIVER_OK. */
 int viommu_events_open(struct viommu_unit *unit, struct viommu_events **out);
 void viommu_events_close(struct viommu_events *events);
+int viommu_events_start(struct viommu_events *events);
+void viommu_events_resume(struct viommu_events *events);
+
+/*
+ * priv is the struct viommu; every fault queue gets the faults of all units. Whoever reads one
+ * empties the units' event queues. Its descriptor is readable when there are faults, if the unit
+ * has an MSI-X vector that the inner iommu can route; else 50 times a second: read what there is.
+ * A unit does not say that it dropped faults: UVDK_FAULT_LOST with a count of 0 stands where all
+ * of its buffers were in use.
+ */
 extern const struct uvdk_fault_ops viommu_fault_ops;
 
 /* ---- bind.c, domain.c, map.c, probe.c: as an iommu of the library ---- */

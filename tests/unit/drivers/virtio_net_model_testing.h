@@ -82,6 +82,8 @@ struct vt {
 
 /* vt.c */
 void vt_machine(struct vt *t);
+void vt_machine_opts(struct vt *t, const struct uvdk_emu_opts *opts);
+void vt_open_port(struct vt *t, const char *spec);
 void vt_open(struct vt *t, const char *spec);
 void vt_open_threaded(struct vt *t, const char *spec);
 void vt_open_beside(struct vt *t, const struct vt *other, const char *spec);

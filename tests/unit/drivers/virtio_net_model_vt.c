@@ -3,13 +3,12 @@
 
 #include "virtio_net_model_testing.h"
 
-static void make_machine(struct vt *t, bool manual)
+void vt_machine_opts(struct vt *t, const struct uvdk_emu_opts *opts)
 {
-	struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = manual};
 	struct uvdk_iommu_opts iommu_opts = {.size = sizeof(iommu_opts)};
 
 	memset(t, 0, sizeof(*t));
-	cr_assert_eq(uvdk_emu_create(&opts, &t->emu), 0);
+	cr_assert_eq(uvdk_emu_create(opts, &t->emu), 0);
 	iommu_opts.emu = t->emu;
 	cr_assert_eq(uvdk_iommu_open("emu", &iommu_opts, &t->iommu), 0, "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_ioas_create(t->iommu, NULL, &t->ioas), 0, "%s", uvdk_last_error());
@@ -17,6 +16,13 @@ static void make_machine(struct vt *t, bool manual)
 	cr_assert_neq(t->mem, MAP_FAILED);
 	cr_assert_eq(uvdk_ioas_map(t->ioas, t->mem, VT_MEM, UVDK_MAP_RW, &t->iova), 0, "%s",
 		     uvdk_last_error());
+}
+
+static void make_machine(struct vt *t, bool manual)
+{
+	const struct uvdk_emu_opts opts = {.size = sizeof(opts), .manual = manual};
+
+	vt_machine_opts(t, &opts);
 }
 
 void vt_machine(struct vt *t)
@@ -52,7 +58,7 @@ static void find_caps(struct vt *t)
 	}
 }
 
-static void open_port(struct vt *t, const char *spec)
+void vt_open_port(struct vt *t, const char *spec)
 {
 	cr_assert_eq(uvdk_device_open(t->iommu, spec, NULL, &t->dev), 0, "%s", uvdk_last_error());
 	t->name = uvdk_device_get_info(t->dev)->name;
@@ -65,14 +71,14 @@ static void open_port(struct vt *t, const char *spec)
 void vt_open(struct vt *t, const char *spec)
 {
 	vt_machine(t);
-	open_port(t, spec);
+	vt_open_port(t, spec);
 }
 
 /* On a machine with a thread of its own. */
 void vt_open_threaded(struct vt *t, const char *spec)
 {
 	make_machine(t, false);
-	open_port(t, spec);
+	vt_open_port(t, spec);
 }
 
 /* On the same machine; memory is shared out by halves. */
@@ -81,7 +87,7 @@ void vt_open_beside(struct vt *t, const struct vt *other, const char *spec)
 	*t = *other;
 	memset(t->q, 0, sizeof(t->q));
 	t->taken = VT_MEM / 2;
-	open_port(t, spec);
+	vt_open_port(t, spec);
 }
 
 void vt_close(struct vt *t)

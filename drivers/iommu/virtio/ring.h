@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VIOMMU_RING_H
+#define VIOMMU_RING_H
+
+#include <uvdk_dma.h>
+
+#include "viommu.h"
+#include "wire.h"
+
+/* ---- memory.c: what the device reads and writes ---- */
+
+#define RING_BUFS_MAX 16
+
+/*
+ * Each piece is physically contiguous: out of one huge page, or, where there is none, each out of
+ * a page of its own kind.
+ */
+struct ring_memory {
+	struct uvdk_ioas *ioas;
+	struct uvdk_dma_buf buf[RING_BUFS_MAX];
+	unsigned int bufs;
+	size_t used; /* of the latest */
+	bool huge;
+};
+
+void ring_memory_open(struct ring_memory *memory, struct uvdk_ioas *ioas);
+void ring_memory_close(struct ring_memory *memory);
+
+/* Largest piece. */
+size_t ring_memory_piece(const struct ring_memory *memory);
+
+/* Zeroed memory; @align: at least @len's next power of two where pieces must not cross pages. */
+void *ring_memory_get(struct ring_memory *memory, size_t len, size_t align, uvdk_iova_t *iova);
+
+/* ---- ring.c ---- */
+
+/* What the device reads of a request. */
+union wire_request {
+	struct wire_attach attach;
+	struct wire_detach detach;
+	struct wire_map map;
+	struct wire_unmap unmap;
+	uint8_t line[64]; /* a cache line */
+};
+
+/*
+ * A request's place: @desc, two descriptors, first what the device reads, then what it writes.
+ * All in here is ours; what it points to, the device may scribble on.
+ */
+struct ring_slot {
+	struct uvdk_virtq_desc *desc;
+	union wire_request *request;
+	struct wire_tail *tail;
+	int *status; /* NULL: not under way */
+	uint8_t *reply;
+	uint32_t room;	  /* bytes that the device may write */
+	uvdk_iova_t iova; /* of @request */
+	uvdk_iova_t tail_iova;
+	uvdk_iova_t table_iova; /* of @desc, if it is an indirect table */
+};
+
+/* PROBE has its own memory: it is larger. One at a time. */
+struct ring_probe {
+	struct wire_probe *request;
+	uint8_t *reply; /* and a tail */
+	uvdk_iova_t request_iova, reply_iova;
+	bool busy;
+};
+
+struct viommu_ring {
+	struct uvdk_lock lock; /* guards all below */
+	uint16_t count;	       /* free slots in @free; 0 while stopped */
+	uint16_t shift;	       /* slot number to its first descriptor in the ring */
+	uint16_t *free;
+	struct ring_slot *slot;
+	struct uvdk_virtq vq;
+	unsigned int slots;
+	int state; /* atomic: 0 or why it takes nothing */
+	uint16_t
+		seen; /* atomic: used index up to which all is taken, for a look without the lock */
+	struct viommu_unit *unit;
+	struct ring_probe probe;
+	struct ring_memory memory;
+};
+
+#endif /* VIOMMU_RING_H */
