@@ -51,7 +51,9 @@ static void place(const struct uvdk_pci_function *fn)
 static void use(struct devbind *db, const struct uvdk_pci_function *fn)
 {
 	char why[512];
-	bool in_use = net_in_use(db, fn, why, sizeof(why)) || disk_in_use(db, fn, why, sizeof(why));
+	bool in_use = net_in_use(db, fn, why, sizeof(why)) ||
+		      disk_in_use(db, fn, why, sizeof(why)) ||
+		      iommu_in_use(db, fn, why, sizeof(why));
 
 	names("interfaces", net_links(db), fn);
 	names("disks", disk_links(db), fn);

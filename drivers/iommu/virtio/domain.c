@@ -27,11 +27,28 @@ static bool inseparable(const struct viommu_endpoint *a, const struct viommu_end
 	return a->group == b->group || (a->unit == b->unit && a->id == b->id);
 }
 
+/* In words. Under viommu->lock. */
+static const char *why_inseparable(const struct viommu_endpoint *a, const struct viommu_endpoint *b,
+				   char *buf, size_t len)
+{
+	struct uvdk_pci_addr at, other;
+
+	if (a->unit == b->unit && a->id == b->id)
+		return "the virtio-iommu can't tell them apart";
+	if (a->viommu->isolation && !uvdk_pci_addr_parse(a->name, &at) &&
+	    !uvdk_pci_addr_parse(b->name, &other) &&
+	    !uvdk_pci_isolation_why(a->viommu->isolation, &at, &other, buf, len))
+		return buf;
+
+	return "between them nothing keeps their accesses apart";
+}
+
 /* Whoever can't be kept from the other's memory must not have an address space of its own. */
 static int check_group(struct viommu_ioas *own, struct viommu_endpoint *endpoint)
 {
 	struct viommu *viommu = own->viommu;
 	struct viommu_endpoint *other;
+	char why[256];
 	int err = 0;
 
 	pthread_mutex_lock(&viommu->lock);
@@ -43,10 +60,7 @@ static int check_group(struct viommu_ioas *own, struct viommu_endpoint *endpoint
 				"%s and %s can't be isolated from each other (%s), and %s is "
 				"attached to another address space: attach both to one",
 				endpoint->name, other->name,
-				other->id == endpoint->id
-					? "the virtio-iommu can't tell them apart"
-					: "between them nothing keeps their accesses apart",
-				other->name);
+				why_inseparable(endpoint, other, why, sizeof(why)), other->name);
 		break;
 	}
 	pthread_mutex_unlock(&viommu->lock);

@@ -32,6 +32,8 @@ struct viommu_domain;
 struct viommu {
 	const char *name;		/* as in uvdk_iommu_open() */
 	struct uvdk_topology *topology; /* NULL on an emulated machine */
+	char *sysfs_root;
+	struct uvdk_pci_isolation *isolation; /* of when the latest device was opened, or NULL */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
