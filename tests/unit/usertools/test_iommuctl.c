@@ -199,7 +199,7 @@ Test(iommuctl, wrong_usage_is_told_and_nothing_done)
 	expect_out(".");
 }
 
-/* ---- topology ---- */
+/* ---- topology and reset ---- */
 
 static void put(unsigned char *at, uint64_t value, unsigned int bytes)
 {
@@ -256,4 +256,71 @@ Test(iommuctl, topology_tells_which_iommu_is_in_front_of_what)
 	unlink(path);
 	cr_expect_eq(run("topology --viot %s", path), 3);
 	expect_err(path);
+}
+
+/* A machine as far as it is looked at here: functions, and what firmware says. */
+static void add_function(const char *bdf, const char *class)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "d=%s/bus/pci/devices/%s; mkdir -p $d; cd $d; echo 0x1af4 >vendor; "
+		 "echo 0x1057 >device; echo 0 >subsystem_vendor; echo 0 >subsystem_device; "
+		 "echo %s >class; echo 0 >revision; : >resource; : >config",
+		 w.folder, bdf, class);
+	cr_assert_eq(system(command), 0);
+}
+
+static void remove_machine(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -r %s/bus %s/firmware", w.folder, w.folder);
+	cr_expect_eq(system(command), 0);
+}
+
+static void add_machine(void)
+{
+	char path[128], command[256];
+
+	add_function("0000:00:01.0", "0x080600");
+	add_function("0000:00:02.0", "0x020000");
+	add_function("0000:02:00.0", "0x020000");
+	snprintf(command, sizeof(command), "mkdir -p %s/firmware/acpi/tables", w.folder);
+	cr_assert_eq(system(command), 0);
+	snprintf(path, sizeof(path), "%s/firmware/acpi/tables/VIOT", w.folder);
+	write_viot(path);
+}
+
+Test(iommuctl, topology_shows_each_function_of_the_machine)
+{
+	add_machine();
+	cr_expect_eq(run("topology --sysfs-root %s", w.folder), 0, "%s", err);
+	expect_out("0x1000");
+	cr_expect_eq(run("topology --json --sysfs-root %s", w.folder), 0, "%s", err);
+	cr_expect(json_holds(out, "[(f['address'], f['iommu'], f['endpoint']) for f in "
+				  "d['functions']] == [('0000:00:01.0', None, None), "
+				  "('0000:00:02.0', None, None), "
+				  "('0000:02:00.0', '0000:00:01.0', 4096)]"),
+		  "%s", out);
+	cr_expect(json_holds(out, "all(f['isolation'] for f in d['functions'])"), "%s", out);
+	remove_machine();
+}
+
+Test(iommuctl, reset_says_which_it_can_not_reset)
+{
+	add_machine();
+	cr_expect_eq(run("reset --all --sysfs-root %s --dev-root %s", w.folder, w.folder), 4, "%s",
+		     err);
+	expect_err("0000:00:01.0");
+	expect_err("vfio-pci");
+	cr_expect_eq(run("reset 02:00.0 --sysfs-root %s --dev-root %s", w.folder, w.folder), 4);
+	expect_err("0000:00:01.0");
+	cr_expect_eq(run("reset 00:02.0 --json --sysfs-root %s", w.folder), 3);
+	expect_err("00:02.0 is no virtio-iommu");
+	cr_expect(json_holds(out, "d == {'reset': []}"), "%s", out);
+	cr_expect_eq(run("reset frob --sysfs-root %s", w.folder), 2);
+	remove_machine();
+	cr_expect_eq(run("reset --all --sysfs-root %s", w.folder), 7);
+	expect_err("nothing to reset");
 }
