@@ -129,7 +129,8 @@ static int set_port(struct parse *p, const struct option_def *def, const char *v
 
 static int set_iommu(struct parse *p, const struct option_def *def, const char *value)
 {
-	static const char *const names[] = {"auto", "iommufd", "type1", "virtio", "noiommu", "emu"};
+	static const char *const names[] = {"auto",    "iommufd", "type1",     "virtio",
+					    "noiommu", "emu",	  "virtio-emu"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(value, names[i])) {
@@ -138,7 +139,7 @@ static int set_iommu(struct parse *p, const struct option_def *def, const char *
 		}
 	}
 
-	return complain(p, def, value, "auto, iommufd, type1, virtio, noiommu, emu");
+	return complain(p, def, value, "auto, iommufd, type1, virtio, noiommu, emu, virtio-emu");
 }
 
 static int set_ioas(struct parse *p, const struct option_def *def, const char *value)
@@ -280,8 +281,8 @@ static int set_help(struct parse *p, const struct option_def *def, const char *v
 static const struct option_def defs[] = {
 	{"port", 'p', "SPEC", "a port: PCI address or emu:MODEL[,key=value...]; repeatable",
 	 set_port, 0, 0, 0},
-	{"iommu", 0, "NAME", "auto, iommufd, type1, virtio, noiommu or emu (auto)", set_iommu, 0, 0,
-	 0},
+	{"iommu", 0, "NAME", "auto, iommufd, type1, virtio, noiommu, emu or virtio-emu (auto)",
+	 set_iommu, 0, 0, 0},
 	{"ioas", 0, "HOW", "address spaces: per-port or shared (per-port)", set_ioas, 0, 0, 0},
 	{"forward-mode", 0, "MODE", "what to do with packets (io)", set_mode, 0, 0, 0},
 	{"port-topology", 0, "T", "paired, chained or loop (paired)", set_topology, 0, 0, 0},

@@ -31,7 +31,7 @@ static int get_iommu(struct app *app, const char *name, struct uvdk_iommu **out)
 	}
 	if (spaces->iommus == RTE_DIM(spaces->iommu))
 		return -ENOSPC;
-	if (!strcmp(name, "emu")) {
+	if (!strcmp(name, "emu") || !strcmp(name, "virtio-emu")) {
 		ret = open_emu(app);
 		if (ret)
 			return ret;
@@ -72,7 +72,7 @@ int space_get(struct app *app, const char *spec, struct space **out)
 
 	/* Emulated ports have an iommu of their own, whatever real ones get. */
 	if (!strncmp(spec, "emu:", 4))
-		name = "emu";
+		name = !strcmp(name, "virtio-emu") ? name : "emu";
 	else if (!strcmp(name, "auto"))
 		name = uvdk_iommu_choose(spec, NULL);
 	if (!name)

@@ -53,6 +53,21 @@ static void viommu_close(void *priv)
 	free(viommu);
 }
 
+/* Without its warning: the virtio-iommus reach all memory, what is opened behind them does not. */
+static int open_quietly(const char *name, const struct uvdk_iommu_opts *opts,
+			struct uvdk_iommu **out)
+{
+	int err;
+
+	uvdk_log_hush(true);
+	err = uvdk_iommu_open(name, opts, out);
+	uvdk_log_hush(false);
+	if (err)
+		uvdk_log(UVDK_LOG_ERR, VIOMMU, "%s", uvdk_last_error());
+
+	return err;
+}
+
 static int open_inner(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
 {
 	struct uvdk_iommu_opts inner = *opts;
@@ -61,7 +76,7 @@ static int open_inner(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
 	inner.emu = viommu->emu;
 	err = uvdk_phys_open(&viommu->phys, VIOMMU, viommu->emu != NULL);
 	if (!err)
-		err = uvdk_iommu_open(viommu->emu ? "emu" : "noiommu", &inner, &viommu->inner);
+		err = open_quietly(viommu->emu ? "emu" : "noiommu", &inner, &viommu->inner);
 	if (!err)
 		err = uvdk_ioas_create(viommu->inner, NULL, &viommu->memory);
 
