@@ -10,7 +10,8 @@
 /* What is printed: the firmware's word, and the functions of this machine. */
 struct view {
 	const struct uvdk_topology *topology;
-	const struct uvdk_pci_scan *scan; /* NULL: a file of another machine */
+	const struct uvdk_pci_scan *scan;	    /* NULL: a file of another machine */
+	const struct uvdk_pci_isolation *isolation; /* likewise */
 	const struct uvdk_topology_iommu *iommu;
 	const struct uvdk_topology_range *range;
 	unsigned int iommus;
@@ -74,32 +75,50 @@ static void print_ranges(const struct view *v)
 		table_end(&table);
 }
 
-static void print_functions(const struct view *v)
+/* The lowest address of those that it can't be isolated from, which may be its own. */
+static const char *leader_of(const struct view *v, const struct uvdk_pci_function *fn, char *text)
 {
-	static const char *const head[] = {"FUNCTION", "VIRTIO-IOMMU", "ENDPOINT", "GROUP",
-					   "DRIVER"};
-	struct table table = {5, head, .right = {[2] = true, [3] = true}};
-	const struct uvdk_pci_function *fn;
+	struct uvdk_pci_addr leader;
+
+	if (uvdk_pci_isolation_leader(v->isolation, &fn->addr, &leader))
+		return NULL;
+
+	return uvdk_pci_addr_format(&leader, text);
+}
+
+static void put_function(const struct view *v, const struct uvdk_pci_function *fn,
+			 struct table *table)
+{
 	char bdf[UVDK_PCI_ADDR_LEN], name[64];
+	const char *leader = leader_of(v, fn, name);
 	unsigned int iommu;
 	uint32_t endpoint;
 
-	for (size_t i = 0; (fn = uvdk_pci_scan_at(v->scan, i)); i++) {
-		bool behind = !uvdk_topology_find(v->topology, &fn->addr, &iommu, &endpoint);
-
-		table_put(&table, "%s", uvdk_pci_addr_format(&fn->addr, bdf));
-		table_put(&table, "%s",
-			  behind ? iommu_name(&v->iommu[iommu], name, sizeof(name)) : "-");
-		if (behind)
-			table_put(&table, "0x%x", endpoint);
-		else
-			table_put(&table, "-");
-		if (fn->iommu_group >= 0)
-			table_put(&table, "%d", fn->iommu_group);
-		else
-			table_put(&table, "-");
-		table_put(&table, "%s", fn->driver[0] ? fn->driver : "-");
+	table_put(table, "%s", uvdk_pci_addr_format(&fn->addr, bdf));
+	table_put(table, "%s", leader ? leader : "-");
+	if (uvdk_topology_find(v->topology, &fn->addr, &iommu, &endpoint)) {
+		table_put(table, "-");
+		table_put(table, "-");
+	} else {
+		table_put(table, "%s", iommu_name(&v->iommu[iommu], name, sizeof(name)));
+		table_put(table, "0x%x", endpoint);
 	}
+	if (fn->iommu_group >= 0)
+		table_put(table, "%d", fn->iommu_group);
+	else
+		table_put(table, "-");
+	table_put(table, "%s", fn->driver[0] ? fn->driver : "-");
+}
+
+static void print_functions(const struct view *v)
+{
+	static const char *const head[] = {"FUNCTION", "ISOLATION", "VIRTIO-IOMMU",
+					   "ENDPOINT", "GROUP",	    "DRIVER"};
+	struct table table = {6, head, .right = {[3] = true, [4] = true}};
+	const struct uvdk_pci_function *fn;
+
+	for (size_t i = 0; (fn = uvdk_pci_scan_at(v->scan, i)); i++)
+		put_function(v, fn, &table);
 	if (table.cells) {
 		printf("\n");
 		table_end(&table);
@@ -160,6 +179,7 @@ static void json_functions(const struct view *v, struct uvdk_json *json)
 
 		uvdk_json_open(json, '{');
 		uvdk_json_string(json, "address", uvdk_pci_addr_format(&fn->addr, text));
+		uvdk_json_string(json, "isolation", leader_of(v, fn, text));
 		uvdk_json_string(json, "iommu",
 				 behind ? iommu_name(&v->iommu[iommu], text, sizeof(text)) : NULL);
 		uvdk_json_limit(json, "endpoint", behind ? endpoint : UINT64_MAX, UINT64_MAX);
@@ -195,35 +215,48 @@ static void print_json(const struct view *v)
 	printf("\n");
 }
 
+/* A file is of some machine: this one's functions are not shown with it, unless given, too. */
+static int read_machine(const struct ctl *ctl, struct uvdk_pci_scan **scan,
+			struct uvdk_pci_isolation **isolation)
+{
+	const char *root = ctl->sysfs_root ? ctl->sysfs_root : "/sys";
+	int err;
+
+	if ((ctl->viot || ctl->fdt) && !ctl->sysfs_root)
+		return 0;
+	err = uvdk_pci_scan_create(root, scan);
+
+	return err ? err : uvdk_pci_isolation_create(root, isolation);
+}
+
 enum ctl_exit show_topology(const struct ctl *ctl)
 {
 	const struct uvdk_topology_opts opts = {.size = sizeof(opts),
 						.sysfs_root = ctl->sysfs_root,
 						.viot = ctl->viot,
 						.fdt = ctl->fdt};
-	struct uvdk_topology *topology;
+	struct uvdk_pci_isolation *isolation = NULL;
+	struct uvdk_topology *topology = NULL;
 	struct uvdk_pci_scan *scan = NULL;
 	struct view v = {0};
 	int err = uvdk_topology_read(&opts, &topology);
 
+	if (!err)
+		err = read_machine(ctl, &scan, &isolation);
 	if (err)
-		return exit_of(err);
-	/* A file is of some machine; this one's functions are shown if it was given one. */
-	if (((!ctl->viot && !ctl->fdt) || ctl->sysfs_root) &&
-	    uvdk_pci_scan_create(ctl->sysfs_root ? ctl->sysfs_root : "/sys", &scan)) {
-		uvdk_topology_free(topology);
-		return EXIT_FAILED;
-	}
+		goto out;
 	v.topology = topology;
 	v.scan = scan;
+	v.isolation = isolation;
 	v.iommu = uvdk_topology_iommus(topology, &v.iommus);
 	v.range = uvdk_topology_ranges(topology, &v.ranges);
 	if (ctl->json)
 		print_json(&v);
 	else
 		print_text(&v);
+out:
+	uvdk_pci_isolation_destroy(isolation);
 	uvdk_pci_scan_destroy(scan);
 	uvdk_topology_free(topology);
-
-	return EXIT_DONE;
+	return exit_of(err);
 }
