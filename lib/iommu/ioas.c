@@ -101,10 +101,11 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 		return;
 
 	ioas_detach_all(ioas);
-	if (!LIST_EMPTY(&ioas->hwpts)) {
+	if (!LIST_EMPTY(&ioas->hwpts) || ioas->mapqs) {
 		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
-			 "an address space stays: page tables made for it are left; destroy them "
-			 "first");
+			 "an address space stays: %s made for it are left; %s them first",
+			 ioas->mapqs ? "map queues" : "page tables",
+			 ioas->mapqs ? "close" : "destroy");
 		ioas->closing = false;
 		return;
 	}

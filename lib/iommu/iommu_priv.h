@@ -11,6 +11,7 @@
 #include <uvdk_device.h>
 #include <uvdk_iommu_driver.h>
 #include <uvdk_lock_driver.h>
+#include <uvdk_mapq_window_driver.h>
 
 #include "space.h"
 
@@ -139,6 +140,7 @@ struct uvdk_ioas {
 	struct ioas_ranges window;
 	struct ioas_reservation *reserved; /* ascending */
 	unsigned int reserved_count;
+	struct uvdk_mapq_window *mapqs; /* of map queues, in reservations */
 
 	struct ioas_binding *devices;
 	unsigned int device_count;
@@ -372,6 +374,16 @@ int ioas_map_exists(const struct ioas_map *map, const char *what, uint64_t first
 
 /* reserve.c: the reservation that holds or first follows a page, or NULL */
 struct ioas_reservation *ioas_reservation_from(struct uvdk_ioas *ioas, uint64_t page);
+
+/*
+ * mapq_window.c: the window of a map queue that overlaps, or NULL; -EBUSY if there is one; may
+ * the apertures be these, if the windows are to stay; the last device is detached
+ */
+struct uvdk_mapq_window *ioas_mapq_overlap(const struct uvdk_ioas *ioas, uint64_t page,
+					   uint64_t end);
+int ioas_mapq_check(const struct uvdk_ioas *ioas, uint64_t page, uint64_t end);
+int ioas_mapq_fits(const struct uvdk_ioas *ioas, const struct ioas_ranges *apertures);
+void ioas_mapq_gone(struct uvdk_ioas *ioas);
 
 /* place.c */
 int ioas_leaves_make(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);
