@@ -190,13 +190,25 @@ static bool has_alias(const struct viommu_domain *domain, const struct viommu_en
 	return false;
 }
 
-/* A unit that was put back meanwhile no longer knows the endpoint. */
+/*
+ * A unit that was put back meanwhile no longer knows the endpoint, but for QEMU's, which keeps
+ * what is attached over a reset.
+ */
 static int detach_request(struct viommu_domain *domain, const struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_DETACH);
 	int err = viommu_call(domain->unit, &request);
 
-	return err == -ECANCELED ? viommu_unit_check(domain->unit) : err;
+	if (err != -ECANCELED)
+		return err;
+	err = viommu_unit_check(domain->unit);
+	if (err)
+		return err;
+	uvdk_log_hush(true);
+	err = viommu_call(domain->unit, &request);
+	uvdk_log_hush(false);
+
+	return err == -EINVAL || err == -ENOENT ? 0 : err;
 }
 
 static void leave(struct viommu_endpoint *endpoint)
@@ -207,8 +219,10 @@ static void leave(struct viommu_endpoint *endpoint)
 
 	LIST_REMOVE(endpoint, of_domain);
 	set_domain(endpoint, NULL);
-	if (LIST_EMPTY(&domain->endpoints))
+	if (LIST_EMPTY(&domain->endpoints)) {
+		viommu_mapq_end(domain);
 		LIST_REMOVE(domain, of_unit);
+	}
 	if (!has_alias(domain, endpoint))
 		err = detach_request(domain, endpoint);
 	if (err && !uvdk_device_gone(domain->unit->dev))
@@ -382,7 +396,7 @@ static int restore_map(const struct viommu_map *map, void *arg)
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err;
+	int err = 0;
 
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
@@ -392,10 +406,14 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
-	/* What an unmap that was under way should have taken must not stay, either. */
+	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
 	err = viommu_empty(domain->unit, domain->id);
 	if (err)
 		return err;
 
-	return viommu_map_each(domain->ioas, restore_map, domain);
+	err = viommu_map_each(domain->ioas, restore_map, domain);
+	if (!err)
+		viommu_mapq_restored(domain);
+
+	return err;
 }
