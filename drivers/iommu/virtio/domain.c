@@ -190,13 +190,25 @@ static bool has_alias(const struct viommu_domain *domain, const struct viommu_en
 	return false;
 }
 
-/* A unit that was put back meanwhile no longer knows the endpoint. */
+/*
+ * A unit that was put back meanwhile no longer knows the endpoint, but for QEMU's, which keeps
+ * what is attached over a reset.
+ */
 static int detach_request(struct viommu_domain *domain, const struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_DETACH);
 	int err = viommu_call(domain->unit, &request);
 
-	return err == -ECANCELED ? viommu_unit_check(domain->unit) : err;
+	if (err != -ECANCELED)
+		return err;
+	err = viommu_unit_check(domain->unit);
+	if (err)
+		return err;
+	uvdk_log_hush(true);
+	err = viommu_call(domain->unit, &request);
+	uvdk_log_hush(false);
+
+	return err == -EINVAL || err == -ENOENT ? 0 : err;
 }
 
 static void leave(struct viommu_endpoint *endpoint)
@@ -394,6 +406,10 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
+	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
+	err = viommu_empty(domain->unit, domain->id);
+	if (err)
+		return err;
 
 	err = viommu_map_each(domain->ioas, restore_map, domain);
 	if (!err)

@@ -254,15 +254,15 @@ uint64_t viommu_ring_doorbells(const struct viommu_ring *ring);
  */
 int viommu_call(struct viommu_unit *unit, const struct viommu_request *request);
 
-/* Until nothing of a domain is under way; with the same deadline. */
-void viommu_drain(struct viommu_unit *unit, uint32_t domain);
-
 /*
  * call.c: nothing is mapped in a domain that we are about to use. A reset should have seen to that
  * (5.13.6), but QEMU 11.1 keeps domains, their maps, and who is attached, until the machine is
  * reset. As viommu_call(); a domain that the device does not know is empty.
  */
 int viommu_empty(struct viommu_unit *unit, uint32_t domain);
+/* Until nothing of a domain is under way; with the same deadline. */
+void viommu_drain(struct viommu_unit *unit, uint32_t domain);
+
 /* Status of a reply (5.13.6) as an errno, which no other status has, and in words. */
 int viommu_errno(uint8_t status);
 const char *viommu_status_text(uint8_t status);
