@@ -117,6 +117,8 @@ int viommu_bind(void *priv, const struct uvdk_iommu_bind_args *args,
 	if (!err)
 		err = viommu_probe(endpoint);
 	if (!err)
+		err = viommu_disown(endpoint);
+	if (!err)
 		err = uvdk_iommu_bind(viommu->inner, args, &endpoint->inner);
 	if (err) {
 		free(endpoint->reserved);

@@ -190,13 +190,25 @@ static bool has_alias(const struct viommu_domain *domain, const struct viommu_en
 	return false;
 }
 
-/* A unit that was put back meanwhile no longer knows the endpoint. */
+/*
+ * A unit that was put back meanwhile no longer knows the endpoint, but for QEMU's, which keeps
+ * what is attached over a reset.
+ */
 static int detach_request(struct viommu_domain *domain, const struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_DETACH);
 	int err = viommu_call(domain->unit, &request);
 
-	return err == -ECANCELED ? viommu_unit_check(domain->unit) : err;
+	if (err != -ECANCELED)
+		return err;
+	err = viommu_unit_check(domain->unit);
+	if (err)
+		return err;
+	uvdk_log_hush(true);
+	err = viommu_call(domain->unit, &request);
+	uvdk_log_hush(false);
+
+	return err == -EINVAL || err == -ENOENT ? 0 : err;
 }
 
 static void leave(struct viommu_endpoint *endpoint)
@@ -207,8 +219,10 @@ static void leave(struct viommu_endpoint *endpoint)
 
 	LIST_REMOVE(endpoint, of_domain);
 	set_domain(endpoint, NULL);
-	if (LIST_EMPTY(&domain->endpoints))
+	if (LIST_EMPTY(&domain->endpoints)) {
+		viommu_mapq_end(domain);
 		LIST_REMOVE(domain, of_unit);
+	}
 	if (!has_alias(domain, endpoint))
 		err = detach_request(domain, endpoint);
 	if (err && !uvdk_device_gone(domain->unit->dev))
@@ -224,6 +238,18 @@ static int replay_map(const struct viommu_map *map, void *arg)
 	return viommu_map_send(arg, map);
 }
 
+/* Once more where the unit had to be put back first. */
+static int empty(struct viommu_unit *unit, uint32_t id)
+{
+	int err = viommu_empty(unit, id);
+
+	if (err != -ECANCELED)
+		return err;
+	err = viommu_unit_check(unit);
+
+	return err ? err : viommu_empty(unit, id);
+}
+
 /*
  * The device makes a domain of the first ATTACH, and then it has no maps. On failure a new domain
  * is gone.
@@ -232,8 +258,10 @@ static int enter(struct viommu_domain *domain, struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
 	bool is_new = LIST_EMPTY(&domain->endpoints);
-	int err = has_alias(domain, endpoint) ? 0 : viommu_ask(domain->unit, &request);
+	int err = is_new ? empty(domain->unit, domain->id) : 0;
 
+	if (!err && !has_alias(domain, endpoint))
+		err = viommu_ask(domain->unit, &request);
 	if (err && is_new)
 		free(domain);
 	if (err)
@@ -267,6 +295,56 @@ static int make_domain(struct viommu_ioas *own, struct viommu_unit *unit,
 		free(domain);
 	else
 		*out = domain;
+
+	return err;
+}
+
+/* ---- what an owner before us left behind ---- */
+
+static bool is_known(const struct viommu_endpoint *endpoint)
+{
+	const struct viommu_endpoint *other;
+	bool known = false;
+
+	pthread_mutex_lock(&endpoint->viommu->lock);
+	LIST_FOREACH(other, &endpoint->viommu->endpoints, entry)
+	{
+		known |= other->unit == endpoint->unit && other->id == endpoint->id;
+	}
+	pthread_mutex_unlock(&endpoint->viommu->lock);
+
+	return known;
+}
+
+/* By way of an empty domain, since DETACH has to name the one that it is in. */
+static int pass_through(struct viommu_unit *unit, struct viommu_endpoint *endpoint)
+{
+	struct viommu_domain domain = {.unit = unit};
+	struct viommu_request attach, detach;
+	int err = take_number(unit, &domain.id);
+
+	/* None is free: all are ours, and ours are no danger to us. It may come in as it is. */
+	if (err)
+		return 0;
+	attach = attachment(&domain, endpoint, VIOMMU_ATTACH);
+	detach = attachment(&domain, endpoint, VIOMMU_DETACH);
+	err = empty(unit, domain.id);
+	if (!err)
+		err = viommu_ask(unit, &attach);
+
+	return err ? err : detach_request(&domain, endpoint);
+}
+
+int viommu_disown(struct viommu_endpoint *endpoint)
+{
+	struct viommu_unit *unit = endpoint->unit;
+	int err;
+
+	if (is_known(endpoint))
+		return 0;
+	pthread_mutex_lock(&unit->lock);
+	err = pass_through(unit, endpoint);
+	pthread_mutex_unlock(&unit->lock);
 
 	return err;
 }
@@ -318,7 +396,7 @@ static int restore_map(const struct viommu_map *map, void *arg)
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err;
+	int err = 0;
 
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
@@ -328,6 +406,14 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
+	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
+	err = viommu_empty(domain->unit, domain->id);
+	if (err)
+		return err;
 
-	return viommu_map_each(domain->ioas, restore_map, domain);
+	err = viommu_map_each(domain->ioas, restore_map, domain);
+	if (!err)
+		viommu_mapq_restored(domain);
+
+	return err;
 }

@@ -12,9 +12,11 @@ static struct fake_unit *fake_of(struct viommu_unit *unit)
 
 void unit_reset(struct fake_unit *fake, bool notice)
 {
+	fake->wants_reset = notice;
+	if (fake->keeps)
+		return;
 	fake->nr_maps = 0;
 	fake->nr_attached = 0;
-	fake->wants_reset = notice;
 }
 
 void unit_answer(struct fake_unit *fake, enum viommu_op op, unsigned int skip, int err)
@@ -151,6 +153,29 @@ int viommu_call(struct viommu_unit *unit, const struct viommu_request *r)
 	}
 }
 
+int viommu_empty(struct viommu_unit *unit, uint32_t domain)
+{
+	struct fake_unit *fake = fake_of(unit);
+
+	if (unit->dead || fake->gone)
+		return -ENODEV;
+	if (fake->wants_reset)
+		return -ECANCELED;
+	drop_maps(fake, domain, 0, UINT64_MAX);
+
+	return 0;
+}
+
+void viommu_mapq_end(struct viommu_domain *domain)
+{
+	(void)domain;
+}
+
+void viommu_mapq_restored(struct viommu_domain *domain)
+{
+	(void)domain;
+}
+
 int viommu_unit_check(struct viommu_unit *unit)
 {
 	struct fake_unit *fake = fake_of(unit);
@@ -209,4 +234,15 @@ int fake_device_region(struct uvdk_device *dev, unsigned int index, struct uvdk_
 	(void)index;
 	(void)out;
 	return -ENOENT;
+}
+
+/* Map queues are another test's. */
+void viommu_mapq_end(struct viommu_domain *domain)
+{
+	(void)domain;
+}
+
+void viommu_mapq_restored(struct viommu_domain *domain)
+{
+	(void)domain;
 }

@@ -28,6 +28,7 @@ struct fake_unit {
 	unsigned int nr_attached;
 	unsigned int requests[6]; /* by type */
 	bool wants_reset;
+	bool keeps; /* what is attached and mapped, over a reset, as QEMU does */
 	unsigned int resets;
 	bool gone;
 	/* Answers to come: after @skip requests of type @op, @count are answered @err. */

@@ -345,9 +345,28 @@ Test(space, a_unit_that_has_vanished_ends_calls_but_not_the_teardown)
 	end();
 }
 
-/* ---- resets ---- */
+/* ---- resets: of units that forget all then, and of those that keep it ---- */
 
-Test(space, after_a_reset_all_spaces_of_the_unit_are_put_back)
+#define RESET(name)                                \
+	static void reset_##name(void);            \
+	Test(space, name)                          \
+	{                                          \
+		reset_##name();                    \
+	}                                          \
+	Test(space_kept, name, .init = begin_kept) \
+	{                                          \
+		reset_##name();                    \
+	}                                          \
+	static void reset_##name(void)
+
+static void begin_kept(void)
+{
+	begin();
+	for (unsigned int i = 0; i < FAKE_UNITS; i++)
+		units[i].keeps = true;
+}
+
+RESET(after_a_reset_all_spaces_of_the_unit_are_put_back)
 {
 	frame(1, 77);
 	cr_assert_eq(attach(0, 0), 0);
@@ -370,7 +389,7 @@ Test(space, after_a_reset_all_spaces_of_the_unit_are_put_back)
 	end();
 }
 
-Test(space, a_reset_in_the_middle_of_a_map_loses_none_of_it)
+RESET(a_reset_in_the_middle_of_a_map_loses_none_of_it)
 {
 	for (unsigned int i = 0; i < 3; i++)
 		frame(i, 50 + 10 * i);
@@ -390,7 +409,7 @@ Test(space, a_reset_in_the_middle_of_a_map_loses_none_of_it)
 	end();
 }
 
-Test(space, a_reset_in_the_middle_of_an_unmap_does_not_bring_the_map_back)
+RESET(a_reset_in_the_middle_of_an_unmap_does_not_bring_the_map_back)
 {
 	cr_assert_eq(attach(0, 0), 0);
 	cr_assert_eq(map(0, AT, 0, 3), 0);
@@ -402,7 +421,7 @@ Test(space, a_reset_in_the_middle_of_an_unmap_does_not_bring_the_map_back)
 	end();
 }
 
-Test(space, a_reset_in_the_middle_of_an_attach_or_detach_is_as_if_it_came_before)
+RESET(a_reset_in_the_middle_of_an_attach_or_detach_is_as_if_it_came_before)
 {
 	cr_assert_eq(map(0, AT, 0, 1), 0);
 	cr_assert_eq(map(0, 2 * AT, 1, 1), 0);

@@ -10,6 +10,8 @@
 
 #include "viommu_edu.h"
 
+#define FIRST_IOVA (UINT64_C(1) << 30) /* what hold() maps */
+
 static struct edu a, b;
 static struct uvdk_ioas *ioas;
 static uint8_t *page; /* of the heap, mapped at @iova */
@@ -27,11 +29,15 @@ static void detached(void)
 	CHECK_EQ(mlock(va, PAGE), 0);
 	write_refused(&a, physical_of(va), va, UVDK_FAULT_DETACHED);
 	write_refused(&b, physical_of(va), va, UVDK_FAULT_DETACHED);
+	/* Nor what a process before us had mapped, see hold(). */
+	write_refused(&a, FIRST_IOVA, va, UVDK_FAULT_DETACHED);
+	write_refused(&b, FIRST_IOVA, va, UVDK_FAULT_DETACHED);
 
 	CHECK_EQ(uvdk_ioas_create(iommu, NULL, &early), 0);
 	at = mapped(early, va, PAGE, UVDK_MAP_RW);
 	write_refused(&a, at, va, UVDK_FAULT_DETACHED);
 	CHECK_EQ(uvdk_ioas_attach(early, a.dev), 0);
+	write_refused(&a, FIRST_IOVA, va, UVDK_FAULT_UNMAPPED);
 	edu_fill(&a, at, va, 0x12);
 	no_fault();
 	write_refused(&b, at, va, UVDK_FAULT_DETACHED);
@@ -217,15 +223,23 @@ static void reset(const char *unit)
 	uint8_t *va = memory_new(PAGE, 0);
 	uvdk_iova_t at;
 
+	CHECK_EQ(uvdk_ioas_attach(ioas, b.dev), 0);
+	edu_fill(&b, iova, page, 0x52);
 	copied(page + 512, iova + 512, page, iova);
-	common[20] = 0;				   /* device_status, 4.1.4.3 */
-	edu_dma(&a, iova, EDU_BUFFER, EDU_TO_RAM); /* nobody knows what becomes of it */
+	common[20] = 0; /* device_status, 4.1.4.3 */
+	/* At addresses that are not mapped nothing is reached in between. */
+	memset(page, UNTOUCHED, PAGE);
+	edu_dma(&a, physical_of(page), EDU_BUFFER, EDU_TO_RAM);
+	CHECK(arrived(page, UNTOUCHED), "reached while nobody translates");
 	memset(page, 0x51, PAGE);
 	/* The next request finds out, and puts back what was there. */
 	at = mapped(ioas, va, PAGE, UVDK_MAP_RW);
 	CHECK_EQ(common[20] & 4, 4); /* DRIVER_OK */
 	copied(va, at, page, iova);
 	copied(page + 512, iova + 512, va, at);
+	edu_dma(&b, iova, EDU_BUFFER, EDU_TO_RAM);
+	CHECK(arrived(page, 0x52), "the other device");
+	uvdk_ioas_detach(ioas, b.dev);
 	write_refused(&b, iova, page, UVDK_FAULT_DETACHED);
 	CHECK_EQ(uvdk_ioas_unmap(ioas, at, PAGE), 0);
 	write_refused(&a, at, va, UVDK_FAULT_UNMAPPED);
@@ -261,7 +275,13 @@ static void attach(void)
 
 static _Noreturn void hold(void)
 {
+	uvdk_iova_t first = FIRST_IOVA;
+
 	attach();
+	CHECK_EQ(uvdk_ioas_attach(ioas, b.dev), 0);
+	CHECK_EQ(uvdk_ioas_map(ioas, memory_new(PAGE, 0), PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED,
+			       &first),
+		 0);
 	for (;;) {
 		memset(page, 0, EDU_BYTES);
 		edu_fill(&a, iova, page + 512, 0x61);

@@ -96,7 +96,10 @@ static inline void no_fault(void)
 	CHECK_EQ(uvdk_faultq_read(faults, &fault, 1), 0);
 }
 
-/* It names the device and an address of the transfer. */
+/*
+ * It names the device and an address of the transfer. QEMU leaves out whether it was a read or a
+ * write unless that is what was wrong, and gives no reason for an endpoint that was never attached.
+ */
 static inline void faulted(const struct edu *e, uvdk_iova_t iova, unsigned int access,
 			   enum uvdk_fault_reason reason)
 {
@@ -106,8 +109,10 @@ static inline void faulted(const struct edu *e, uvdk_iova_t iova, unsigned int a
 	CHECK_EQ(fault.type, UVDK_FAULT_IOMMU);
 	CHECK(fault.dev == e->dev, "another device");
 	CHECK(fault.addr >= iova && fault.addr < iova + EDU_BYTES, "0x%" PRIx64, fault.addr);
-	CHECK_EQ(fault.access & access, access);
-	CHECK_EQ(fault.reason, reason);
+	CHECK(!fault.access || fault.access == access, "access %u", fault.access);
+	CHECK(fault.reason == reason ||
+		      (reason == UVDK_FAULT_DETACHED && fault.reason == UVDK_FAULT_UNKNOWN),
+	      "reason %d", fault.reason);
 	/* A transfer in pieces may fault for each. */
 	while (uvdk_faultq_read(faults, &fault, 1) == 1)
 		CHECK(fault.dev == e->dev, "another device");
