@@ -320,14 +320,13 @@ static bool is_known(const struct viommu_endpoint *endpoint)
 static int pass_through(struct viommu_unit *unit, struct viommu_endpoint *endpoint)
 {
 	struct viommu_domain domain = {.unit = unit};
-	struct viommu_request attach, detach;
+	struct viommu_request attach;
 	int err = take_number(unit, &domain.id);
 
 	/* None is free: all are ours, and ours are no danger to us. It may come in as it is. */
 	if (err)
 		return 0;
 	attach = attachment(&domain, endpoint, VIOMMU_ATTACH);
-	detach = attachment(&domain, endpoint, VIOMMU_DETACH);
 	err = empty(unit, domain.id);
 	if (!err)
 		err = viommu_ask(unit, &attach);
