@@ -214,18 +214,17 @@ static bool is_huge(const struct uvdk_phys *phys, uint64_t frame)
 	return flags & FLAG_HUGE;
 }
 
-/* mlock() keeps memory from being paged out, not from being moved. */
-static void warn_movable(const struct walk *w)
+static void warn_movable(const struct walk *w, const void *va, size_t len)
 {
-	if (__atomic_load_n(&movable_told, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&movable_told, __ATOMIC_RELAXED) || phys_lock_pinned(va, len))
 		return;
 	if (may_move_locked(w->phys)) {
 		if (is_huge(w->phys, w->first))
 			return;
 		uvdk_log(UVDK_LOG_WARN, w->phys->component,
-			 "memory that is mapped for devices is not of huge pages, and the kernel "
-			 "may move it while they use it: use huge pages, or turn that off "
-			 "(sysctl vm.compact_unevictable_allowed=0)");
+			 "memory that is mapped for devices is not of huge pages and could not be "
+			 "pinned (io_uring), and the kernel may move it while they use it: use "
+			 "huge pages, or turn that off (sysctl vm.compact_unevictable_allowed=0)");
 	}
 	__atomic_store_n(&movable_told, true, __ATOMIC_RELAXED);
 }
@@ -259,7 +258,7 @@ UVDK_EXPORT int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, siz
 				 "the kernel moved the memory at %p while it was mapped: use huge "
 				 "pages",
 				 va);
-	warn_movable(&once);
+	warn_movable(&once, va, len);
 
 	return (int)once.count;
 }

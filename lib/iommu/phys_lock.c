@@ -5,8 +5,12 @@
 #include <sys/mman.h>
 
 #include "phys_lock.h"
+#include "phys_uring.h"
 
 /*
+ * Pieces are pinned, too, where that can be done: mlock() keeps memory from being paged out, and
+ * not from being moved.
+ *
  * mlock() does not count, but the same memory may be mapped by several address
  * spaces, or twice in one. So what is locked is kept as pieces that do not overlap,
  * each with the number of its users; where locks begin and end there is always an
@@ -16,6 +20,7 @@
 struct piece {
 	uintptr_t first, last; /* inclusive */
 	unsigned int users;
+	int pin; /* of phys_uring_pin(), which pieces that were one share */
 };
 
 static struct {
@@ -49,13 +54,13 @@ static struct piece *first_in(uintptr_t first, uintptr_t last)
 	return best;
 }
 
-static int insert(uintptr_t first, uintptr_t last, unsigned int users)
+static int insert(uintptr_t first, uintptr_t last, unsigned int users, int pin)
 {
 	struct piece *piece = malloc(sizeof(*piece));
 
 	if (!piece)
 		return -ENOMEM;
-	*piece = (struct piece){.first = first, .last = last, .users = users};
+	*piece = (struct piece){.first = first, .last = last, .users = users, .pin = pin};
 	if (!tsearch(piece, &locked.pieces, compare)) {
 		free(piece);
 		return -ENOMEM;
@@ -75,9 +80,11 @@ static int split(uintptr_t at)
 		return 0;
 	last = piece->last;
 	piece->last = at - 1;
-	err = insert(at, last, piece->users);
+	err = insert(at, last, piece->users, piece->pin);
 	if (err)
 		piece->last = last;
+	else
+		phys_uring_get(piece->pin);
 
 	return err;
 }
@@ -90,6 +97,7 @@ static void release(uintptr_t first, uintptr_t last)
 		uintptr_t end = piece->last;
 
 		if (!--piece->users) {
+			phys_uring_put(piece->pin);
 			munlock((void *)piece->first, piece->last - piece->first + 1);
 			tdelete(piece, &locked.pieces, compare);
 			free(piece);
@@ -104,14 +112,18 @@ static void release(uintptr_t first, uintptr_t last)
 static int lock_gap(uintptr_t first, uintptr_t last)
 {
 	size_t len = last - first + 1;
-	int err = 0;
+	int err = 0, pin = -1;
 
 	if (mlock((void *)first, len))
 		err = errno == EAGAIN || errno == EPERM ? -ENOMEM : -errno;
-	if (!err)
-		err = insert(first, last, 1);
-	if (err)
+	if (!err) {
+		pin = phys_uring_pin((void *)first, len);
+		err = insert(first, last, 1, pin);
+	}
+	if (err) {
+		phys_uring_put(pin);
 		munlock((void *)first, len);
+	}
 
 	return err;
 }
@@ -131,6 +143,8 @@ static int acquire(uintptr_t first, uintptr_t last)
 			int err;
 
 			end = piece ? piece->first - 1 : last;
+			if (end - at >= PHYS_URING_MAX)
+				end = at + PHYS_URING_MAX - 1;
 			err = lock_gap(at, end);
 			if (err) {
 				if (at > first)
@@ -158,6 +172,26 @@ int phys_lock_get(const void *va, size_t len)
 	pthread_mutex_unlock(&locked.lock);
 
 	return err;
+}
+
+bool phys_lock_pinned(const void *va, size_t len)
+{
+	uintptr_t at = (uintptr_t)va;
+	uintptr_t last = at + len - 1;
+	bool pinned = true;
+
+	pthread_mutex_lock(&locked.lock);
+	while (pinned && at <= last) {
+		struct piece *piece = first_in(at, last);
+
+		pinned = piece && piece->first <= at && piece->pin >= 0;
+		if (pinned && piece->last == UINTPTR_MAX)
+			break;
+		at = pinned ? piece->last + 1 : at;
+	}
+	pthread_mutex_unlock(&locked.lock);
+
+	return pinned;
 }
 
 void phys_lock_put(const void *va, size_t len)

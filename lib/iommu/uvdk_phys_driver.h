@@ -16,6 +16,10 @@ extern "C" {
  * /proc/self/pagemap, which shows them to CAP_SYS_ADMIN only, and are looked at
  * twice.
  *
+ * mlock() does not keep the kernel from moving a page. So what is locked is pinned
+ * as well where the kernel has io_uring (5.19) and takes the memory (not read-only
+ * memory, nor that of most files); RLIMIT_MEMLOCK is charged for both, apart.
+ *
  * Locks count: memory that is locked twice stays locked until both locks are
  * undone, whoever made them. Any thread may call, but for open and close.
  */
@@ -101,7 +105,7 @@ void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len);
  * @max: room in @runs
  *
  * Warns once if the kernel may move locked memory (vm.compact_unevictable_allowed)
- * and this is not of huge pages.
+ * and this is neither pinned nor of huge pages.
  *
  * Return: how many runs there are, more than @max if they did not fit;
  * -EACCES (frames are hidden: names the privilege); -EFAULT (a page is not

@@ -392,6 +392,10 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
+	/* What an unmap that was under way should have taken must not stay, either. */
+	err = viommu_empty(domain->unit, domain->id);
+	if (err)
+		return err;
 
 	return viommu_map_each(domain->ioas, restore_map, domain);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <uvdk_emu_vtd_driver.h>
+
 #include "viommu_model_testing.h"
 
 /* What each request is answered with (5.13.6.3 to 5.13.6.7). */
@@ -379,4 +381,38 @@ Test(viommu_model_status, reserved_regions_are_not_mapped_and_reach_nothing)
 	cr_expect_eq(vio_get(&m, 1, IOVA), -EFAULT, "not even in bypass");
 	cr_expect_eq(vio_stats(&m).violations, 0);
 	vio_end(&m);
+}
+
+static uint8_t *far_page;
+
+/* Physical memory of the test's own: two pages that are neighbours nowhere else. */
+static void *memory(void *arg, uint64_t pa)
+{
+	(void)arg;
+	if (pa == 0x10000)
+		return m.page;
+	if (pa == 0x11000)
+		return far_page;
+
+	return pa < 0x20000 ? NULL : (void *)(uintptr_t)pa;
+}
+
+Test(viommu_model_status, physical_addresses_are_those_of_the_machine)
+{
+	uint8_t out[8] = {0};
+
+	start_attached("pages=1");
+	far_page = m.page + 4ul * PAGE;
+	uvdk_emu_iommu_memory(m.t.emu, memory, NULL);
+	memset(m.page + PAGE - 4, 0x66, 4);
+	memset(far_page, 0x77, 4);
+	cr_assert_eq(vio_map(&m, 1, IOVA, IOVA + 15, (void *)(0x10000ul + PAGE - 4), RW), S_OK);
+	cr_assert_eq(uvdk_emu_dma_read(m.dev[0], IOVA, out, 8), 0);
+	cr_expect_eq(out[0], 0x66);
+	cr_expect_eq(out[3], 0x66);
+	cr_expect_eq(out[4], 0x77);
+	cr_assert_eq(vio_map(&m, 1, IOVA + PAGE, LAST(2), (void *)0x13000, RW), S_OK);
+	cr_expect_eq(vio_get(&m, 0, IOVA + PAGE), -EFAULT, "no memory there");
+	uvdk_emu_iommu_memory(m.t.emu, NULL, NULL);
+	vio_end_clean(&m);
 }

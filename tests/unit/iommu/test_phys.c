@@ -2,11 +2,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <uvdk_explain_driver.h>
@@ -169,6 +171,46 @@ Test(phys, memory_stays_locked_until_its_last_lock_is_undone)
 	cr_expect_eq(uvdk_memlock_used(), before);
 }
 
+/* KiB of this process that the kernel has pinned. */
+static uint64_t pinned(void)
+{
+	uint64_t kib = 0;
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "r");
+
+	cr_assert_not_null(f);
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "VmPin: %" SCNu64, &kib);
+	fclose(f);
+
+	return kib;
+}
+
+/* Older kernels let go a moment later. */
+static bool pinned_becomes(uint64_t kib)
+{
+	for (unsigned int i = 0; i < 2000 && pinned() != kib; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+
+	return pinned() == kib;
+}
+
+Test(phys, what_is_locked_is_pinned_until_its_last_lock_is_undone)
+{
+	cr_assert_eq(uvdk_phys_lock(&phys, mem, 8 * PAGE, true), 0, "%s", uvdk_last_error());
+	if (!pinned())
+		cr_skip_test("no io_uring");
+	cr_expect_eq(pinned(), 32);
+	cr_assert_eq(uvdk_phys_lock(&phys, mem + 2 * PAGE, 2 * PAGE, true), 0);
+	cr_assert_eq(uvdk_phys_lock(&phys, mem + 6 * PAGE, 4 * PAGE, true), 0);
+	cr_expect_eq(pinned(), 40);
+	uvdk_phys_unlock(&phys, mem, 8 * PAGE);
+	cr_expect_eq(pinned(), 40); /* the pin of 8 pages is needed for some of them */
+	uvdk_phys_unlock(&phys, mem + 2 * PAGE, 2 * PAGE);
+	uvdk_phys_unlock(&phys, mem + 6 * PAGE, 4 * PAGE);
+	cr_expect(pinned_becomes(0), "%" PRIu64 " KiB", pinned());
+}
+
 Test(phys, a_lock_that_is_refused_leaves_nothing_locked)
 {
 	uint64_t before = uvdk_memlock_used();
@@ -210,6 +252,12 @@ Test(phys, memory_that_the_kernel_may_move_is_warned_of_once_unless_it_is_of_hug
 	put("kpageflags", 100 * 8, &huge, sizeof(huge));
 	look(0);
 	cr_expect_eq(warnings, 0);
+	cr_assert_eq(uvdk_phys_lock(&phys, mem + PAGE, PAGE, true), 0);
+	if (pinned()) {
+		look(1);
+		cr_expect_eq(warnings, 0);
+	}
+	uvdk_phys_unlock(&phys, mem + PAGE, PAGE);
 	look(1);
 	cr_expect_eq(warnings, 1);
 	look(2);
