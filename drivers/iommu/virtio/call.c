@@ -155,6 +155,17 @@ static int submit(struct viommu_unit *unit, const struct viommu_request *request
 	return err;
 }
 
+void viommu_drain(struct viommu_unit *unit, uint32_t domain)
+{
+	struct patience patience = {0};
+
+	while (viommu_ring_has(unit->ring, domain)) {
+		viommu_ring_kick(unit->ring);
+		viommu_ring_poll(unit->ring);
+		wait_on(unit, &patience);
+	}
+}
+
 /* viommu_call(), but that the device may say @fine, which is then returned without a sentence. */
 static int call(struct viommu_unit *unit, const struct viommu_request *request, int fine)
 {

@@ -207,8 +207,10 @@ static void leave(struct viommu_endpoint *endpoint)
 
 	LIST_REMOVE(endpoint, of_domain);
 	set_domain(endpoint, NULL);
-	if (LIST_EMPTY(&domain->endpoints))
+	if (LIST_EMPTY(&domain->endpoints)) {
+		viommu_mapq_end(domain);
 		LIST_REMOVE(domain, of_unit);
+	}
 	if (!has_alias(domain, endpoint))
 		err = detach_request(domain, endpoint);
 	if (err && !uvdk_device_gone(domain->unit->dev))
@@ -382,8 +384,10 @@ static int restore_map(const struct viommu_map *map, void *arg)
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err;
+	int err = viommu_empty(domain->unit, domain->id);
 
+	if (err)
+		return err;
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
 		struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
@@ -397,5 +401,9 @@ int viommu_domain_restore(struct viommu_domain *domain)
 	if (err)
 		return err;
 
-	return viommu_map_each(domain->ioas, restore_map, domain);
+	err = viommu_map_each(domain->ioas, restore_map, domain);
+	if (!err)
+		viommu_mapq_restored(domain);
+
+	return err;
 }

@@ -242,6 +242,72 @@ int viommu_ring_poll(struct viommu_ring *ring)
 	return viommu_ring_state(ring);
 }
 
+/* ---- without waiting for the lock ---- */
+
+static int put(struct viommu_ring *ring, uint32_t domain, struct uvdk_mapq_request *r)
+{
+	return r->map ? ring_put_map(ring, domain, r->first, r->last, r->phys, r->flags, &r->status)
+		      : ring_put_unmap(ring, domain, r->first, r->last, &r->status);
+}
+
+unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
+				    struct uvdk_mapq_request *const *requests, unsigned int count)
+{
+	unsigned int n = 0;
+
+	if (!uvdk_lock_try(&ring->lock))
+		return 0;
+	for (; ring->life == life && n < count; n++) {
+		if (put(ring, domain, requests[n]))
+			break;
+	}
+	uvdk_lock_release(&ring->lock);
+
+	return n;
+}
+
+bool viommu_ring_try_kick(struct viommu_ring *ring)
+{
+	if (!uvdk_lock_try(&ring->lock))
+		return false;
+	if (ring->vq.avail_idx != ring->vq.kicked && !ring->state)
+		uvdk_virtq_kick(&ring->vq);
+	uvdk_lock_release(&ring->lock);
+
+	return true;
+}
+
+int viommu_ring_try_poll(struct viommu_ring *ring)
+{
+	uint16_t raw = __atomic_load_n(&ring->vq.used[UVDK_VIRTQ_IDX].raw, __ATOMIC_RELAXED);
+
+	if (UVDK_LE(16, raw) != __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) &&
+	    uvdk_lock_try(&ring->lock)) {
+		if (!ring->state)
+			reap(ring);
+		uvdk_lock_release(&ring->lock);
+	}
+
+	return viommu_ring_state(ring);
+}
+
+uint32_t viommu_ring_life(const struct viommu_ring *ring)
+{
+	return __atomic_load_n(&ring->life, __ATOMIC_ACQUIRE);
+}
+
+bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain)
+{
+	bool has = false;
+
+	uvdk_lock_acquire(&ring->lock);
+	for (unsigned int i = 0; i < ring->slots && !has; i++)
+		has = ring->slot[i].status && ring->slot[i].domain == domain;
+	uvdk_lock_release(&ring->lock);
+
+	return has;
+}
+
 void viommu_ring_fail(struct viommu_ring *ring, int err)
 {
 	uvdk_lock_acquire(&ring->lock);
@@ -286,6 +352,7 @@ int viommu_ring_start(struct viommu_ring *ring)
 	uvdk_virtq_reset(&ring->vq);
 	prefill(ring);
 	__atomic_store_n(&ring->seen, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->life, ring->life + 1, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);
 	err = uvdk_virtio_queue_enable(&ring->unit->virtio, &ring->vq);
 

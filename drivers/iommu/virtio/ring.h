@@ -53,6 +53,7 @@ struct ring_slot {
 	struct wire_tail *tail;
 	int *status;	       /* NULL: not under way */
 	struct uvdk_le16 head; /* of its chain */
+	uint32_t domain;       /* of a MAP or an UNMAP */
 	uint8_t *reply;
 	uint32_t room;	  /* bytes that the device may write */
 	uvdk_iova_t iova; /* of @request */
@@ -76,7 +77,8 @@ struct viommu_ring {
 	unsigned int shift; /* slot number to its first descriptor in the ring */
 	struct uvdk_virtq vq;
 	unsigned int slots;
-	int state; /* atomic: 0 or why it takes nothing */
+	uint32_t life; /* atomic: how often it was started */
+	int state;     /* atomic: 0 or why it takes nothing */
 	uint16_t
 		seen; /* atomic: used index up to which all is taken, for a look without the lock */
 	struct viommu_unit *unit;
@@ -122,6 +124,7 @@ static inline int ring_put_map(struct viommu_ring *ring, uint32_t domain, uint64
 		.flags = uvdk_to_le32(flags),
 	};
 	slot->tail->status = TAIL_POISON;
+	slot->domain = domain;
 	ring_publish(ring, slot, WIRE_MAP_LEN, status);
 
 	return 0;
@@ -142,6 +145,7 @@ static inline int ring_put_unmap(struct viommu_ring *ring, uint32_t domain, uint
 		.last = uvdk_to_le64(last),
 	};
 	slot->tail->status = TAIL_POISON;
+	slot->domain = domain;
 	ring_publish(ring, slot, WIRE_UNMAP_LEN, status);
 
 	return 0;

@@ -185,7 +185,7 @@ static struct uvdk_emu *emu_machine_of(void *priv)
 	.ioas_create = viommu_ioas_create, .ioas_destroy = viommu_ioas_destroy,                   \
 	.page_sizes = viommu_page_sizes, .ranges = viommu_ranges, .limits = viommu_limits,        \
 	.map = viommu_ioas_map, .unmap = viommu_ioas_unmap, .attach = viommu_attach,              \
-	.detach = viommu_detach, .faults = &viommu_fault_ops
+	.detach = viommu_detach, .faults = &viommu_fault_ops, .mapqs = &viommu_mapq_ops
 
 const struct uvdk_iommu_ops uvdk_iommu_virtio = {
 	.name = "virtio",

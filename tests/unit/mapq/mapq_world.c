@@ -7,14 +7,15 @@
 #include "mapq_world.h"
 
 struct mapq_world *world;
+uint64_t window_iova_base = UINT64_C(0x40000000);
 
 /* ---- the I/O MMU ---- */
 
 static void count_ref(struct mapq_world *w, uint64_t phys, int by)
 {
-	uint64_t i = (phys - (uintptr_t)w->memory) / WORLD_PAGE;
+	uint64_t i = (phys - (uintptr_t)w->memory) / WINDOW_PAGE;
 
-	if (phys && i < 2 * WORLD_PAGES)
+	if (phys && i < 2 * WINDOW_PAGES)
 		w->refs[i] += (unsigned int)by;
 }
 
@@ -25,12 +26,12 @@ static int carry_out_map(struct mapq_world *w, uint64_t at, uint64_t end,
 		if (w->page[i].phys)
 			return -EINVAL;
 	for (uint64_t i = at; i < end; i++)
-		count_ref(w, r->phys + (i - at) * WORLD_PAGE, 1);
+		count_ref(w, r->phys + (i - at) * WINDOW_PAGE, 1);
 	for (uint64_t i = at; i < end; i++)
-		w->page[i] = (struct world_page){.phys = r->phys + (i - at) * WORLD_PAGE,
-						 .flags = r->flags,
-						 .first = i == at,
-						 .last = i + 1 == end};
+		w->page[i] = (struct window_page){.phys = r->phys + (i - at) * WINDOW_PAGE,
+						  .flags = r->flags,
+						  .first = i == at,
+						  .last = i + 1 == end};
 
 	return 0;
 }
@@ -49,12 +50,12 @@ static int carry_out_unmap(struct mapq_world *w, uint64_t at, uint64_t end)
 
 static int carry_out(struct mapq_world *w, const struct uvdk_mapq_request *r)
 {
-	uint64_t at = (r->first - WORLD_IOVA) / WORLD_PAGE;
-	uint64_t end = (r->last + 1 - WORLD_IOVA) / WORLD_PAGE;
+	uint64_t at = (r->first - WINDOW_IOVA) / WINDOW_PAGE;
+	uint64_t end = (r->last + 1 - WINDOW_IOVA) / WINDOW_PAGE;
 
 	if (r->first == w->refuse)
 		return -EIO;
-	if (r->first < WORLD_IOVA || at >= end || end > WORLD_PAGES) {
+	if (r->first < WINDOW_IOVA || at >= end || end > WINDOW_PAGES) {
 		w->violations++;
 		return -ERANGE;
 	}
@@ -68,7 +69,9 @@ static void finish(struct mapq_world *w, unsigned int i)
 	int status = carry_out(w, r);
 
 	if (w->done_count < sizeof(w->done) / sizeof(w->done[0]))
-		w->done[w->done_count++] = (struct world_done){r->map, r->first, r->last, status};
+		w->done[w->done_count++] = (struct window_done){r->map, r->first, r->last, status};
+	if (w->on_done)
+		w->on_done(r, status);
 	w->kicked--;
 	w->count--;
 	memmove(&w->ring[i], &w->ring[i + 1], (w->count - i) * sizeof(w->ring[0]));
@@ -84,7 +87,9 @@ static void run(struct mapq_world *w)
 			break;
 		if (w->shuffle)
 			i = (unsigned int)(random_next(&w->shuffle) % w->kicked);
-		if (w->allow != WORLD_ALL)
+		if (w->may && !w->may())
+			break;
+		if (w->allow != WINDOW_ALL)
 			w->allow--;
 		finish(w, i);
 	}
@@ -159,8 +164,8 @@ static int fake_pin(void *priv, void *va, size_t len, unsigned int flags, uint64
 	struct mapq_world *w = priv;
 
 	(void)flags;
-	for (size_t i = 0; i < len / WORLD_PAGE; i++)
-		phys[i] = (uintptr_t)va + i * WORLD_PAGE * (w->scattered ? 2 : 1);
+	for (size_t i = 0; i < len / WINDOW_PAGE; i++)
+		phys[i] = (uintptr_t)va + i * WINDOW_PAGE * (w->scattered ? 2 : 1);
 	w->pins++;
 
 	return 0;
@@ -171,7 +176,7 @@ static void fake_unpin(void *priv, void *va, size_t len)
 	struct mapq_world *w = priv;
 
 	(void)len;
-	for (unsigned int i = 0; i < WORLD_PAGES && !w->dead; i++)
+	for (unsigned int i = 0; i < WINDOW_PAGES && !w->dead; i++)
 		w->violations +=
 			w->page[i].phys >= (uintptr_t)va && w->page[i].phys < (uintptr_t)va + len;
 	w->pins--;
@@ -189,82 +194,83 @@ const struct uvdk_mapq_ops fake_mapq_ops = {
 
 /* ---- for tests ---- */
 
-void world_open_space(struct mapq_world *w)
+void window_open_space(struct mapq_world *w)
 {
-	uvdk_iova_t iova = WORLD_IOVA;
+	uvdk_iova_t iova = WINDOW_IOVA;
 
 	world = w;
-	w->room = WORLD_ROOM;
-	w->allow = WORLD_ALL;
-	w->refuse = WORLD_NEVER;
+	w->room = WINDOW_ROOM;
+	w->allow = WINDOW_ALL;
+	w->refuse = WINDOW_NEVER;
 	fake_setup();
 	w->dev = fake_device();
 	cr_assert_eq(uvdk_ioas_attach(ioas, w->dev), 0, "%s", uvdk_last_error());
-	cr_assert_eq(uvdk_ioas_reserve(ioas, WORLD_PAGES * WORLD_PAGE, 0, true, &iova), 0, "%s",
+	cr_assert_eq(uvdk_ioas_reserve(ioas, WINDOW_PAGES * WINDOW_PAGE, 0, true, &iova), 0, "%s",
 		     uvdk_last_error());
-	w->memory = mmap(NULL, WORLD_PAGES * WORLD_PAGE, PROT_NONE,
+	w->memory = mmap(NULL, WINDOW_PAGES * WINDOW_PAGE, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-void world_close_space(struct mapq_world *w)
+void window_close_space(struct mapq_world *w)
 {
 	cr_expect_eq(w->opened, 0);
 	cr_expect_eq(w->pins, 0);
 	cr_expect_eq(w->violations, 0);
 	uvdk_device_close(w->dev);
 	fake_teardown();
-	munmap(w->memory, WORLD_PAGES * WORLD_PAGE);
+	munmap(w->memory, WINDOW_PAGES * WINDOW_PAGE);
 }
 
-void world_open(struct mapq_world *w, unsigned int depth)
+void window_open(struct mapq_world *w, unsigned int depth)
 {
 	const struct uvdk_mapq_opts opts = {.size = sizeof(opts),
-					    .iova = WORLD_IOVA,
-					    .len = WORLD_PAGES * WORLD_PAGE,
+					    .iova = WINDOW_IOVA,
+					    .len = WINDOW_PAGES * WINDOW_PAGE,
 					    .depth = depth};
 
-	world_open_space(w);
+	window_open_space(w);
 	cr_assert_eq(uvdk_mapq_open(ioas, &opts, &w->q), 0, "%s", uvdk_last_error());
-	cr_assert_eq(uvdk_mapq_pin(w->q, w->memory, WORLD_PAGES * WORLD_PAGE, UVDK_MAP_RW, &w->mem),
-		     0, "%s", uvdk_last_error());
+	cr_assert_eq(
+		uvdk_mapq_pin(w->q, w->memory, WINDOW_PAGES * WINDOW_PAGE, UVDK_MAP_RW, &w->mem), 0,
+		"%s", uvdk_last_error());
 }
 
-void world_close(struct mapq_world *w)
+void window_close(struct mapq_world *w)
 {
 	uvdk_mapq_close(w->q);
-	for (unsigned int i = 0; i < WORLD_PAGES && !w->dead; i++)
+	for (unsigned int i = 0; i < WINDOW_PAGES && !w->dead; i++)
 		cr_expect_eq(w->page[i].phys, 0, "page %u is mapped still", i);
-	world_close_space(w);
+	window_close_space(w);
 }
 
-uint64_t world_map(struct mapq_world *w, uint64_t page, uint64_t at, uint64_t pages,
-		   unsigned int flags)
+uint64_t window_map(struct mapq_world *w, uint64_t page, uint64_t at, uint64_t pages,
+		    unsigned int flags)
 {
 	uint64_t cookie = 0;
 
-	cr_assert_eq(uvdk_mapq_map(w->q, world_iova(page), w->mem, at * WORLD_PAGE,
-				   pages * WORLD_PAGE, flags, &cookie),
+	cr_assert_eq(uvdk_mapq_map(w->q, window_iova(page), w->mem, at * WINDOW_PAGE,
+				   pages * WINDOW_PAGE, flags, &cookie),
 		     0, "%s", uvdk_last_error());
 
 	return cookie;
 }
 
-uint64_t world_unmap(struct mapq_world *w, uint64_t page, uint64_t pages)
+uint64_t window_unmap(struct mapq_world *w, uint64_t page, uint64_t pages)
 {
 	uint64_t cookie = 0;
 
-	cr_assert_eq(uvdk_mapq_unmap(w->q, world_iova(page), pages * WORLD_PAGE, &cookie), 0, "%s",
-		     uvdk_last_error());
+	cr_assert_eq(uvdk_mapq_unmap(w->q, window_iova(page), pages * WINDOW_PAGE, &cookie), 0,
+		     "%s", uvdk_last_error());
 
 	return cookie;
 }
 
-void world_kick(struct mapq_world *w)
+void window_kick(struct mapq_world *w)
 {
 	cr_assert_eq(uvdk_mapq_kick(w->q), 0, "%s", uvdk_last_error());
 }
 
-int world_wait(struct mapq_world *w, uint64_t cookie)
+int window_wait(struct mapq_world *w, uint64_t cookie)
 {
 	int err = -EINPROGRESS;
 
@@ -275,9 +281,9 @@ int world_wait(struct mapq_world *w, uint64_t cookie)
 	return err;
 }
 
-bool world_reaches(struct mapq_world *w, uint64_t page, int64_t at)
+bool window_reaches(struct mapq_world *w, uint64_t page, int64_t at)
 {
-	uint64_t phys = (uintptr_t)w->memory + (uint64_t)at * WORLD_PAGE * (w->scattered ? 2 : 1);
+	uint64_t phys = (uintptr_t)w->memory + (uint64_t)at * WINDOW_PAGE * (w->scattered ? 2 : 1);
 
 	return at < 0 ? w->page[page].phys : w->page[page].phys == phys;
 }

@@ -25,9 +25,9 @@ struct frame {
 };
 
 static struct mapq_world w;
-static struct model_page page[WORLD_PAGES];
-static struct frame frame[WORLD_PAGES];
-static unsigned int length[WORLD_PAGES]; /* of the map that begins there */
+static struct model_page page[WINDOW_PAGES];
+static struct frame frame[WINDOW_PAGES];
+static unsigned int length[WINDOW_PAGES]; /* of the map that begins there */
 static uint64_t random_state = 88172645463325252u;
 static uint64_t posted, reused_early, wrong;
 static unsigned int last_end; /* where a JOIN could be added */
@@ -51,8 +51,8 @@ static unsigned int free_run(unsigned int at, unsigned int from, unsigned int ma
 {
 	unsigned int n = 0;
 
-	while (n < max && at + n < WORLD_PAGES && from + n < WORLD_PAGES && !page[at + n].mapped &&
-	       !frame[from + n].taken)
+	while (n < max && at + n < WINDOW_PAGES && from + n < WINDOW_PAGES &&
+	       !page[at + n].mapped && !frame[from + n].taken)
 		n++;
 
 	return n;
@@ -76,7 +76,7 @@ static void note_map(unsigned int at, unsigned int from, unsigned int n, unsigne
 
 static int try_map(unsigned int at)
 {
-	unsigned int from = !any(8) || !at ? any(WORLD_PAGES) : page[at - 1].frame + 1;
+	unsigned int from = !any(8) || !at ? any(WINDOW_PAGES) : page[at - 1].frame + 1;
 	unsigned int n = free_run(at, from, 1 + (any(3) ? 0 : any(UNIT_MAX)));
 	unsigned int flags = 1 + any(3);
 	int err;
@@ -85,7 +85,7 @@ static int try_map(unsigned int at)
 	last_end = n ? last_end : 0;
 	if (!n)
 		return 0;
-	err = uvdk_mapq_map(w.q, world_iova(at), w.mem, from * PAGE, n * PAGE, flags, &posted);
+	err = uvdk_mapq_map(w.q, window_iova(at), w.mem, from * PAGE, n * PAGE, flags, &posted);
 	if (!err)
 		note_map(at, from, n, flags);
 
@@ -113,9 +113,9 @@ static int try_unmap(unsigned int at)
 	unsigned int first = page[at].unit, end = first + length[first];
 	int err;
 
-	while (end < WORLD_PAGES && page[end].mapped && !any(3))
+	while (end < WINDOW_PAGES && page[end].mapped && !any(3))
 		end += length[end];
-	err = uvdk_mapq_unmap(w.q, world_iova(first), (end - first) * PAGE, &posted);
+	err = uvdk_mapq_unmap(w.q, window_iova(first), (end - first) * PAGE, &posted);
 	if (!err)
 		note_unmap(first, end);
 
@@ -132,7 +132,7 @@ static void kick_and_look(void)
 static void check_page(unsigned int at)
 {
 	const struct model_page *p = &page[at];
-	const struct world_page *has = &w.page[at];
+	const struct window_page *has = &w.page[at];
 
 	if (p->mapped && p->cookie <= w.q->done)
 		wrong += has->phys != (uintptr_t)w.memory + p->frame * PAGE ||
@@ -145,18 +145,18 @@ static void check_page(unsigned int at)
 static void reset(void)
 {
 	kick_and_look();
-	while (try_map(any(WORLD_PAGES / 2)) || !posted || uvdk_mapq_poll(w.q, posted) == 0)
+	while (try_map(any(WINDOW_PAGES / 2)) || !posted || uvdk_mapq_poll(w.q, posted) == 0)
 		kick_and_look();
 	wrong += uvdk_mapq_kick(w.q) != 0;
 	last_end = 0;
 	w.reset = true;
-	wrong += world_wait(&w, posted) != 0;
+	wrong += window_wait(&w, posted) != 0;
 }
 
 static void operate(unsigned int i)
 {
 	unsigned int at =
-		last_end && last_end < WORLD_PAGES && any(2) ? last_end : any(WORLD_PAGES);
+		last_end && last_end < WINDOW_PAGES && any(2) ? last_end : any(WINDOW_PAGES);
 	int err = page[at].mapped ? try_unmap(at) : try_map(at);
 
 	wrong += err != 0 && err != -EAGAIN;
@@ -164,7 +164,7 @@ static void operate(unsigned int i)
 		kick_and_look();
 	else if (!any(8))
 		uvdk_mapq_completed(w.q);
-	check_page(any(WORLD_PAGES));
+	check_page(any(WINDOW_PAGES));
 	if (i % RESET_EVERY == RESET_EVERY - 1)
 		reset();
 }
@@ -176,8 +176,8 @@ static void storm(unsigned int operations)
 	for (unsigned int i = 0; posted < operations; i++)
 		operate(i);
 	kick_and_look();
-	wrong += world_wait(&w, posted) != 0;
-	for (unsigned int i = 0; i < WORLD_PAGES; i++)
+	wrong += window_wait(&w, posted) != 0;
+	for (unsigned int i = 0; i < WINDOW_PAGES; i++)
 		check_page(i);
 }
 
@@ -185,21 +185,21 @@ Test(mapq_random, ten_million_operations_agree_with_the_model)
 {
 	struct uvdk_mapq_stats stats;
 
-	world_open(&w, 256);
+	window_open(&w, 256);
 	storm(OPERATIONS);
 	cr_expect_eq(wrong, 0, "%lu wrong", (unsigned long)wrong);
 	cr_expect_eq(reused_early, 0, "%lu reused early", (unsigned long)reused_early);
 	uvdk_mapq_get_stats(w.q, &stats);
 	cr_expect_gt(stats.merged, 50000, "%lu", (unsigned long)stats.merged);
 	cr_expect_eq(stats.errors, 0);
-	world_close(&w);
+	window_close(&w);
 }
 
 Test(mapq_random, without_quarantine_memory_would_be_reused_early)
 {
-	world_open(&w, 256);
+	window_open(&w, 256);
 	quarantine = false;
 	storm(OPERATIONS / 100);
 	cr_expect_gt(reused_early, 1000);
-	world_close(&w);
+	window_close(&w);
 }
