@@ -395,8 +395,10 @@ static int restore_map(const struct viommu_map *map, void *arg)
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err = 0;
+	int err = viommu_empty(domain->unit, domain->id);
 
+	if (err)
+		return err;
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
 		struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
