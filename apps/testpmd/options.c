@@ -104,6 +104,15 @@ static int set_text(struct parse *p, const struct option_def *def, const char *v
 	return 0;
 }
 
+static int set_inspect(struct parse *p, const struct option_def *def, const char *value)
+{
+	if (value && !*value)
+		return complain(p, def, value, "the path of a socket, or nothing");
+	p->opts->inspect = true;
+	p->opts->inspect_path = value;
+	return 0;
+}
+
 static int set_port(struct parse *p, const struct option_def *def, const char *value)
 {
 	if (!*value)
@@ -301,6 +310,7 @@ static const struct option_def defs[] = {
 	 UINT64_MAX},
 	UINT("stats-period", "SECONDS", stats_period, 0, 86400, "show statistics so often"),
 	{"stats-json", 0, "FILE", "write statistics there", set_text, FIELD(stats_json), 0, 0},
+	{"inspect", 0, "[=PATH]", "let uvdk-iommuctl look into this process", set_inspect, 0, 0, 0},
 	{"cmdline-file", 0, "FILE", "execute the commands in FILE first", set_text,
 	 FIELD(cmdline_file), 0, 0},
 	FLAG("interactive", 'i', interactive, "prompt for commands"),
@@ -333,6 +343,12 @@ void options_defaults(struct options *opts)
 	}
 }
 
+/* Its value, if there is one, stands behind an equals sign. */
+static bool may_lack_value(const struct option_def *def)
+{
+	return def->arg && def->arg[0] == '[';
+}
+
 void options_usage(FILE *out, const char *program)
 {
 	char left[48];
@@ -346,7 +362,8 @@ void options_usage(FILE *out, const char *program)
 	for (size_t i = 0; i < sizeof(defs) / sizeof(defs[0]); i++) {
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", defs[i].letter ? '-' : ' ',
 			 defs[i].letter ? defs[i].letter : ' ', defs[i].letter ? ", " : "  ",
-			 defs[i].name, defs[i].arg ? " " : "", defs[i].arg ? defs[i].arg : "");
+			 defs[i].name, defs[i].arg && !may_lack_value(&defs[i]) ? " " : "",
+			 defs[i].arg ? defs[i].arg : "");
 		fprintf(out, "  %-30s %s\n", left, defs[i].help);
 	}
 	fputs("\nmodes:\n", out);
@@ -417,7 +434,7 @@ enum options_result options_parse(struct options *opts, int argc, char **argv, c
 			snprintf(why, len, "--%s takes no value; found '%s'", def->name, argv[i]);
 			return OPTIONS_BAD;
 		}
-		if (def->arg && !value) {
+		if (def->arg && !value && !may_lack_value(def)) {
 			if (++i == argc) {
 				snprintf(why, len, "--%s needs a value: %s", def->name, def->arg);
 				return OPTIONS_BAD;

@@ -160,6 +160,5 @@ void warn_group(struct devbind *db, const struct uvdk_pci_function *fn,
 void print_status(struct devbind *db);
 void json_status(struct devbind *db);
 void json_groups(struct devbind *db);
-void json_string(FILE *out, const char *text);
 
 #endif /* UVDK_DEVBIND_H */

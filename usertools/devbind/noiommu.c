@@ -91,7 +91,6 @@ static void explain(const struct devbind *db, const struct uvdk_pci_function *fn
 
 enum devbind_exit noiommu_prepare(struct devbind *db, const struct uvdk_pci_function *fn)
 {
-	char bdf[UVDK_PCI_ADDR_LEN];
 	char path[PATH_MAX];
 
 	if (fn->iommu_group >= 0 || machine_has_iommu(db))

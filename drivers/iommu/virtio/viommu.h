@@ -260,7 +260,6 @@ int viommu_call(struct viommu_unit *unit, const struct viommu_request *request);
  * reset. As viommu_call(); a domain that the device does not know is empty.
  */
 int viommu_empty(struct viommu_unit *unit, uint32_t domain);
-
 /* Until nothing of a domain is under way; with the same deadline. */
 void viommu_drain(struct viommu_unit *unit, uint32_t domain);
 
