@@ -392,6 +392,10 @@ static int restore_map(const struct viommu_map *map, void *arg)
 	return map->settled ? viommu_map_restore(domain, map) : 0;
 }
 
+/*
+ * Not all devices forget maps: what is there, and what an unmap should have taken just now, must
+ * not stay.
+ */
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
@@ -407,11 +411,6 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
-	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
-	err = viommu_empty(domain->unit, domain->id);
-	if (err)
-		return err;
-
 	err = viommu_map_each(domain->ioas, restore_map, domain);
 	if (!err)
 		viommu_mapq_restored(domain);
