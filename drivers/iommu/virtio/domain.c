@@ -320,14 +320,13 @@ static bool is_known(const struct viommu_endpoint *endpoint)
 static int pass_through(struct viommu_unit *unit, struct viommu_endpoint *endpoint)
 {
 	struct viommu_domain domain = {.unit = unit};
-	struct viommu_request attach, detach;
+	struct viommu_request attach;
 	int err = take_number(unit, &domain.id);
 
 	/* None is free: all are ours, and ours are no danger to us. It may come in as it is. */
 	if (err)
 		return 0;
 	attach = attachment(&domain, endpoint, VIOMMU_ATTACH);
-	detach = attachment(&domain, endpoint, VIOMMU_DETACH);
 	err = empty(unit, domain.id);
 	if (!err)
 		err = viommu_ask(unit, &attach);
@@ -393,11 +392,17 @@ static int restore_map(const struct viommu_map *map, void *arg)
 	return map->settled ? viommu_map_restore(domain, map) : 0;
 }
 
+/*
+ * Not all devices forget maps: what is there, and what an unmap should have taken just now, must
+ * not stay.
+ */
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err = 0;
+	int err = viommu_empty(domain->unit, domain->id);
 
+	if (err)
+		return err;
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
 		struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
@@ -406,11 +411,6 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
-	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
-	err = viommu_empty(domain->unit, domain->id);
-	if (err)
-		return err;
-
 	err = viommu_map_each(domain->ioas, restore_map, domain);
 	if (!err)
 		viommu_mapq_restored(domain);
