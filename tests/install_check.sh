@@ -119,7 +119,7 @@ check "libuvdk.pc knows version, flags and private libraries" sh -ec '
 	pkg-config --static --libs libuvdk | grep -q -- -lpci
 	pkg-config --static --libs libuvdk | grep -q -- -lnuma'
 check "libuvdk exports uvdk_device_open@UVDK_0.1" has libuvdk.so uvdk_device_open
-for header in hwpt viommu inval pgtable pgtable_arena cdtable follow sva sva_cdev; do
+for header in hwpt viommu inval pgtable pgtable_arena cdtable follow sva sva_cdev inspect; do
 	check "libuvdk, shared and static, has all of uvdk_$header.h" has_all_of "uvdk_$header.h"
 done
 check "libuvdk exports nothing else" only_ours libuvdk.so
@@ -159,6 +159,8 @@ else
 	echo "no DPDK: libuvdk_net and its examples are left out"
 fi
 check "uvdk-devbind is installed and shows devices" in_prefix "$prefix/sbin/uvdk-devbind" --status
+check "uvdk-iommuctl is installed and shows a device" in_prefix "$prefix/sbin/uvdk-iommuctl" caps emu:edu
 check "manual pages are installed" sh -c "
-	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man8/uvdk-devbind.8"
+	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man8/uvdk-devbind.8 \
+		'$prefix'/share/man/man8/uvdk-iommuctl.8"
 verdict

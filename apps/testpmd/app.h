@@ -17,6 +17,7 @@
  */
 
 struct uvdk_eal_map;
+struct uvdk_inspect;
 
 /* An address space with EAL memory in it, used by one port or by several. */
 struct space {
@@ -31,6 +32,7 @@ struct space {
 /* Every way of mapping DMA that is open, and the emulated machine. */
 struct spaces {
 	struct uvdk_emu *emu;
+	struct uvdk_inspect *inspect; /* NULL: not asked for */
 	struct uvdk_iommu *iommu[4];
 	unsigned int iommus;
 	struct space *first;
@@ -120,6 +122,9 @@ int eal_start(int argc, char **argv);
 int space_get(struct app *app, const char *spec, struct space **out);
 int space_attach(struct space *space, struct uvdk_device *dev);
 void space_put(struct app *app, struct space *space);
+
+/* With --inspect: let uvdk-iommuctl look. 0, or negative errno, complained. */
+int spaces_inspect(struct app *app);
 
 /* Close every iommu and the emulated machine; all ports are closed. */
 void spaces_close(struct app *app);

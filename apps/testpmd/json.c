@@ -7,21 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app.h"
+#include <uvdk_json_driver.h>
 
-static void put_string(FILE *f, const char *text)
-{
-	fputc('"', f);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(f, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20)
-			fprintf(f, "\\u%04x", *text);
-		else
-			fputc(*text, f);
-	}
-	fputc('"', f);
-}
+#include "app.h"
 
 static void put_port(FILE *f, const struct app *app, const struct port *port)
 {
@@ -29,7 +17,7 @@ static void put_port(FILE *f, const struct app *app, const struct port *port)
 
 	port_stats(port, &s);
 	fprintf(f, "{\"id\":%u,\"name\":", port->id);
-	put_string(f, port->name);
+	uvdk_json_text(f, port->name);
 	fprintf(f,
 		",\"rx_packets\":%" PRIu64 ",\"tx_packets\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
 		",\"tx_bytes\":%" PRIu64 ",\"rx_missed\":%" PRIu64 ",\"rx_errors\":%" PRIu64

@@ -92,6 +92,8 @@ static int run(struct app *app)
 	if (!ret)
 		ret = cores_create(&app->opts, &app->cores);
 	if (!ret)
+		ret = spaces_inspect(app);
+	if (!ret)
 		ret = ports_open(app);
 	if (!ret)
 		ret = forward(app);

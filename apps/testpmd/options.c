@@ -104,6 +104,15 @@ static int set_text(struct parse *p, const struct option_def *def, const char *v
 	return 0;
 }
 
+static int set_inspect(struct parse *p, const struct option_def *def, const char *value)
+{
+	if (value && !*value)
+		return complain(p, def, value, "the path of a socket, or nothing");
+	p->opts->inspect = true;
+	p->opts->inspect_path = value;
+	return 0;
+}
+
 static int set_port(struct parse *p, const struct option_def *def, const char *value)
 {
 	if (!*value)
@@ -120,7 +129,8 @@ static int set_port(struct parse *p, const struct option_def *def, const char *v
 
 static int set_iommu(struct parse *p, const struct option_def *def, const char *value)
 {
-	static const char *const names[] = {"auto", "iommufd", "type1", "noiommu", "emu"};
+	static const char *const names[] = {"auto",    "iommufd", "type1",     "virtio",
+					    "noiommu", "emu",	  "virtio-emu"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(value, names[i])) {
@@ -129,7 +139,7 @@ static int set_iommu(struct parse *p, const struct option_def *def, const char *
 		}
 	}
 
-	return complain(p, def, value, "auto, iommufd, type1, noiommu, emu");
+	return complain(p, def, value, "auto, iommufd, type1, virtio, noiommu, emu, virtio-emu");
 }
 
 static int set_ioas(struct parse *p, const struct option_def *def, const char *value)
@@ -271,7 +281,8 @@ static int set_help(struct parse *p, const struct option_def *def, const char *v
 static const struct option_def defs[] = {
 	{"port", 'p', "SPEC", "a port: PCI address or emu:MODEL[,key=value...]; repeatable",
 	 set_port, 0, 0, 0},
-	{"iommu", 0, "NAME", "auto, iommufd, type1, noiommu or emu (auto)", set_iommu, 0, 0, 0},
+	{"iommu", 0, "NAME", "auto, iommufd, type1, virtio, noiommu, emu or virtio-emu (auto)",
+	 set_iommu, 0, 0, 0},
 	{"ioas", 0, "HOW", "address spaces: per-port or shared (per-port)", set_ioas, 0, 0, 0},
 	{"forward-mode", 0, "MODE", "what to do with packets (io)", set_mode, 0, 0, 0},
 	{"port-topology", 0, "T", "paired, chained or loop (paired)", set_topology, 0, 0, 0},
@@ -299,6 +310,7 @@ static const struct option_def defs[] = {
 	 UINT64_MAX},
 	UINT("stats-period", "SECONDS", stats_period, 0, 86400, "show statistics so often"),
 	{"stats-json", 0, "FILE", "write statistics there", set_text, FIELD(stats_json), 0, 0},
+	{"inspect", 0, "[=PATH]", "let uvdk-iommuctl look into this process", set_inspect, 0, 0, 0},
 	{"cmdline-file", 0, "FILE", "execute the commands in FILE first", set_text,
 	 FIELD(cmdline_file), 0, 0},
 	FLAG("interactive", 'i', interactive, "prompt for commands"),
@@ -331,6 +343,12 @@ void options_defaults(struct options *opts)
 	}
 }
 
+/* Its value, if there is one, stands behind an equals sign. */
+static bool may_lack_value(const struct option_def *def)
+{
+	return def->arg && def->arg[0] == '[';
+}
+
 void options_usage(FILE *out, const char *program)
 {
 	char left[48];
@@ -344,7 +362,8 @@ void options_usage(FILE *out, const char *program)
 	for (size_t i = 0; i < sizeof(defs) / sizeof(defs[0]); i++) {
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", defs[i].letter ? '-' : ' ',
 			 defs[i].letter ? defs[i].letter : ' ', defs[i].letter ? ", " : "  ",
-			 defs[i].name, defs[i].arg ? " " : "", defs[i].arg ? defs[i].arg : "");
+			 defs[i].name, defs[i].arg && !may_lack_value(&defs[i]) ? " " : "",
+			 defs[i].arg ? defs[i].arg : "");
 		fprintf(out, "  %-30s %s\n", left, defs[i].help);
 	}
 	fputs("\nmodes:\n", out);
@@ -415,7 +434,7 @@ enum options_result options_parse(struct options *opts, int argc, char **argv, c
 			snprintf(why, len, "--%s takes no value; found '%s'", def->name, argv[i]);
 			return OPTIONS_BAD;
 		}
-		if (def->arg && !value) {
+		if (def->arg && !value && !may_lack_value(def)) {
 			if (++i == argc) {
 				snprintf(why, len, "--%s needs a value: %s", def->name, def->arg);
 				return OPTIONS_BAD;

@@ -55,6 +55,8 @@ struct options {
 	bool no_promisc;
 	const char *cmdline_file;
 	const char *stats_json;
+	bool inspect;
+	const char *inspect_path; /* NULL: where uvdk-iommuctl looks */
 	struct rte_ether_addr peer[MAX_PORTS];
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <uvdk_eal.h>
+#include <uvdk_inspect.h>
 
 #include "app.h"
 
@@ -30,7 +31,7 @@ static int get_iommu(struct app *app, const char *name, struct uvdk_iommu **out)
 	}
 	if (spaces->iommus == RTE_DIM(spaces->iommu))
 		return -ENOSPC;
-	if (!strcmp(name, "emu")) {
+	if (!strcmp(name, "emu") || !strcmp(name, "virtio-emu")) {
 		ret = open_emu(app);
 		if (ret)
 			return ret;
@@ -39,6 +40,13 @@ static int get_iommu(struct app *app, const char *name, struct uvdk_iommu **out)
 	ret = uvdk_iommu_open(name, &opts, out);
 	if (ret)
 		return ret;
+	if (spaces->inspect) {
+		ret = uvdk_inspect_add_iommu(spaces->inspect, *out);
+		if (ret) {
+			uvdk_iommu_close(*out);
+			return ret;
+		}
+	}
 	spaces->iommu[spaces->iommus++] = *out;
 
 	return 0;
@@ -64,7 +72,7 @@ int space_get(struct app *app, const char *spec, struct space **out)
 
 	/* Emulated ports have an iommu of their own, whatever real ones get. */
 	if (!strncmp(spec, "emu:", 4))
-		name = "emu";
+		name = !strcmp(name, "virtio-emu") ? name : "emu";
 	else if (!strcmp(name, "auto"))
 		name = uvdk_iommu_choose(spec, NULL);
 	if (!name)
@@ -120,10 +128,30 @@ void space_put(struct app *app, struct space *space)
 	free(space);
 }
 
+int spaces_inspect(struct app *app)
+{
+	const struct uvdk_inspect_opts opts = {.size = sizeof(opts),
+					       .path = app->opts.inspect_path};
+	int ret;
+
+	if (!app->opts.inspect)
+		return 0;
+	ret = uvdk_inspect_create(&opts, &app->spaces.inspect);
+	if (ret) {
+		complain("--inspect: %s", reason(ret));
+		return ret;
+	}
+	printf("Looked into at %s\n", uvdk_inspect_path(app->spaces.inspect));
+
+	return 0;
+}
+
 void spaces_close(struct app *app)
 {
 	struct spaces *spaces = &app->spaces;
 
+	uvdk_inspect_destroy(spaces->inspect);
+	spaces->inspect = NULL;
 	while (spaces->iommus)
 		uvdk_iommu_close(spaces->iommu[--spaces->iommus]);
 	uvdk_emu_destroy(spaces->emu);

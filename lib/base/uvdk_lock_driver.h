@@ -2,6 +2,7 @@
 #ifndef UVDK_LOCK_DRIVER_H
 #define UVDK_LOCK_DRIVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -51,6 +52,15 @@ static inline void uvdk_lock_acquire(struct uvdk_lock *lock)
 							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
 			     0))
 		uvdk_lock_wait(lock);
+}
+
+/* Lock it if it is free. */
+static inline bool uvdk_lock_try(struct uvdk_lock *lock)
+{
+	uint32_t was = 0;
+
+	return __atomic_compare_exchange_n(&lock->state, &was, 1, 0, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 /* Unlock it. */

@@ -84,6 +84,7 @@ UVDK_EXPORT int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,
 	if (ret)
 		goto close_events;
 
+	atomic_store(&dev->open, true);
 	*out = dev;
 	return 0;
 close_events:
@@ -111,6 +112,11 @@ UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
 UVDK_EXPORT const struct uvdk_device_info *uvdk_device_get_info(const struct uvdk_device *dev)
 {
 	return &dev->info;
+}
+
+UVDK_EXPORT bool uvdk_device_is_open(const struct uvdk_device *dev)
+{
+	return atomic_load(&dev->open);
 }
 
 UVDK_EXPORT void *uvdk_device_priv(const struct uvdk_device *dev)

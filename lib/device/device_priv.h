@@ -49,10 +49,11 @@ struct uvdk_device {
 	int irq_type; /* enum uvdk_irq_type that is on, or -1 */
 	unsigned int irq_routed;
 	uint8_t routed[DEVICE_MAX_VECTOR / 8]; /* bitmap over irq_type's vectors */
-	atomic_int gone; /* enum device_gone; written by any thread and by a signal handler */
-	bool gone_told;	 /* next_event() has said so, or that it must go */
-	int gone_fd;	 /* eventfd, readable once gone */
-	int event_fd;	 /* epoll over gone_fd and the bus's own descriptor */
+	atomic_bool open; /* info is complete, for other threads that come across it */
+	atomic_int gone;  /* enum device_gone; written by any thread and by a signal handler */
+	bool gone_told;	  /* next_event() has said so, or that it must go */
+	int gone_fd;	  /* eventfd, readable once gone */
+	int event_fd;	  /* epoll over gone_fd and the bus's own descriptor */
 };
 
 /* registry.c */

@@ -140,6 +140,17 @@ void *uvdk_device_priv(const struct uvdk_device *dev);
 void uvdk_device_set_priv(struct uvdk_device *dev, void *priv);
 
 /**
+ * uvdk_device_is_open() - has it been opened to the end?
+ * @dev: device
+ *
+ * For a thread that finds it in a list: until then uvdk_device_get_info() is being
+ * filled in. Any thread.
+ *
+ * Return: true from the end of uvdk_device_open() on.
+ */
+bool uvdk_device_is_open(const struct uvdk_device *dev);
+
+/**
  * uvdk_device_opening() - the options a device is being opened with
  * @dev: device
  *

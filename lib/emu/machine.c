@@ -272,6 +272,19 @@ UVDK_EXPORT unsigned int uvdk_emu_step(struct uvdk_emu *emu)
 	return busy;
 }
 
+UVDK_EXPORT unsigned int uvdk_emu_work(struct uvdk_emu *emu)
+{
+	unsigned int busy;
+
+	if (!emu->manual)
+		return 0;
+	emu_lock(emu);
+	busy = step_locked(emu);
+	emu_unlock(emu);
+
+	return busy;
+}
+
 UVDK_EXPORT void uvdk_emu_kick(struct uvdk_emu_function *fn)
 {
 	atomic_store_explicit(&fn->emu->kicked, true, memory_order_release);

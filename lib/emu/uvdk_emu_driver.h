@@ -625,6 +625,17 @@ int uvdk_emu_irq_trigger(struct uvdk_emu_function *fn, unsigned int kind, unsign
 void uvdk_emu_get(struct uvdk_emu *emu);
 
 /**
+ * uvdk_emu_work() - what models have to do, where the machine has no thread for it
+ * @emu: machine
+ *
+ * For drivers that poll: as uvdk_emu_step() of a manual machine, without a system call
+ * of its own, and so not in a child of fork().
+ *
+ * Return: how many models were busy.
+ */
+unsigned int uvdk_emu_work(struct uvdk_emu *emu);
+
+/**
  * uvdk_emu_iova_bits() - address width of the software IOMMU
  * @emu: machine
  *

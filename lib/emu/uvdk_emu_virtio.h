@@ -3,7 +3,6 @@
 #define UVDK_EMU_VIRTIO_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include <uvdk_emu_driver.h>
 #include <uvdk_emu_virtq.h>
@@ -134,8 +133,8 @@ struct uvdk_emu_virtio_ops {
  * @desc: descriptor area
  * @driver: available ring
  * @device: used ring
- * @kicked: the doorbell rang
- * @notifications: doorbells
+ * @kicked: the doorbell rang; atomic
+ * @notifications: doorbells; atomic
  * @more: there may be buffers
  * @batch: with IN_ORDER: one used element for all that are flushed together
  */
@@ -147,8 +146,8 @@ struct uvdk_emu_virtio_queue {
 	uint64_t desc;
 	uint64_t driver;
 	uint64_t device;
-	atomic_bool kicked;
-	atomic_uint_fast64_t notifications;
+	bool kicked;
+	uint64_t notifications;
 	bool more;
 	bool batch;
 };
@@ -167,11 +166,11 @@ struct uvdk_emu_virtio_queue {
  * @queue: that many; by uvdk_emu_virtio_init()
  * @evil: misbehaviour: bits of enum uvdk_emu_virtio_evil and the model's own
  * @evil_after: that of the data path starts after so many used buffers
- * @status: device status; doorbells look at it without the lock
+ * @status: device status; atomic, as are the next two: doorbells take no lock
  * @queues: queues that exist with the features negotiated
  * @bad_notify: 0, or index | kind << 16
  * @lock: guards the rest
- * @waiting: threads that want it
+ * @waiting: threads that want it; atomic
  * @device_select: device_feature_select
  * @driver_select: driver_feature_select
  * @offered: features
@@ -201,11 +200,11 @@ struct uvdk_emu_virtio {
 	uint64_t evil;
 	uint64_t evil_after;
 
-	atomic_uint status;
-	atomic_uint queues;
-	atomic_uint bad_notify;
+	unsigned int status;
+	unsigned int queues;
+	unsigned int bad_notify;
 	pthread_mutex_t lock;
-	atomic_uint waiting;
+	unsigned int waiting;
 	uint32_t device_select;
 	uint32_t driver_select;
 	uint64_t offered;

@@ -33,7 +33,7 @@ extern "C" {
  *   resv=FIRST:LAST[:msi][+...]   what PROBE says is reserved, for all endpoints
  *
  * When requests are done and reported. Section 5.13 promises no order, and the rings
- * promise one only with IN_ORDER (2.7.9). Translations may be cached, and used until
+ * promise one only with IN_ORDER (2.6). Translations may be cached, and used until
  * the request that ends them is reported.
  *   order=random      in any order; (by default as they come)
  *   delay=N           no sooner than N steps later; order=random: up to N steps (0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 /* Section 4.1.4.3: the fields, and how each may be accessed (4.1.3.1). */
 static const struct field {
@@ -71,7 +71,7 @@ static uint64_t read_field(struct uvdk_emu_virtio *v, uint64_t off)
 	case VIRTIO_C_NUM_QUEUES:
 		return v->max_queues;
 	case VIRTIO_C_STATUS:
-		return atomic_load(&v->status);
+		return __atomic_load_n(&v->status, __ATOMIC_SEQ_CST);
 	case VIRTIO_C_GENERATION:
 		return v->generation;
 	case VIRTIO_C_QUEUE_SELECT:

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 UVDK_EXPORT void uvdk_emu_virtio_config_changed(struct uvdk_emu_virtio *v)
 {
 	v->generation++;
-	if (atomic_load(&v->status) & UVDK_EMU_VIRTIO_S_DRIVER_OK) {
+	if (__atomic_load_n(&v->status, __ATOMIC_SEQ_CST) & UVDK_EMU_VIRTIO_S_DRIVER_OK) {
 		v->config_irq = true;
 		uvdk_emu_kick(v->fn);
 	}
@@ -17,13 +17,13 @@ UVDK_EXPORT void uvdk_emu_virtio_config_changed(struct uvdk_emu_virtio *v)
 /* Section 2.1.2: nothing moves any more, and a running driver is told. */
 UVDK_EXPORT void uvdk_emu_virtio_needs_reset(struct uvdk_emu_virtio *v)
 {
-	unsigned int status = atomic_load(&v->status);
+	unsigned int status = __atomic_load_n(&v->status, __ATOMIC_SEQ_CST);
 
 	v->live = false;
 	v->ops->running(v, false);
 	if (status & UVDK_EMU_VIRTIO_S_NEEDS_RESET)
 		return;
-	atomic_store(&v->status, status | UVDK_EMU_VIRTIO_S_NEEDS_RESET);
+	__atomic_store_n(&v->status, status | UVDK_EMU_VIRTIO_S_NEEDS_RESET, __ATOMIC_SEQ_CST);
 	uvdk_emu_virtio_config_changed(v);
 }
 
@@ -77,14 +77,14 @@ static void reset_queue(struct uvdk_emu_virtio *v, struct uvdk_emu_virtio_queue 
 	q->enabled = false;
 	q->desc = q->driver = q->device = 0;
 	q->more = false;
-	atomic_store(&q->kicked, false);
+	__atomic_store_n(&q->kicked, false, __ATOMIC_SEQ_CST);
 }
 
 UVDK_EXPORT void uvdk_emu_virtio_reset(struct uvdk_emu_virtio *v)
 {
-	atomic_store(&v->status, 0);
-	atomic_store(&v->queues, 0);
-	atomic_store(&v->bad_notify, 0);
+	__atomic_store_n(&v->status, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->queues, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->bad_notify, 0, __ATOMIC_SEQ_CST);
 	v->offered = v->device_features;
 	if (uvdk_emu_virtio_evil(v, UVDK_EMU_VIRTIO_NO_VERSION1))
 		v->offered &= ~UVDK_EMU_VIRTIO_F_VERSION_1;

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 static const char *const common[UVDK_EMU_VIRTIO_EVILS] = {
 	[UVDK_EMU_VIRTIO_CAP_LOOP] = "cap-loop",

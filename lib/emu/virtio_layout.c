@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 /* Configuration space (PCI Local Bus 3.0, 6.1 and 6.8.2) */
 #define PCI_CAP_POINTER	 0x34

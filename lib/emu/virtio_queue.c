@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 /* What a doorbell got wrong; kept without the lock until step looks. */
 enum {
@@ -21,8 +21,8 @@ static struct uvdk_emu_virtio_queue *selected(struct uvdk_emu_virtio *v)
 {
 	unsigned int count = v->max_queues;
 
-	if (atomic_load(&v->status) & UVDK_EMU_VIRTIO_S_FEATURES_OK)
-		count = (unsigned int)atomic_load(&v->queues);
+	if (__atomic_load_n(&v->status, __ATOMIC_SEQ_CST) & UVDK_EMU_VIRTIO_S_FEATURES_OK)
+		count = (unsigned int)__atomic_load_n(&v->queues, __ATOMIC_SEQ_CST);
 
 	return v->queue_select < count ? &v->queue[v->queue_select] : NULL;
 }
@@ -102,7 +102,7 @@ static void set_half(uint64_t *address, bool high, uint64_t value)
 static const char *too_late_or_early(struct uvdk_emu_virtio *v,
 				     const struct uvdk_emu_virtio_queue *q)
 {
-	unsigned int status = atomic_load(&v->status);
+	unsigned int status = __atomic_load_n(&v->status, __ATOMIC_SEQ_CST);
 
 	if (!q)
 		return "there is no such queue";
@@ -157,7 +157,7 @@ void virtio_queue_write(struct uvdk_emu_virtio *v, uint64_t off, uint64_t value)
 /* Any thread, no lock: an atomic store, and let step do the work. */
 void virtio_notify(struct uvdk_emu_virtio *v, uint64_t off, unsigned int width, uint64_t value)
 {
-	unsigned int status = atomic_load_explicit(&v->status, memory_order_relaxed);
+	unsigned int status = __atomic_load_n(&v->status, __ATOMIC_RELAXED);
 	unsigned int mult = v->multiplier;
 	uint64_t index = mult ? off / mult : value;
 	unsigned int bad = 0;
@@ -166,16 +166,17 @@ void virtio_notify(struct uvdk_emu_virtio *v, uint64_t off, unsigned int width, 
 		bad = BAD_WIDTH;
 	else if (!(status & UVDK_EMU_VIRTIO_S_DRIVER_OK))
 		bad = BAD_TIME;
-	else if (index >= atomic_load_explicit(&v->queues, memory_order_relaxed))
+	else if (index >= __atomic_load_n(&v->queues, __ATOMIC_RELAXED))
 		bad = BAD_QUEUE;
 	else if (value != index)
 		bad = BAD_VALUE;
 
 	if (bad) {
-		atomic_store(&v->bad_notify, bad << 16 | (unsigned int)(index & 0xffff));
+		__atomic_store_n(&v->bad_notify, bad << 16 | (unsigned int)(index & 0xffff),
+				 __ATOMIC_SEQ_CST);
 	} else {
-		atomic_fetch_add_explicit(&v->queue[index].notifications, 1, memory_order_relaxed);
-		atomic_store_explicit(&v->queue[index].kicked, true, memory_order_release);
+		__atomic_fetch_add(&v->queue[index].notifications, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&v->queue[index].kicked, true, __ATOMIC_RELEASE);
 	}
 	uvdk_emu_kick(v->fn);
 }
@@ -184,9 +185,9 @@ bool virtio_check_notify(struct uvdk_emu_virtio *v)
 {
 	unsigned int bad;
 
-	if (!atomic_load_explicit(&v->bad_notify, memory_order_relaxed))
+	if (!__atomic_load_n(&v->bad_notify, __ATOMIC_RELAXED))
 		return false;
-	bad = atomic_exchange(&v->bad_notify, 0);
+	bad = __atomic_exchange_n(&v->bad_notify, 0, __ATOMIC_SEQ_CST);
 	if (bad)
 		uvdk_emu_virtio_violate(v, "doorbell for queue %u: %s", bad & 0xffff,
 					bad_text[bad >> 16]);
@@ -197,8 +198,8 @@ bool virtio_check_notify(struct uvdk_emu_virtio *v)
 /* Is there reason to look at this queue? Then the driver need not ring. */
 UVDK_EXPORT bool uvdk_emu_virtio_looking(struct uvdk_emu_virtio *v, struct uvdk_emu_virtio_queue *q)
 {
-	if (atomic_load_explicit(&q->kicked, memory_order_relaxed) &&
-	    atomic_exchange_explicit(&q->kicked, false, memory_order_acq_rel)) {
+	if (__atomic_load_n(&q->kicked, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&q->kicked, false, __ATOMIC_ACQ_REL)) {
 		if (!q->enabled) {
 			uvdk_emu_virtio_violate(v, "doorbell for queue %u: %s",
 						(unsigned int)(q - v->queue), bad_text[BAD_QUEUE]);

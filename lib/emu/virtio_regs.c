@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 /* A mutex is not fair, and step takes it again at once: it stands aside. */
 UVDK_EXPORT void uvdk_emu_virtio_lock(struct uvdk_emu_virtio *v)
 {
-	atomic_fetch_add(&v->waiting, 1);
+	__atomic_fetch_add(&v->waiting, 1, __ATOMIC_SEQ_CST);
 	pthread_mutex_lock(&v->lock);
-	atomic_fetch_sub(&v->waiting, 1);
+	__atomic_fetch_sub(&v->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
 UVDK_EXPORT void uvdk_emu_virtio_unlock(struct uvdk_emu_virtio *v)
@@ -113,8 +113,7 @@ UVDK_EXPORT bool uvdk_emu_virtio_step(struct uvdk_emu_function *fn)
 	struct uvdk_emu_virtio *v = uvdk_emu_fn_priv(fn);
 	bool busy;
 
-	if (atomic_load_explicit(&v->waiting, memory_order_relaxed) ||
-	    pthread_mutex_trylock(&v->lock))
+	if (__atomic_load_n(&v->waiting, __ATOMIC_RELAXED) || pthread_mutex_trylock(&v->lock))
 		return true;
 	busy = work(v);
 	pthread_mutex_unlock(&v->lock);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "virtio_priv.h"
+#include "emu_virtio_priv.h"
 
 /* Section 3.1.1: each bit, and the one that must be there before it. */
 static const struct {
@@ -14,7 +14,7 @@ static const struct {
 
 void virtio_write_features(struct uvdk_emu_virtio *v, uint32_t value)
 {
-	unsigned int status = atomic_load(&v->status);
+	unsigned int status = __atomic_load_n(&v->status, __ATOMIC_SEQ_CST);
 	unsigned int shift = 32 * v->driver_select;
 
 	if (status & UVDK_EMU_VIRTIO_S_FEATURES_OK)
@@ -94,14 +94,15 @@ static void go_live(struct uvdk_emu_virtio *v)
 
 void virtio_write_status(struct uvdk_emu_virtio *v, uint8_t value)
 {
-	unsigned int old = atomic_load(&v->status);
+	unsigned int old = __atomic_load_n(&v->status, __ATOMIC_SEQ_CST);
 	unsigned int status = value;
 
 	if (value == 0) {
 		if (!uvdk_emu_virtio_evil(v, UVDK_EMU_VIRTIO_RESET_STUCK))
 			uvdk_emu_virtio_reset(v);
 		else if (!old)
-			atomic_store(&v->status, UVDK_EMU_VIRTIO_S_NEEDS_RESET);
+			__atomic_store_n(&v->status, UVDK_EMU_VIRTIO_S_NEEDS_RESET,
+					 __ATOMIC_SEQ_CST);
 		return;
 	}
 	if (!sequence_ok(v, old, value))
@@ -110,10 +111,10 @@ void virtio_write_status(struct uvdk_emu_virtio *v, uint8_t value)
 	status |= old & UVDK_EMU_VIRTIO_S_NEEDS_RESET;
 	if ((value & ~old & UVDK_EMU_VIRTIO_S_FEATURES_OK) && !accept_features(v))
 		status &= ~(unsigned int)UVDK_EMU_VIRTIO_S_FEATURES_OK;
-	status |= atomic_load(&v->status) & UVDK_EMU_VIRTIO_S_NEEDS_RESET;
+	status |= __atomic_load_n(&v->status, __ATOMIC_SEQ_CST) & UVDK_EMU_VIRTIO_S_NEEDS_RESET;
 	if (value & ~old & UVDK_EMU_VIRTIO_S_FEATURES_OK)
-		atomic_store(&v->queues, v->ops->queues(v));
-	atomic_store(&v->status, status);
+		__atomic_store_n(&v->queues, v->ops->queues(v), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->status, status, __ATOMIC_SEQ_CST);
 	if (status & VIRTIO_S_FAILED) {
 		v->live = false;
 		v->ops->running(v, false);

@@ -18,8 +18,14 @@ extern "C" {
  * and PASID spaces that may be shown, and goes on: a thread of the server answers on
  * a Unix socket, which uvdk-iommuctl and others read. Answers are JSON.
  *
- * Nothing can be changed through it. The socket is for its owner alone (mode 0600).
- * Calls are thread-safe.
+ * Nothing can be changed through it. The socket is for its owner alone (mode 0600). A
+ * client sends one line, "caps", "ioas", "maps", "pasids" or "all", and reads one JSON
+ * object up to the end of file; {"error": "..."} is the answer to anything else. Clients
+ * that do not ask, or do not read, are left after a while. What is shown is taken piece
+ * by piece: the application may go on between two.
+ *
+ * Calls are thread-safe, but for the end of a server. A child made by fork() has no
+ * server: it may destroy its copy, which leaves the parent's socket alone.
  */
 
 struct uvdk_inspect;
@@ -28,7 +34,8 @@ struct uvdk_inspect;
  * struct uvdk_inspect_opts - how to make a server
  * @size: sizeof(struct uvdk_inspect_opts)
  * @path: the socket; NULL: /run/uvdk/PID.sock, or $XDG_RUNTIME_DIR/uvdk/PID.sock for
- *	other users than root
+ *	other users than root, whose folder is made; "": no socket, for
+ *	uvdk_inspect_write() alone
  */
 struct uvdk_inspect_opts {
 	size_t size;
@@ -40,8 +47,11 @@ struct uvdk_inspect_opts {
  * @opts: options, or NULL
  * @out: new server, owned by the caller
  *
- * Return: 0; -EADDRINUSE (another process answers there); -EINVAL; -ENAMETOOLONG; the
- * error of mkdir(), bind() or pthread_create().
+ * A socket that nobody answers on any more is replaced.
+ *
+ * Return: 0; -EADDRINUSE (another process answers there, or it is no socket); -EINVAL;
+ * -ENAMETOOLONG; -ENOENT (no @path, and no XDG_RUNTIME_DIR); -ENOMEM; the error of
+ * mkdir(), bind() or pthread_create().
  */
 int uvdk_inspect_create(const struct uvdk_inspect_opts *opts, struct uvdk_inspect **out);
 
@@ -56,7 +66,7 @@ void uvdk_inspect_destroy(struct uvdk_inspect *inspect);
  * @inspect: server
  * @iommu: iommu; must be removed before it is closed
  *
- * Return: 0, -EEXIST, -EINVAL or -ENOMEM.
+ * Return: 0, -EEXIST, -EINVAL, -ENOMEM, or -EPERM (in a child of fork()).
  */
 int uvdk_inspect_add_iommu(struct uvdk_inspect *inspect, struct uvdk_iommu *iommu);
 
@@ -89,7 +99,7 @@ void uvdk_inspect_remove_pasids(struct uvdk_inspect *inspect, struct uvdk_pasid_
  * uvdk_inspect_path() - where it answers
  * @inspect: server
  *
- * Return: the server's.
+ * Return: the server's; "" if it has no socket.
  */
 const char *uvdk_inspect_path(const struct uvdk_inspect *inspect);
 
@@ -99,7 +109,8 @@ const char *uvdk_inspect_path(const struct uvdk_inspect *inspect);
  * @what: "caps", "ioas", "maps", "pasids" or "all"
  * @to: receives a JSON object and a newline
  *
- * Return: 0, -EINVAL (lists what can be asked for), or the error of the stream.
+ * Return: 0, -EINVAL (lists what can be asked for), -EPERM (in a child of fork()), or the
+ * error of the stream.
  */
 int uvdk_inspect_write(struct uvdk_inspect *inspect, const char *what, FILE *to);
 

@@ -76,6 +76,11 @@ static uint64_t run_end(struct inval_queue *q, uint64_t i, uint64_t tail, unsign
 	return i;
 }
 
+static bool may_flush(const struct inval_queue *q)
+{
+	return q->props.caps.scopes & 1u << UVDK_INVAL_PASID;
+}
+
 static void make_flush(struct inval_queue *q, struct uvdk_inval_req *req)
 {
 	req->scope = UVDK_INVAL_PASID;
@@ -105,7 +110,7 @@ void inval_fold(struct inval_queue *q)
 		unsigned int entries;
 
 		end = run_end(q, i, tail, &entries);
-		if (entries > q->props.caps.flush_entries &&
+		if (entries > q->props.caps.flush_entries && may_flush(q) &&
 		    inval_slot(q, i)->req.scope == UVDK_INVAL_RANGE) {
 			to = move(q, to, end - 1, end); /* its cookie stands for all */
 			make_flush(q, &inval_slot(q, to - 1)->req);

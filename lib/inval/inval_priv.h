@@ -5,8 +5,9 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_inval_driver.h>
 
+#include "quarantine.h"
+
 #define INVAL_COMPONENT	  "inval"
-#define INVAL_FAILURES	  64
 #define INVAL_PAGE_SHIFT  12
 #define INVAL_DEPTH_MAX	  65536u
 #define INVAL_ENTRIES_MAX 65536u
@@ -42,10 +43,6 @@ struct inval_span {
 	unsigned int count;
 };
 
-struct inval_list {
-	struct uvdk_inval_node *first, *last;
-};
-
 /*
  * As &struct uvdk_inval_ops.push, of all slots in two spans, the second maybe empty, for the I/O
  * MMU; they have all but the address in common. false: nothing is taken, since there is no room
@@ -68,9 +65,7 @@ struct inval_queue {
 	uint64_t done;	      /* cookies that are complete, failed or not */
 	int dead;	      /* why nothing works any more */
 	bool gone;	      /* set from anywhere */
-	struct inval_list waiting, held;
-	unsigned int failures;
-	struct uvdk_inval_error failure[INVAL_FAILURES];
+	struct inval_quarantine quarantine;
 	struct uvdk_inval_stats stats;
 	inval_burst_fn burst;	   /* or NULL */
 	void (*ended)(void *priv); /* or NULL: the backend is freed, the queue not yet */
@@ -107,6 +102,8 @@ static inline void inval_set_tail(struct inval_queue *q, uint64_t tail)
 	q->pub.lap = tail - at;
 	q->pub.next = q->pub.slots + at;
 	q->pub.limit = q->pub.next + (room < q->pub.depth - at ? room : q->pub.depth - at);
+	if (!at)
+		q->pub.grows = INVAL_CLOSED; /* the one before is not in memory */
 }
 
 static inline unsigned int inval_shift(const struct uvdk_inval_req *req)
@@ -148,12 +145,6 @@ void inval_progress(struct inval_queue *q);
 void inval_die(struct inval_queue *q, int err);
 
 /* fail.c */
-void inval_fail(struct inval_queue *q, const struct uvdk_inval_error *error);
-const struct uvdk_inval_error *inval_failure(const struct inval_queue *q, uint64_t cookie);
 void inval_refresh_safe(struct inval_queue *q);
-
-/* defer.c */
-void inval_release(struct inval_queue *q);
-void inval_release_held(struct inval_queue *q);
 
 #endif /* INVAL_PRIV_H */

@@ -52,7 +52,7 @@ static void retire(struct inval_queue *q)
 				.err = slot->err,
 			};
 
-			inval_fail(q, &error);
+			inval_quarantine_fail(&q->quarantine, &error);
 		}
 		q->done = slot->cookie;
 		q->head++;
@@ -99,7 +99,7 @@ void inval_die(struct inval_queue *q, int err)
 	q->ops->stop(q->priv);
 	q->dead = err;
 	if (q->done != q->pub.cookie)
-		inval_fail(q, &error);
+		inval_quarantine_fail(&q->quarantine, &error);
 	q->done = q->pub.cookie;
 	q->run = (struct inval_run){0};
 	q->head = q->kicked = q->cut.at = q->cut.end = inval_tail(&q->pub);
@@ -149,7 +149,7 @@ void inval_progress(struct inval_queue *q)
 	if (err)
 		inval_die(q, err);
 	inval_refresh_safe(q);
-	inval_release(q);
+	inval_quarantine_release(&q->quarantine, &q->done);
 }
 
 UVDK_EXPORT int uvdk_inval_poll_slow(struct uvdk_invalq *pub, uint64_t cookie)
@@ -164,7 +164,7 @@ UVDK_EXPORT int uvdk_inval_poll_slow(struct uvdk_invalq *pub, uint64_t cookie)
 				 pub->cookie);
 	if (cookie > q->done)
 		return -EINPROGRESS;
-	error = inval_failure(q, cookie);
+	error = inval_quarantine_failure(&q->quarantine, cookie);
 
 	return error ? error->err : 0;
 }

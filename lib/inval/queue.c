@@ -78,12 +78,12 @@ UVDK_EXPORT void uvdk_invalq_destroy(struct uvdk_invalq *pub)
 	q->ops->destroy(q->priv);
 	if (q->ended)
 		q->ended(q->ended_priv);
-	if (q->stats.quarantined)
+	if (q->quarantine.inside)
 		uvdk_log(UVDK_LOG_ERR, INVAL_COMPONENT,
 			 "%" PRIu64
 			 " things are in quarantine and stay there: the device may still "
 			 "reach them; detach it, then uvdk_inval_gone() and uvdk_inval_settle()",
-			 q->stats.quarantined);
+			 q->quarantine.inside);
 	free(pub->slots);
 	free(q);
 }
@@ -102,5 +102,8 @@ UVDK_EXPORT void uvdk_inval_get_stats(const struct uvdk_invalq *pub, struct uvdk
 {
 	*out = inval_queue_const(pub)->stats;
 	out->posted = pub->cookie;
+	out->errors = inval_queue_const(pub)->quarantine.errors;
+	out->released = inval_queue_const(pub)->quarantine.released;
+	out->quarantined = inval_queue_const(pub)->quarantine.inside;
 	out->coalesced = pub->cookie - inval_tail(pub);
 }

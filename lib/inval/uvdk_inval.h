@@ -129,7 +129,7 @@ enum uvdk_inval_rule {
 
 /**
  * struct uvdk_inval_caps - what a queue is and what it costs
- * @backend: "emu", "ioctl", "thread" or "hwqueue"
+ * @backend: "emu", "ioctl", "thread", "hwqueue" or "virtio" (uvdk_mapq.h)
  * @kick_calls: system calls of a kick whose entries fit into @batch
  * @poll_calls: system calls of a poll, unless entries had to wait for room
  * @batch: most entries at once; more take further steps of the same cost

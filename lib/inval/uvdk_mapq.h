@@ -4,6 +4,7 @@
 
 #include <uvdk_inval.h>
 #include <uvdk_iommu.h>
+#include <uvdk_mapq_request.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,24 +29,37 @@ extern "C" {
  *   uvdk_mapq_defer(q, &node, cookie)            what must not be reused before
  *   uvdk_mapq_kick(q), uvdk_mapq_poll(q, cookie)
  *
- * Cookies are 1, 2, 3 and so on, and complete in their order. Of what is posted
- * between two kicks, neighbours of a kind that are contiguous (maps: in both
- * spaces, with the same access) become one request. Requests take effect in the
- * order in which they were posted, as far as their ranges touch.
+ * Cookies are 1, 2, 3 and so on, and complete in their order. Requests take effect
+ * in the order in which they were posted, as far as their ranges touch.
+ *
+ * Of what is posted between two kicks, unmaps of ascending neighbours become one
+ * request. So do maps with UVDK_MAPQ_JOIN that are contiguous in both spaces and
+ * have the same access. They are one map then, which is unmapped as a whole: the I/O
+ * MMU can't cut it (virtio 1.2, 5.13.6.6), which is why the caller has to ask.
  *
  * A map can be used when its cookie has completed. Memory and IOVAs of an unmap
  * may be reused when its cookie has, not before: that is what quarantine is for.
  *
  * *Errors*: what is wrong with a call is said by it. What the I/O MMU refuses
  * fails the request with all cookies in it, see uvdk_mapq_get_error(); what is in
- * quarantine for it waits for uvdk_mapq_settle(). When the I/O MMU is gone, every
- * outstanding cookie completes with -ENODEV.
+ * quarantine for it waits for uvdk_mapq_settle(). Each page of it, of a map as of an
+ * unmap, counts as a map until it is unmapped (once more). When the I/O MMU is gone,
+ * every outstanding cookie completes with -ENODEV. When it was reset, the library
+ * puts back what is mapped.
  *
  * One thread at a time uses a queue; different queues are independent.
  */
 
 struct uvdk_mapq;
 struct uvdk_mapq_mem;
+
+/**
+ * enum uvdk_mapq_flags - flags of uvdk_mapq_map(), with UVDK_MAP_READ and UVDK_MAP_WRITE
+ * @UVDK_MAPQ_JOIN: may become one map with the one posted before
+ */
+enum uvdk_mapq_flags {
+	UVDK_MAPQ_JOIN = 1 << 8,
+};
 
 /**
  * struct uvdk_mapq_opts - how to make a map queue
@@ -109,9 +123,138 @@ int uvdk_mapq_pin(struct uvdk_mapq *q, void *va, size_t len, unsigned int flags,
  * @q: queue
  * @mem: handle
  *
- * Return: 0, or -EBUSY: some of it is mapped, or its unmap has not completed.
+ * Return: 0, or -EBUSY: some of it is mapped, or its unmap has not completed, or
+ * a request failed and uvdk_mapq_settle() was not called since.
  */
 int uvdk_mapq_unpin(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem);
+
+/* ---- the fast path ---- */
+
+/**
+ * struct uvdk_mapq_slot - a request in a queue; private
+ * @request: it, with its neighbours
+ * @cookie: last one that it stands for
+ * @after: not before this one has completed: their ranges touch
+ * @spare: fills the line
+ */
+struct uvdk_mapq_slot {
+	struct uvdk_mapq_request request;
+	uint64_t cookie;
+	uint64_t after;
+	uint64_t spare;
+};
+
+/* Of a page in &struct uvdk_mapq.shadow: see there. */
+#define UVDK_MAPQ_FIRST	   4u
+#define UVDK_MAPQ_LAST	   8u
+#define UVDK_MAPQ_MAPPED   15u
+#define UVDK_MAPQ_MEM_MASK 0xfffffu
+
+/**
+ * struct uvdk_mapq_mem - pinned memory, as the inline calls see it; private
+ * @page: by page: physical page number << 24 | number of the memory << 4
+ * @len: bytes
+ * @mapped: pages that are mapped
+ * @unmapped: cookie of the latest unmap
+ * @flags: what it may be mapped for
+ */
+struct uvdk_mapq_mem {
+	const uint64_t *page;
+	uint64_t len;
+	uint64_t mapped;
+	uint64_t unmapped;
+	unsigned int flags;
+};
+
+/**
+ * struct uvdk_mapq - a queue, as the inline calls see it; private
+ * @slots: ring of requests
+ * @next: its next free place
+ * @limit: end of the free places from there on
+ * @iova: first address of the window
+ * @len: its bytes
+ * @shadow: by page of the window: physical page number << 24 | memory << 4 |
+ *	UVDK_MAPQ_FIRST and UVDK_MAPQ_LAST of its map | UVDK_MAP_READ and WRITE.
+ *	Nothing mapped: cookie of the unmap << 4
+ * @recent: by 64 pages: cookie of the latest map
+ * @mem: by number
+ * @grows: where a range has to begin to be added to the latest one; odd: nowhere
+ * @grows_to: map: physical address | access that it has to have; 0: an unmap
+ * @cookie: latest
+ * @done: all up to this have completed
+ * @safe: without an error
+ * @page_size: bytes
+ * @page_shift: log2 of that
+ */
+struct uvdk_mapq {
+	struct uvdk_mapq_slot *slots;
+	struct uvdk_mapq_slot *next;
+	struct uvdk_mapq_slot *limit;
+	uvdk_iova_t iova;
+	uint64_t len;
+	uint64_t *shadow;
+	uint64_t *recent;
+	struct uvdk_mapq_mem **mem;
+	uint64_t grows;
+	uint64_t grows_to;
+	uint64_t cookie;
+	uint64_t done;
+	uint64_t safe;
+	uint64_t page_size;
+	unsigned int page_shift;
+};
+
+/* An empty slot for a page. */
+static inline struct uvdk_mapq_slot *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
+							 bool map)
+{
+	struct uvdk_mapq_slot *slot = q->next;
+
+	q->next = slot + 1;
+	slot->request.first = iova;
+	slot->request.map = map;
+	slot->request.status = UVDK_MAPQ_PENDING;
+	slot->after = 0;
+
+	return slot;
+}
+
+/* The latest slot has @slot's cookie, and ends with this page. */
+static inline uint64_t uvdk_mapq_slot_end(struct uvdk_mapq *q, struct uvdk_mapq_slot *slot,
+					  uvdk_iova_t iova)
+{
+	slot->request.last = iova + q->page_size - 1;
+	q->grows = iova + q->page_size;
+	slot->cookie = ++q->cookie;
+
+	return slot->cookie;
+}
+
+/**
+ * uvdk_mapq_map_slow() - what uvdk_mapq_map() does not do inline
+ * @q: queue
+ * @iova: as there
+ * @mem: as there
+ * @off: as there
+ * @len: as there
+ * @flags: as there
+ * @cookie: as there
+ *
+ * Return: as there.
+ */
+int uvdk_mapq_map_slow(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *mem, size_t off,
+		       size_t len, unsigned int flags, uint64_t *cookie);
+
+/**
+ * uvdk_mapq_unmap_slow() - what uvdk_mapq_unmap() does not do inline
+ * @q: queue
+ * @iova: as there
+ * @len: as there
+ * @cookie: as there
+ *
+ * Return: as there.
+ */
+int uvdk_mapq_unmap_slow(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint64_t *cookie);
 
 /**
  * uvdk_mapq_map() - add a map to the batch
@@ -120,15 +263,43 @@ int uvdk_mapq_unpin(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem);
  * @mem: pinned memory
  * @off: offset in it
  * @len: bytes; @iova, @off and @len are multiples of the page size
- * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE
+ * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE; enum uvdk_mapq_flags
  * @cookie: its cookie; of several requests (memory that is not contiguous) the last
  *
- * Return: 0; -EAGAIN (full: kick, poll and try again; no sentence); -EINVAL;
- * -EDOM (misaligned); -ERANGE (outside the window or @mem); -EEXIST (something is
- * mapped there); -EPERM (@mem was pinned for less); -ENODEV. Nothing is posted then.
+ * Return: 0; -EAGAIN (full: kick, poll and try again; no sentence); -EINVAL (flags,
+ * @len is 0, more requests than the queue is deep); -EDOM (misaligned); -ERANGE
+ * (outside the window or @mem); -EEXIST (something is mapped there); -EPERM (@mem was
+ * pinned for less); -ENODEV. Nothing is posted then.
  */
-int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *mem, size_t off,
-		  size_t len, unsigned int flags, uint64_t *cookie);
+static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *mem,
+				size_t off, size_t len, unsigned int flags, uint64_t *cookie)
+{
+	const uint64_t at = iova - q->iova, page = at >> q->page_shift;
+	struct uvdk_mapq_slot *slot;
+	uint64_t entry, phys;
+
+	if (__builtin_expect(len != q->page_size || at >= q->len || off >= mem->len ||
+				     (at | off) & (q->page_size - 1) || !flags ||
+				     flags & ~mem->flags || q->next == q->limit,
+			     0))
+		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
+	/* Mapped, or to be unmapped first. */
+	entry = q->shadow[page];
+	if (__builtin_expect(entry & UVDK_MAPQ_MAPPED || entry >> 4 > q->done, 0))
+		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
+
+	entry = mem->page[off >> q->page_shift] | flags;
+	phys = entry >> 24 << 12;
+	slot = uvdk_mapq_slot_take(q, iova, true);
+	slot->request.phys = phys;
+	slot->request.flags = flags;
+	q->grows_to = (phys + q->page_size) | flags;
+	q->recent[page >> 6] = *cookie = uvdk_mapq_slot_end(q, slot, iova);
+	q->shadow[page] = entry | UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST;
+	mem->mapped++;
+
+	return 0;
+}
 
 /**
  * uvdk_mapq_unmap() - add an unmap to the batch
@@ -140,7 +311,35 @@ int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *m
  * Return: 0; -EAGAIN; -EINVAL; -EDOM; -ERANGE; -ENOENT (nothing is mapped in part
  * of it); -EBADE (would cut a map in half); -ENODEV. Nothing is posted then.
  */
-int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint64_t *cookie);
+static inline int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len,
+				  uint64_t *cookie)
+{
+	const uint64_t at = iova - q->iova, page = at >> q->page_shift;
+	struct uvdk_mapq_slot *slot = q->next;
+	struct uvdk_mapq_mem *mem;
+	uint64_t entry;
+
+	if (__builtin_expect(len != q->page_size || at >= q->len || at & (q->page_size - 1) ||
+				     slot == q->limit || q->recent[page >> 6] > q->done,
+			     0))
+		return uvdk_mapq_unmap_slow(q, iova, len, cookie);
+	entry = q->shadow[page];
+	if (__builtin_expect(~entry & (UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST), 0))
+		return uvdk_mapq_unmap_slow(q, iova, len, cookie);
+
+	if (iova == q->grows && !q->grows_to)
+		slot--;
+	else
+		slot = uvdk_mapq_slot_take(q, iova, false);
+	q->grows_to = 0;
+	*cookie = uvdk_mapq_slot_end(q, slot, iova);
+	q->shadow[page] = *cookie << 4;
+	mem = q->mem[entry >> 4 & UVDK_MAPQ_MEM_MASK];
+	mem->mapped--;
+	mem->unmapped = *cookie;
+
+	return 0;
+}
 
 /**
  * uvdk_mapq_kick() - start what was posted
@@ -153,13 +352,28 @@ int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint64_t 
 int uvdk_mapq_kick(struct uvdk_mapq *q);
 
 /**
+ * uvdk_mapq_poll_slow() - what uvdk_mapq_poll() does not do inline
+ * @q: queue
+ * @cookie: its cookie
+ *
+ * Return: as uvdk_mapq_poll().
+ */
+int uvdk_mapq_poll_slow(struct uvdk_mapq *q, uint64_t cookie);
+
+/**
  * uvdk_mapq_poll() - has a request completed? Does not wait
  * @q: queue
  * @cookie: its cookie
  *
  * Return: 0; -EINPROGRESS (no sentence); -EINVAL (no such cookie); else its error.
  */
-int uvdk_mapq_poll(struct uvdk_mapq *q, uint64_t cookie);
+static inline int uvdk_mapq_poll(struct uvdk_mapq *q, uint64_t cookie)
+{
+	if (cookie - 1 < q->safe)
+		return 0;
+
+	return uvdk_mapq_poll_slow(q, cookie);
+}
 
 /**
  * uvdk_mapq_completed() - how far it is
@@ -221,7 +435,7 @@ void uvdk_mapq_settle(struct uvdk_mapq *q);
  * struct uvdk_mapq_stats - what has happened to a queue
  * @posted: requests, which is the latest cookie
  * @merged: of them those that were added to a neighbour
- * @requests: requests given to the I/O MMU
+ * @requests: requests given to the I/O MMU, those after a reset, too
  * @kicks: batches
  * @errors: requests that failed
  * @mapped: pages that are mapped, or whose unmap has not completed

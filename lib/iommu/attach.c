@@ -29,6 +29,11 @@ static int check_granule(struct uvdk_ioas *ioas, size_t granule)
 	uint64_t rest = (granule >> IOAS_PAGE_SHIFT) - 1;
 	struct ioas_map *map = granule > ioas->granule ? ioas_map_next(ioas, 0) : NULL;
 
+	if (granule > ioas->granule && ioas->mapqs && ioas->device_count)
+		return uvdk_fail(-EADDRINUSE, IOAS_COMPONENT,
+				 "this device's iommu has pages of %zu bytes, and a map queue maps "
+				 "smaller ones: attach before opening it",
+				 granule);
 	while (map) {
 		uint64_t end = map->page + map->pages;
 
@@ -87,6 +92,8 @@ static void forget(struct uvdk_ioas *ioas, struct ioas_binding *binding)
 	binding->pub.ioas = NULL;
 	ioas->device_count--;
 	ioas_count(ioas, binding, -1);
+	if (!ioas->device_count)
+		ioas_mapq_gone(ioas);
 }
 
 static void remember(struct uvdk_ioas *ioas, struct ioas_binding *binding)

@@ -18,6 +18,7 @@ UVDK_EXPORT int uvdk_iommu_bind(struct uvdk_iommu *iommu, const struct uvdk_iomm
 	binding->pub.fd = -1;
 	binding->pasid_bits = -1;
 	binding->enforces = -1;
+	binding->seen = ioas_new_id();
 	LIST_INIT(&binding->pasids);
 	err = iommu->ops->bind(iommu->priv, args, &binding->pub);
 	if (err) {

@@ -46,10 +46,29 @@ static int create_backend(struct uvdk_ioas *ioas)
 	return err;
 }
 
-static void count_user(struct uvdk_iommu *iommu, int by)
+static void enlist(struct uvdk_ioas *ioas)
+{
+	struct uvdk_iommu *iommu = ioas->iommu;
+
+	pthread_mutex_lock(&iommu->lock);
+	iommu->users++;
+	ioas->seen = ioas_new_id();
+	TAILQ_INSERT_TAIL(&iommu->spaces, ioas, entry);
+	pthread_mutex_unlock(&iommu->lock);
+}
+
+/* Whoever walks the list has let go of it then. It still counts: the iommu must stay. */
+static void delist(struct uvdk_ioas *ioas)
+{
+	pthread_mutex_lock(&ioas->iommu->lock);
+	TAILQ_REMOVE(&ioas->iommu->spaces, ioas, entry);
+	pthread_mutex_unlock(&ioas->iommu->lock);
+}
+
+static void drop_user(struct uvdk_iommu *iommu)
 {
 	pthread_mutex_lock(&iommu->lock);
-	iommu->users += (unsigned int)by;
+	iommu->users--;
 	pthread_mutex_unlock(&iommu->lock);
 }
 
@@ -85,7 +104,7 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	if (err)
 		goto free;
 
-	count_user(iommu, 1);
+	enlist(ioas);
 	*out = ioas;
 
 	return 0;
@@ -101,16 +120,18 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 		return;
 
 	ioas_detach_all(ioas);
-	if (!LIST_EMPTY(&ioas->hwpts)) {
+	if (!LIST_EMPTY(&ioas->hwpts) || ioas->mapqs) {
 		uvdk_log(UVDK_LOG_ERR, IOAS_COMPONENT,
-			 "an address space stays: page tables made for it are left; destroy them "
-			 "first");
+			 "an address space stays: %s made for it are left; %s them first",
+			 ioas->mapqs ? "map queues" : "page tables",
+			 ioas->mapqs ? "close" : "destroy");
 		ioas->closing = false;
 		return;
 	}
+	delist(ioas);
 	ioas_unmap_all(ioas);
 	ioas->ops->ioas_destroy(ioas->priv);
-	count_user(ioas->iommu, -1);
+	drop_user(ioas->iommu);
 	free_tables(ioas);
 	free(ioas);
 }

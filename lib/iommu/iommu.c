@@ -43,6 +43,7 @@ UVDK_EXPORT int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *
 	pthread_cond_init(&iommu->told, NULL);
 	LIST_INIT(&iommu->bindings);
 	LIST_INIT(&iommu->touched);
+	TAILQ_INIT(&iommu->spaces);
 	iommu->ops = ops;
 	err = ops->open(&o, &iommu->priv);
 	if (err) {

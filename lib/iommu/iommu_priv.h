@@ -11,6 +11,7 @@
 #include <uvdk_device.h>
 #include <uvdk_iommu_driver.h>
 #include <uvdk_lock_driver.h>
+#include <uvdk_mapq_window_driver.h>
 
 #include "space.h"
 
@@ -29,6 +30,7 @@ struct uvdk_iommu {
 	pthread_mutex_t lock;
 	unsigned int users; /* what still stands on it: bindings, address spaces, fault queues */
 	struct uvdk_faultq *faultqs;
+	TAILQ_HEAD(, uvdk_ioas) spaces; /* by ascending id */
 	pthread_cond_t told;		/* a WBINVD callback has returned */
 	LIST_HEAD(, uvdk_ioas) touched; /* to be looked at before the lock is let go */
 
@@ -48,6 +50,7 @@ struct ioas_binding {
 	struct uvdk_vdevice *vdevice;	/* or NULL; guarded by iommu->lock */
 	LIST_ENTRY(ioas_binding) entry; /* in iommu->bindings */
 	struct uvdk_device_watcher watch;
+	uint64_t seen; /* what walk.c calls it */
 };
 
 /* A device attached to a page table, by PASID or RID. */
@@ -139,6 +142,7 @@ struct uvdk_ioas {
 	struct ioas_ranges window;
 	struct ioas_reservation *reserved; /* ascending */
 	unsigned int reserved_count;
+	struct uvdk_mapq_window *mapqs; /* of map queues, in reservations */
 
 	struct ioas_binding *devices;
 	unsigned int device_count;
@@ -151,6 +155,8 @@ struct uvdk_ioas {
 	bool unsettled;		 /* something failed to move when that changed */
 	bool is_touched;
 	LIST_ENTRY(uvdk_ioas) touched;
+	TAILQ_ENTRY(uvdk_ioas) entry; /* in iommu->spaces */
+	uint64_t seen;		      /* what walk.c calls it */
 	void (*wbinvd_fn)(struct uvdk_ioas *ioas, bool needed, void *arg);
 	void *wbinvd_arg;
 	bool wbinvd_told; /* what the callback heard last */
@@ -373,10 +379,23 @@ int ioas_map_exists(const struct ioas_map *map, const char *what, uint64_t first
 /* reserve.c: the reservation that holds or first follows a page, or NULL */
 struct ioas_reservation *ioas_reservation_from(struct uvdk_ioas *ioas, uint64_t page);
 
+/*
+ * mapq_window.c: the window of a map queue that overlaps, or NULL; -EBUSY if there is one; may
+ * the apertures be these, if the windows are to stay; the last device is detached
+ */
+struct uvdk_mapq_window *ioas_mapq_overlap(const struct uvdk_ioas *ioas, uint64_t page,
+					   uint64_t end);
+int ioas_mapq_check(const struct uvdk_ioas *ioas, uint64_t page, uint64_t end);
+int ioas_mapq_fits(const struct uvdk_ioas *ioas, const struct ioas_ranges *apertures);
+void ioas_mapq_gone(struct uvdk_ioas *ioas);
+
 /* place.c */
 int ioas_leaves_make(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);
 int ioas_place(struct uvdk_ioas *ioas, struct ioas_map *map);
 void ioas_unplace(struct uvdk_ioas *ioas, const struct ioas_map *map);
+
+/* walk.c: a number that this process has not given to anything yet */
+uint64_t ioas_new_id(void);
 
 /* unmap.c */
 void ioas_unmap_all(struct uvdk_ioas *ioas);

@@ -25,6 +25,8 @@ static int place_fixed(struct uvdk_ioas *ioas, struct ioas_map *map)
 	int err = ioas_iova_in_apertures(ioas, map->page, map->pages);
 
 	map->epoch = 0;
+	if (!err)
+		err = ioas_mapq_check(ioas, map->page, end);
 	if (err)
 		return err;
 	other = ioas_map_overlap(ioas, map->page, end);

@@ -133,6 +133,7 @@ static int unreserve_locked(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 	struct ioas_reservation gone;
 	struct ioas_map *map;
 	unsigned int after;
+	int err;
 
 	if (!res || ioas_iova(res->page) != iova)
 		return uvdk_fail(-ENOENT, IOAS_COMPONENT,
@@ -145,6 +146,10 @@ static int unreserve_locked(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 				 ": unmap it first",
 				 ioas_iova(res->page), ioas_iova(res->end) - 1,
 				 ioas_iova(map->page), ioas_iova(map->pages));
+
+	err = ioas_mapq_check(ioas, res->page, res->end);
+	if (err)
+		return err;
 
 	gone = *res;
 	after = ioas->reserved_count - (unsigned int)(res - ioas->reserved) - 1;

@@ -38,6 +38,8 @@ struct uvdk_emu;
  * @emu_iommus: for "virtio-emu": its virtio-iommus, as for uvdk_device_open(), with a
  *	semicolon between; functions are put behind them in turn. NULL:
  *	"emu:virtio_iommu"
+ * @unit: for "virtio": PCI address of the one virtio-iommu to drive, others are left alone;
+ *	NULL: all that are bound to vfio-pci
  */
 struct uvdk_iommu_opts {
 	size_t size;
@@ -45,6 +47,7 @@ struct uvdk_iommu_opts {
 	const char *dev_root;
 	struct uvdk_emu *emu;
 	const char *emu_iommus;
+	const char *unit;
 };
 
 /**

@@ -3,6 +3,7 @@
 #define UVDK_MAPQ_DRIVER_H
 
 #include <uvdk_base_driver.h>
+#include <uvdk_mapq_request.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,42 +16,24 @@ extern "C" {
  * touch those that are under way. The driver puts them into its ring.
  */
 
-/* In &struct uvdk_mapq_request.status: not over yet. */
-#define UVDK_MAPQ_PENDING 1
-
-/**
- * struct uvdk_mapq_request - one request to the I/O MMU
- * @first: first byte
- * @last: last byte, inclusive
- * @phys: map: physical address of @first
- * @flags: map: enum uvdk_map_flags
- * @map: a map, else an unmap
- * @status: UVDK_MAPQ_PENDING; 0 or a negative errno once it is over, stored with
- *	release order by whoever looks at the ring
- *
- * It stays where it is until it is over.
- */
-struct uvdk_mapq_request {
-	uint64_t first;
-	uint64_t last;
-	uint64_t phys;
-	uint32_t flags;
-	bool map;
-	int status;
-};
+/* From &struct uvdk_mapq_ops.poll. */
+#define UVDK_MAPQ_RESET 1
 
 /**
  * struct uvdk_mapq_ops - map queues of an iommu driver
- * @open: Begin for an address space with devices of one I/O MMU. Nothing else is
- *	mapped there by the driver from @iova on for @len bytes.
- * @close: Undo @open; nothing is under way.
+ * @open: Begin for an address space with devices of one I/O MMU, and take no device
+ *	of another one until @close. Nothing else is mapped there by the driver from
+ *	@iova on for @len bytes. Under the lock of the address space.
+ * @close: Undo @open; nothing is under way. Likewise.
  * @submit: Put requests into the ring; returns how many it took, from the first on
  *	(0: no room now), or a negative errno after which nothing works any more.
  *	Makes no system call, and does not wait.
  * @kick: Tell the I/O MMU of what was submitted. No system call.
- * @poll: Look which are over. 0, or a negative errno after which nothing works any
- *	more: requests that are not over then never will be, and nothing is reached
- *	through them. No system call.
+ * @poll: Look which are over. 0; UVDK_MAPQ_RESET, once: the I/O MMU has forgotten all
+ *	maps of the window, and requests that are not over, or are with -ECANCELED,
+ *	never will be: the library submits what is mapped once more. Or a negative errno after which
+ *	nothing works any more: likewise, and nothing is reached through them. No
+ *	system call.
  * @pin: Lock memory and write the physical address of each page of the address
  *	space's page size to @phys. 0 or -errno with a sentence.
  * @unpin: Undo @pin.

@@ -227,6 +227,8 @@ int ioas_window_set(struct uvdk_ioas *ioas, struct ioas_ranges *apertures)
 	if (err)
 		return err;
 	err = check_maps(ioas, apertures);
+	if (!err && ioas->device_count)
+		err = ioas_mapq_fits(ioas, apertures);
 	if (!err)
 		err = make_edges(&ioas->space, &window);
 	if (err) {

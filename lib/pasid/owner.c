@@ -22,6 +22,8 @@ UVDK_EXPORT int uvdk_pasid_owner_create(struct uvdk_pasid_space *space, uint32_t
 	owner->quota = quota ? quota : UVDK_PASID_QUOTA_DEFAULT;
 	uvdk_lock_acquire(&space->lock);
 	space->owners++;
+	owner->id = ++space->last_id;
+	TAILQ_INSERT_TAIL(&space->all, owner, entry);
 	uvdk_lock_release(&space->lock);
 	*out = owner;
 
@@ -38,8 +40,10 @@ static bool settle(struct uvdk_pasid_owner *owner)
 	while (owner->held && !owner->first)
 		uvdk_lock_await(&space->lock);
 	more = owner->held;
-	if (!more)
+	if (!more) {
 		space->owners--;
+		TAILQ_REMOVE(&space->all, owner, entry);
+	}
 	uvdk_lock_release(&space->lock);
 
 	return more;

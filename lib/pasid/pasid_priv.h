@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include <uvdk_base_driver.h>
@@ -58,13 +59,17 @@ struct uvdk_pasid_space {
 	uint32_t used;	 /* PASIDs taken */
 	uint32_t lowest; /* none below it is free */
 	uint32_t owners;
-	uint64_t turns; /* callbacks so far */
+	uint64_t turns;			    /* callbacks so far */
+	TAILQ_HEAD(, uvdk_pasid_owner) all; /* owners, by ascending id */
+	uint64_t last_id;
 };
 
 struct uvdk_pasid_owner {
 	struct uvdk_pasid_space *space;
 	uint32_t quota;
-	uint32_t held;	/* dying ones included */
+	uint32_t held; /* dying ones included */
+	uint64_t id;   /* of the space, from 1 on */
+	TAILQ_ENTRY(uvdk_pasid_owner) entry;
 	uint32_t first; /* list of those not dying, through entry.next and prev */
 };
 

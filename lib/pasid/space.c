@@ -53,6 +53,7 @@ UVDK_EXPORT int uvdk_pasid_space_create(const struct uvdk_pasid_space_opts *opts
 
 	space->highest = (1u << o.width) - 1;
 	space->lowest = 1;
+	TAILQ_INIT(&space->all);
 	space->pid = getpid();
 	err = table_create(space->highest, &space->table);
 	if (err)

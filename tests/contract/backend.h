@@ -19,6 +19,6 @@ struct backend {
 	int (*copy)(struct uvdk_device *dev, uvdk_iova_t dst, uvdk_iova_t src, size_t len);
 };
 
-extern const struct backend backend_fake, backend_emu;
+extern const struct backend backend_fake, backend_emu, backend_virtio_emu;
 
 #endif /* CONTRACT_BACKEND_H */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <uvdk_emu.h>
+#include <uvdk_emu_virtio_iommu.h>
 
 #include "backend.h"
 
@@ -21,7 +22,7 @@
 
 static struct uvdk_emu *emu;
 
-static struct uvdk_iommu *open_emu(void)
+static struct uvdk_iommu *open_named(const char *name)
 {
 	struct uvdk_emu_opts emu_opts = {.size = sizeof(emu_opts), .manual = true};
 	struct uvdk_iommu_opts opts = {.size = sizeof(opts)};
@@ -29,8 +30,19 @@ static struct uvdk_iommu *open_emu(void)
 
 	cr_assert_eq(uvdk_emu_create(&emu_opts, &emu), 0);
 	opts.emu = emu;
-	cr_assert_eq(uvdk_iommu_open("emu", &opts, &iommu), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_iommu_open(name, &opts, &iommu), 0, "%s", uvdk_last_error());
 	return iommu;
+}
+
+static struct uvdk_iommu *open_emu(void)
+{
+	return open_named("emu");
+}
+
+/* Functions behind a virtio-iommu of the machine, which our driver drives. */
+static struct uvdk_iommu *open_virtio(void)
+{
+	return open_named("virtio-emu");
 }
 
 static void close_emu(struct uvdk_iommu *iommu)
@@ -77,6 +89,24 @@ const struct backend backend_emu = {
 	.name = "emu",
 	.open = open_emu,
 	.close = close_emu,
+	.device = device_emu,
+	.copy = copy_emu,
+};
+
+/* The model has seen nothing that the specification forbids. */
+static void close_virtio(struct uvdk_iommu *iommu)
+{
+	struct uvdk_emu_virtio_iommu_stats stats;
+
+	cr_assert_eq(uvdk_emu_virtio_iommu_get_stats(emu, "emu:virtio_iommu#0", &stats), 0);
+	cr_assert_eq(stats.violations, 0);
+	close_emu(iommu);
+}
+
+const struct backend backend_virtio_emu = {
+	.name = "virtio-emu",
+	.open = open_virtio,
+	.close = close_virtio,
 	.device = device_emu,
 	.copy = copy_emu,
 };

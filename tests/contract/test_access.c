@@ -117,6 +117,14 @@ static bool refuses(struct world *w, struct uvdk_device *dev, unsigned int to, u
 		contract_##name(&w);                  \
 		end(&w);                              \
 	}                                             \
+	Test(contract_virtio_emu, name)               \
+	{                                             \
+		struct world w;                       \
+                                                      \
+		begin(&w, &backend_virtio_emu);       \
+		contract_##name(&w);                  \
+		end(&w);                              \
+	}                                             \
 	static void contract_##name(struct world *w)
 
 CONTRACT(a_map_is_seen_at_once)

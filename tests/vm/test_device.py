@@ -13,7 +13,8 @@ PROGRAMS = ("dev_edu", "dev_limits", "dev_map", "dev_msix", "dev_noiommu", "dev_
 
 
 def machine(case, kind, devices=(EDU,), arch="x86_64", **kwargs):
-    programs = [case.program(arch, f"tests/vm/guest/{name}") for name in PROGRAMS]
+    programs = [case.program(arch, path) for path in
+                [*(f"tests/vm/guest/{name}" for name in PROGRAMS), "usertools/uvdk-iommuctl"]]
     return case.boot(kind, devices=list(devices), programs=programs, **kwargs)
 
 
@@ -41,6 +42,7 @@ def edu_and_maps(case, kind, arch="x86_64"):
     for iommu in IOMMUS:
         run(guest, f"dev_edu {BDF} {iommu}")
         run(guest, f"dev_map {BDF} {iommu} 0000:00:04.0")
+        run(guest, f"uvdk-iommuctl caps --iommu {iommu} {BDF} 0000:00:04.0")
 
 
 def test_vtd(case):

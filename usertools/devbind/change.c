@@ -66,7 +66,8 @@ static bool refused_in_use(struct devbind *db, const struct uvdk_pci_function *f
 	char why[512];
 
 	if (db->force ||
-	    !(net_in_use(db, fn, why, sizeof(why)) || disk_in_use(db, fn, why, sizeof(why))))
+	    !(net_in_use(db, fn, why, sizeof(why)) || disk_in_use(db, fn, why, sizeof(why)) ||
+	      iommu_in_use(db, fn, why, sizeof(why))))
 		return false;
 
 	say("%s is in use: %s; left alone (--force overrides)",

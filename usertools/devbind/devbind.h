@@ -118,12 +118,17 @@ void links_free(struct class_links *links);
 size_t select_functions(struct devbind *db, const char *arg, const struct uvdk_pci_function **fns,
 			size_t max);
 
-/* ---- use_net.c, use_disk.c ---- */
+/* ---- use_net.c, use_disk.c, use_iommu.c ---- */
 
 /* Is it in use? Then why, in a few words. */
 void routed_free(struct routed *routed);
 bool net_in_use(struct devbind *db, const struct uvdk_pci_function *fn, char *why, size_t len);
 bool disk_in_use(struct devbind *db, const struct uvdk_pci_function *fn, char *why, size_t len);
+bool iommu_in_use(const struct devbind *db, const struct uvdk_pci_function *fn, char *why,
+		  size_t len);
+
+/* The first virtio-iommu of the machine, or NULL. */
+const struct uvdk_pci_function *virtio_iommu_find(const struct devbind *db);
 
 /* ---- noiommu.c ---- */
 
@@ -155,6 +160,5 @@ void warn_group(struct devbind *db, const struct uvdk_pci_function *fn,
 void print_status(struct devbind *db);
 void json_status(struct devbind *db);
 void json_groups(struct devbind *db);
-void json_string(FILE *out, const char *text);
 
 #endif /* UVDK_DEVBIND_H */

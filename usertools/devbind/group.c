@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uvdk_json_driver.h>
+
 #include "devbind.h"
 
 /*
@@ -105,7 +107,7 @@ void json_groups(struct devbind *db)
 		for (size_t j = i; j < i + n; j++) {
 			printf("%s{\"address\":\"%s\",\"driver\":", j > i ? "," : "",
 			       uvdk_pci_addr_format(&fns[j]->addr, bdf));
-			json_string(stdout, fns[j]->driver);
+			uvdk_json_text(stdout, fns[j]->driver);
 			printf("}");
 		}
 		printf("]}");

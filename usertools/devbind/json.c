@@ -1,52 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <string.h>
+#include <uvdk_json_driver.h>
 
 #include "devbind.h"
-
-/* Bytes of the UTF-8 character at p, 0 if it is none; names come from anywhere. */
-static unsigned int utf8_len(const unsigned char *p)
-{
-	unsigned int len = p[0] < 0x80	 ? 1
-			   : p[0] < 0xc2 ? 0
-			   : p[0] < 0xe0 ? 2
-			   : p[0] < 0xf0 ? 3
-					 : 4;
-
-	if (p[0] > 0xf4 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	for (unsigned int i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-
-	return len;
-}
-
-void json_string(FILE *out, const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	unsigned int len;
-
-	putc('"', out);
-	for (; *p; p += len ? len : 1) {
-		len = utf8_len(p);
-		if (len == 0)
-			fputs("\\ufffd", out);
-		else if (*p == '"' || *p == '\\')
-			fprintf(out, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\u%04x", *p);
-		else
-			fwrite(p, 1, len, out);
-	}
-	putc('"', out);
-}
 
 static void member(const char *key, const char *value)
 {
 	printf(",\"%s\":", key);
 	if (value)
-		json_string(stdout, value);
+		uvdk_json_text(stdout, value);
 	else
 		printf("null");
 }
@@ -71,7 +32,7 @@ static void names(const char *key, const struct class_links *links,
 		    uvdk_pci_addr_cmp(&links->link[i].addr, &fn->addr) != 0)
 			continue;
 		printf("%s", before);
-		json_string(stdout, links->link[i].name);
+		uvdk_json_text(stdout, links->link[i].name);
 		before = ",";
 	}
 	printf("]");
@@ -90,7 +51,9 @@ static void place(const struct uvdk_pci_function *fn)
 static void use(struct devbind *db, const struct uvdk_pci_function *fn)
 {
 	char why[512];
-	bool in_use = net_in_use(db, fn, why, sizeof(why)) || disk_in_use(db, fn, why, sizeof(why));
+	bool in_use = net_in_use(db, fn, why, sizeof(why)) ||
+		      disk_in_use(db, fn, why, sizeof(why)) ||
+		      iommu_in_use(db, fn, why, sizeof(why));
 
 	names("interfaces", net_links(db), fn);
 	names("disks", disk_links(db), fn);

@@ -59,7 +59,10 @@ static enum devbind_exit enable(const struct devbind *db, const char *path)
 	if (fd >= 0)
 		close(fd);
 	if (n == 1) {
-		say("warning: enabled noiommu mode of VFIO: devices can reach all memory");
+		say("warning: enabled noiommu mode of VFIO: devices can reach all memory%s",
+		    virtio_iommu_find(db) ? ", but for what a program keeps behind a virtio-iommu "
+					    "that it drives"
+					  : "");
 		return EXIT_DONE;
 	}
 	say("cannot enable noiommu mode, %s: %s%s", path, strerror(err),
@@ -68,9 +71,26 @@ static enum devbind_exit enable(const struct devbind *db, const char *path)
 	return err == EACCES || err == EPERM ? EXIT_NO_PERMISSION : EXIT_NO_IOMMU;
 }
 
+/* Why not, and what would help. */
+static void explain(const struct devbind *db, const struct uvdk_pci_function *fn)
+{
+	const struct uvdk_pci_function *iommu = virtio_iommu_find(db);
+	char bdf[2][UVDK_PCI_ADDR_LEN];
+
+	uvdk_pci_addr_format(&fn->addr, bdf[0]);
+	if (iommu)
+		say("%s: the kernel has no IOMMU; there is a virtio-iommu, %s, that a program can "
+		    "drive (iommu \"virtio\"): bind it and what is behind it with "
+		    "--noiommu-mode",
+		    bdf[0], uvdk_pci_addr_format(&iommu->addr, bdf[1]));
+	else
+		say("%s: there is no IOMMU; enable it in firmware and kernel, or accept a device "
+		    "that can reach all memory with --noiommu-mode",
+		    bdf[0]);
+}
+
 enum devbind_exit noiommu_prepare(struct devbind *db, const struct uvdk_pci_function *fn)
 {
-	char bdf[UVDK_PCI_ADDR_LEN];
 	char path[PATH_MAX];
 
 	if (fn->iommu_group >= 0 || machine_has_iommu(db))
@@ -81,9 +101,7 @@ enum devbind_exit noiommu_prepare(struct devbind *db, const struct uvdk_pci_func
 		return EXIT_DONE;
 	if (db->noiommu)
 		return enable(db, path);
-	say("%s: there is no IOMMU; enable it in firmware and kernel, or accept a device that can "
-	    "reach all memory with --noiommu-mode",
-	    uvdk_pci_addr_format(&fn->addr, bdf));
+	explain(db, fn);
 
 	return EXIT_NO_IOMMU;
 }

@@ -79,7 +79,7 @@ bool vio_config_write(struct uvdk_emu_virtio *v, uint64_t off, unsigned int widt
 	struct vio *m = (struct vio *)v;
 
 	if (off != VIO_D_BYPASS || width != 1 ||
-	    !(atomic_load(&v->status) & UVDK_EMU_VIRTIO_S_FEATURES_OK) ||
+	    !(__atomic_load_n(&v->status, __ATOMIC_SEQ_CST) & UVDK_EMU_VIRTIO_S_FEATURES_OK) ||
 	    !uvdk_emu_virtio_has(v, VIO_F_BYPASS_CONFIG))
 		return false;
 	if (value > 1)

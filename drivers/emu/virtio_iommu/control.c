@@ -111,7 +111,8 @@ UVDK_EXPORT int uvdk_emu_virtio_iommu_get_stats(struct uvdk_emu *emu, const char
 	out->interrupts = m->v.interrupts;
 	out->violations = m->v.violations;
 	for (unsigned int i = 0; i < VIO_QUEUES; i++)
-		out->notifications += atomic_load(&m->v.queue[i].notifications);
+		out->notifications +=
+			__atomic_load_n(&m->v.queue[i].notifications, __ATOMIC_SEQ_CST);
 	count_tables(m, out);
 	release(m, ports);
 

@@ -91,7 +91,8 @@ UVDK_EXPORT int uvdk_emu_virtio_net_get_stats(struct uvdk_emu *emu, const char *
 	out->violations = m->v.violations;
 	out->notifications = 0;
 	for (unsigned int i = 0; i < m->v.max_queues; i++)
-		out->notifications += atomic_load(&m->v.queue[i].notifications);
+		out->notifications +=
+			__atomic_load_n(&m->v.queue[i].notifications, __ATOMIC_SEQ_CST);
 	release(m, ports);
 
 	return 0;

@@ -51,10 +51,29 @@ static int place_emulated(struct viommu_endpoint *endpoint, const struct uvdk_io
 	return uvdk_emu_put_behind(args->emu, unit_name(endpoint->unit));
 }
 
-static uint32_t viommu_group_of(const struct uvdk_pci_addr *addr)
+/* As the machine is now: it may have more functions than when the iommu was opened. */
+static int find_group(struct viommu_endpoint *endpoint, const struct uvdk_pci_addr *addr)
 {
-	return (uint32_t)addr->domain << 16 | (uint32_t)addr->bus << 8 |
-	       (uint32_t)addr->device << 3 | addr->function;
+	struct viommu *viommu = endpoint->viommu;
+	struct uvdk_pci_isolation *isolation;
+	struct uvdk_pci_addr leader;
+	int err = uvdk_pci_isolation_create(viommu->sysfs_root, &isolation);
+
+	if (err)
+		return err;
+	err = uvdk_pci_isolation_leader(isolation, addr, &leader);
+	if (err) {
+		uvdk_pci_isolation_destroy(isolation);
+		return err;
+	}
+	endpoint->group = leader.domain << 16 | (uint32_t)leader.bus << 8 |
+			  (uint32_t)leader.device << 3 | leader.function;
+	pthread_mutex_lock(&viommu->lock);
+	uvdk_pci_isolation_destroy(viommu->isolation);
+	viommu->isolation = isolation;
+	pthread_mutex_unlock(&viommu->lock);
+
+	return 0;
 }
 
 static int place_real(struct viommu_endpoint *endpoint, const struct uvdk_iommu_bind_args *args)
@@ -78,9 +97,8 @@ static int place_real(struct viommu_endpoint *endpoint, const struct uvdk_iommu_
 				 "the virtio-iommu in front of %s is not driven here: bind it to "
 				 "vfio-pci, and open the iommu again",
 				 args->name);
-	endpoint->group = viommu_group_of(&addr);
 
-	return 0;
+	return find_group(endpoint, &addr);
 }
 
 int viommu_bind(void *priv, const struct uvdk_iommu_bind_args *args,
@@ -98,6 +116,8 @@ int viommu_bind(void *priv, const struct uvdk_iommu_bind_args *args,
 	err = viommu->emu ? place_emulated(endpoint, args) : place_real(endpoint, args);
 	if (!err)
 		err = viommu_probe(endpoint);
+	if (!err)
+		err = viommu_disown(endpoint);
 	if (!err)
 		err = uvdk_iommu_bind(viommu->inner, args, &endpoint->inner);
 	if (err) {

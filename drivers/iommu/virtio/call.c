@@ -155,7 +155,19 @@ static int submit(struct viommu_unit *unit, const struct viommu_request *request
 	return err;
 }
 
-int viommu_call(struct viommu_unit *unit, const struct viommu_request *request)
+void viommu_drain(struct viommu_unit *unit, uint32_t domain)
+{
+	struct patience patience = {0};
+
+	while (viommu_ring_has(unit->ring, domain)) {
+		viommu_ring_kick(unit->ring);
+		viommu_ring_poll(unit->ring);
+		wait_on(unit, &patience);
+	}
+}
+
+/* viommu_call(), but that the device may say @fine, which is then returned without a sentence. */
+static int call(struct viommu_unit *unit, const struct viommu_request *request, int fine)
 {
 	struct viommu_request r = *request;
 	struct patience patience = {0};
@@ -180,5 +192,21 @@ int viommu_call(struct viommu_unit *unit, const struct viommu_request *request)
 			wait_on(unit, &patience);
 	}
 
-	return status ? explain(unit, &r, status) : 0;
+	return status && status != fine ? explain(unit, &r, status) : status;
+}
+
+int viommu_call(struct viommu_unit *unit, const struct viommu_request *request)
+{
+	return call(unit, request, 0);
+}
+
+int viommu_empty(struct viommu_unit *unit, uint32_t domain)
+{
+	const struct viommu_request request = {.op = VIOMMU_UNMAP,
+					       .domain = domain,
+					       .first = unit->config.input_first,
+					       .last = unit->config.input_last};
+	int err = call(unit, &request, -ENOENT);
+
+	return err == -ENOENT ? 0 : err;
 }

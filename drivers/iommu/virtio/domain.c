@@ -27,11 +27,28 @@ static bool inseparable(const struct viommu_endpoint *a, const struct viommu_end
 	return a->group == b->group || (a->unit == b->unit && a->id == b->id);
 }
 
+/* In words. Under viommu->lock. */
+static const char *why_inseparable(const struct viommu_endpoint *a, const struct viommu_endpoint *b,
+				   char *buf, size_t len)
+{
+	struct uvdk_pci_addr at, other;
+
+	if (a->unit == b->unit && a->id == b->id)
+		return "the virtio-iommu can't tell them apart";
+	if (a->viommu->isolation && !uvdk_pci_addr_parse(a->name, &at) &&
+	    !uvdk_pci_addr_parse(b->name, &other) &&
+	    !uvdk_pci_isolation_why(a->viommu->isolation, &at, &other, buf, len))
+		return buf;
+
+	return "between them nothing keeps their accesses apart";
+}
+
 /* Whoever can't be kept from the other's memory must not have an address space of its own. */
 static int check_group(struct viommu_ioas *own, struct viommu_endpoint *endpoint)
 {
 	struct viommu *viommu = own->viommu;
 	struct viommu_endpoint *other;
+	char why[256];
 	int err = 0;
 
 	pthread_mutex_lock(&viommu->lock);
@@ -43,10 +60,7 @@ static int check_group(struct viommu_ioas *own, struct viommu_endpoint *endpoint
 				"%s and %s can't be isolated from each other (%s), and %s is "
 				"attached to another address space: attach both to one",
 				endpoint->name, other->name,
-				other->id == endpoint->id
-					? "the virtio-iommu can't tell them apart"
-					: "between them nothing keeps their accesses apart",
-				other->name);
+				why_inseparable(endpoint, other, why, sizeof(why)), other->name);
 		break;
 	}
 	pthread_mutex_unlock(&viommu->lock);
@@ -193,8 +207,10 @@ static void leave(struct viommu_endpoint *endpoint)
 
 	LIST_REMOVE(endpoint, of_domain);
 	set_domain(endpoint, NULL);
-	if (LIST_EMPTY(&domain->endpoints))
+	if (LIST_EMPTY(&domain->endpoints)) {
+		viommu_mapq_end(domain);
 		LIST_REMOVE(domain, of_unit);
+	}
 	if (!has_alias(domain, endpoint))
 		err = detach_request(domain, endpoint);
 	if (err && !uvdk_device_gone(domain->unit->dev))
@@ -210,6 +226,18 @@ static int replay_map(const struct viommu_map *map, void *arg)
 	return viommu_map_send(arg, map);
 }
 
+/* Once more where the unit had to be put back first. */
+static int empty(struct viommu_unit *unit, uint32_t id)
+{
+	int err = viommu_empty(unit, id);
+
+	if (err != -ECANCELED)
+		return err;
+	err = viommu_unit_check(unit);
+
+	return err ? err : viommu_empty(unit, id);
+}
+
 /*
  * The device makes a domain of the first ATTACH, and then it has no maps. On failure a new domain
  * is gone.
@@ -218,8 +246,10 @@ static int enter(struct viommu_domain *domain, struct viommu_endpoint *endpoint)
 {
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
 	bool is_new = LIST_EMPTY(&domain->endpoints);
-	int err = has_alias(domain, endpoint) ? 0 : viommu_ask(domain->unit, &request);
+	int err = is_new ? empty(domain->unit, domain->id) : 0;
 
+	if (!err && !has_alias(domain, endpoint))
+		err = viommu_ask(domain->unit, &request);
 	if (err && is_new)
 		free(domain);
 	if (err)
@@ -253,6 +283,56 @@ static int make_domain(struct viommu_ioas *own, struct viommu_unit *unit,
 		free(domain);
 	else
 		*out = domain;
+
+	return err;
+}
+
+/* ---- what an owner before us left behind ---- */
+
+static bool is_known(const struct viommu_endpoint *endpoint)
+{
+	const struct viommu_endpoint *other;
+	bool known = false;
+
+	pthread_mutex_lock(&endpoint->viommu->lock);
+	LIST_FOREACH(other, &endpoint->viommu->endpoints, entry)
+	{
+		known |= other->unit == endpoint->unit && other->id == endpoint->id;
+	}
+	pthread_mutex_unlock(&endpoint->viommu->lock);
+
+	return known;
+}
+
+/* By way of an empty domain, since DETACH has to name the one that it is in. */
+static int pass_through(struct viommu_unit *unit, struct viommu_endpoint *endpoint)
+{
+	struct viommu_domain domain = {.unit = unit};
+	struct viommu_request attach, detach;
+	int err = take_number(unit, &domain.id);
+
+	/* None is free: all are ours, and ours are no danger to us. It may come in as it is. */
+	if (err)
+		return 0;
+	attach = attachment(&domain, endpoint, VIOMMU_ATTACH);
+	detach = attachment(&domain, endpoint, VIOMMU_DETACH);
+	err = empty(unit, domain.id);
+	if (!err)
+		err = viommu_ask(unit, &attach);
+
+	return err ? err : detach_request(&domain, endpoint);
+}
+
+int viommu_disown(struct viommu_endpoint *endpoint)
+{
+	struct viommu_unit *unit = endpoint->unit;
+	int err;
+
+	if (is_known(endpoint))
+		return 0;
+	pthread_mutex_lock(&unit->lock);
+	err = pass_through(unit, endpoint);
+	pthread_mutex_unlock(&unit->lock);
 
 	return err;
 }
@@ -304,7 +384,7 @@ static int restore_map(const struct viommu_map *map, void *arg)
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err;
+	int err = 0;
 
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
@@ -315,5 +395,9 @@ int viommu_domain_restore(struct viommu_domain *domain)
 			return err;
 	}
 
-	return viommu_map_each(domain->ioas, restore_map, domain);
+	err = viommu_map_each(domain->ioas, restore_map, domain);
+	if (!err)
+		viommu_mapq_restored(domain);
+
+	return err;
 }

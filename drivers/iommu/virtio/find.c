@@ -155,6 +155,37 @@ int viommu_open_unit(struct viommu *viommu, const char *spec, unsigned int index
 	return err;
 }
 
+static bool is_wanted(const struct uvdk_iommu_opts *opts, const struct uvdk_topology_iommu *unit)
+{
+	struct uvdk_pci_addr wanted;
+
+	return !opts->unit ||
+	       (!uvdk_pci_addr_parse(opts->unit, &wanted) && unit->bus == UVDK_TOPOLOGY_PCI &&
+		!uvdk_pci_addr_cmp(&wanted, &unit->addr));
+}
+
+static int none_wanted(const struct uvdk_iommu_opts *opts)
+{
+	if (opts->unit)
+		return uvdk_fail(-ENODEV, VIOMMU,
+				 "\"%s\" is no virtio-iommu that firmware knows on this machine: "
+				 "give its PCI address",
+				 opts->unit);
+
+	return uvdk_fail(-ENODEV, VIOMMU,
+			 "firmware knows no virtio-iommu on this machine (no VIOT table, no "
+			 "iommu-map in a device tree)");
+}
+
+static int check_unit(const struct uvdk_iommu_opts *opts, const struct uvdk_topology_iommu *unit)
+{
+	if (unit->bus == UVDK_TOPOLOGY_PCI)
+		return viommu_usable(opts, &unit->addr);
+
+	return uvdk_fail(-EOPNOTSUPP, VIOMMU, "the virtio-iommu at 0x%llx is no PCI function",
+			 (unsigned long long)unit->base);
+}
+
 /*
  * All that can be ours, so that no function is let through by any of them. Those that can't
  * stay with whom they have; what is behind them is refused.
@@ -162,31 +193,23 @@ int viommu_open_unit(struct viommu *viommu, const char *spec, unsigned int index
 int viommu_open_units(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
 {
 	const struct uvdk_topology_iommu *units;
+	char name[UVDK_PCI_ADDR_LEN];
 	int err = 0, refused = 0;
 	unsigned int count;
+	bool any = false;
 
 	units = uvdk_topology_iommus(viommu->topology, &count);
-	if (!count)
-		return uvdk_fail(
-			-ENODEV, VIOMMU,
-			"firmware knows no virtio-iommu on this machine (no VIOT table, no "
-			"iommu-map in a device tree)");
 	for (unsigned int i = 0; i < count && !err; i++) {
-		char name[UVDK_PCI_ADDR_LEN];
-
-		if (units[i].bus != UVDK_TOPOLOGY_PCI) {
-			refused = uvdk_fail(-EOPNOTSUPP, VIOMMU,
-					    "the virtio-iommu at 0x%llx is no PCI function",
-					    (unsigned long long)units[i].base);
+		if (!is_wanted(opts, &units[i]))
 			continue;
-		}
-		refused = viommu_usable(opts, &units[i].addr);
-		if (refused)
-			continue;
-		err = viommu_open_unit(viommu, uvdk_pci_addr_format(&units[i].addr, name), i);
+		any = true;
+		refused = check_unit(opts, &units[i]);
+		if (!refused)
+			err = viommu_open_unit(viommu, uvdk_pci_addr_format(&units[i].addr, name),
+					       i);
 	}
-	if (!err && LIST_EMPTY(&viommu->units))
-		err = refused;
+	if (!any)
+		return none_wanted(opts);
 
-	return err;
+	return !err && LIST_EMPTY(&viommu->units) ? refused : err;
 }

@@ -67,7 +67,7 @@ static bool in_bar(struct uvdk_device *dev, unsigned int bar, const struct viomm
 	return *off <= region.size - map->len && uvdk_region_ptr(&region, *off, map->len);
 }
 
-static bool in_device(struct uvdk_device *dev, const struct viommu_map *map,
+static bool in_device(struct uvdk_device *dev, const char *sysfs_root, const struct viommu_map *map,
 		      struct uvdk_phys_run *run)
 {
 	struct uvdk_pci_function fn;
@@ -75,7 +75,7 @@ static bool in_device(struct uvdk_device *dev, const struct viommu_map *map,
 
 	for (unsigned int bar = 0; bar < BARS; bar++) {
 		if (!in_bar(dev, bar, map, &off) ||
-		    uvdk_pci_identify(NULL, &uvdk_device_get_info(dev)->addr, &fn))
+		    uvdk_pci_identify(sysfs_root, &uvdk_device_get_info(dev)->addr, &fn))
 			continue;
 		*run = (struct uvdk_phys_run){.phys = fn.resources[bar].start + off,
 					      .len = map->len};
@@ -98,7 +98,8 @@ static bool find_registers(struct viommu *viommu, const struct viommu_map *map,
 	LIST_FOREACH(endpoint, &viommu->endpoints, entry)
 	{
 		/* What is attached is open, to the end. */
-		found = endpoint->domain && in_device(endpoint->binding->dev, map, run);
+		found = endpoint->domain &&
+			in_device(endpoint->binding->dev, viommu->sysfs_root, map, run);
 		if (found)
 			break;
 	}

@@ -6,7 +6,6 @@
 
 /* The request queue: what happens to one request after another. */
 
-#define TAIL_POISON 0xff /* no status; what a device leaves that writes nothing */
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -53,30 +52,11 @@ static void broken(struct viommu_ring *ring)
 
 /* ---- requests on their way to the device ---- */
 
-static uint32_t fill_map(union wire_request *wire, const struct viommu_request *r)
+int ring_no_slot(const struct viommu_ring *ring)
 {
-	wire->map = (struct wire_map){
-		.type = uvdk_to_le32(VIOMMU_MAP),
-		.domain = uvdk_to_le32(r->domain),
-		.first = uvdk_to_le64(r->first),
-		.last = uvdk_to_le64(r->last),
-		.phys = uvdk_to_le64(r->phys),
-		.flags = uvdk_to_le32(r->flags),
-	};
+	int state = viommu_ring_state(ring);
 
-	return WIRE_MAP_LEN;
-}
-
-static uint32_t fill_unmap(union wire_request *wire, const struct viommu_request *r)
-{
-	wire->unmap = (struct wire_unmap){
-		.type = uvdk_to_le32(VIOMMU_UNMAP),
-		.domain = uvdk_to_le32(r->domain),
-		.first = uvdk_to_le64(r->first),
-		.last = uvdk_to_le64(r->last),
-	};
-
-	return WIRE_UNMAP_LEN;
+	return state ? state : -EAGAIN;
 }
 
 static uint32_t fill_attachment(union wire_request *wire, const struct viommu_request *r)
@@ -99,33 +79,6 @@ static uint32_t fill_attachment(union wire_request *wire, const struct viommu_re
 	return WIRE_ATTACH_LEN;
 }
 
-/* The descriptors of a slot point elsewhere for as long as a PROBE is under way. */
-static int fill_probe(struct viommu_ring *ring, struct ring_slot *slot,
-		      const struct viommu_request *r)
-{
-	uint32_t size = ring->unit->config.probe_size;
-
-	if (!size || !r->reply)
-		return -ENXIO;
-	if (ring->probe.busy)
-		return -EAGAIN;
-	*ring->probe.request = (struct wire_probe){
-		.type = uvdk_to_le32(VIOMMU_PROBE),
-		.endpoint = uvdk_to_le32(r->endpoint),
-	};
-	memset(ring->probe.reply, 0, size);
-	ring->probe.reply[size] = TAIL_POISON;
-	slot->desc[0].addr = uvdk_to_le64(ring->probe.request_iova);
-	slot->desc[0].len = uvdk_to_le32(WIRE_PROBE_LEN);
-	slot->desc[1].addr = uvdk_to_le64(ring->probe.reply_iova);
-	slot->desc[1].len = uvdk_to_le32(size + (uint32_t)sizeof(struct wire_tail));
-	slot->room = size + (uint32_t)sizeof(struct wire_tail);
-	slot->reply = r->reply;
-	ring->probe.busy = true;
-
-	return 0;
-}
-
 static void slot_usual(struct ring_slot *slot)
 {
 	slot->desc[0].addr = uvdk_to_le64(slot->iova);
@@ -135,52 +88,72 @@ static void slot_usual(struct ring_slot *slot)
 	slot->reply = NULL;
 }
 
-static int fill(struct viommu_ring *ring, struct ring_slot *slot, const struct viommu_request *r)
+/* The descriptors of a slot point elsewhere for as long as a PROBE is under way. */
+static void slot_probes(struct viommu_ring *ring, struct ring_slot *slot, uint8_t *reply)
 {
-	uint32_t len;
+	uint32_t len = ring->unit->config.probe_size + (uint32_t)sizeof(struct wire_tail);
 
-	if (likely(r->op == VIOMMU_MAP))
-		len = fill_map(slot->request, r);
-	else if (likely(r->op == VIOMMU_UNMAP))
-		len = fill_unmap(slot->request, r);
-	else if (r->op == VIOMMU_PROBE)
-		return fill_probe(ring, slot, r);
-	else
-		len = fill_attachment(slot->request, r);
-	slot->desc[0].len = uvdk_to_le32(len);
+	slot->desc[0].addr = uvdk_to_le64(ring->probe.request_iova);
+	slot->desc[1].addr = uvdk_to_le64(ring->probe.reply_iova);
+	slot->desc[1].len = uvdk_to_le32(len);
+	slot->room = len;
+	slot->reply = reply;
+	ring->probe.busy = true;
+}
+
+__attribute__((noinline, cold)) static int put_probe(struct viommu_ring *ring,
+						     const struct viommu_request *r)
+{
+	uint32_t size = ring->unit->config.probe_size;
+	struct ring_slot *slot;
+
+	if (!size || !r->reply)
+		return -ENXIO;
+	if (!ring->count)
+		return ring_no_slot(ring);
+	if (ring->probe.busy)
+		return -EAGAIN;
+	slot = ring->free[ring->count - 1];
+	*ring->probe.request = (struct wire_probe){
+		.type = uvdk_to_le32(VIOMMU_PROBE),
+		.endpoint = uvdk_to_le32(r->endpoint),
+	};
+	memset(ring->probe.reply, 0, size);
+	ring->probe.reply[size] = TAIL_POISON;
+	slot_probes(ring, slot, r->reply);
+	ring_publish(ring, slot, WIRE_PROBE_LEN, r->status);
+
+	return 0;
+}
+
+__attribute__((noinline, cold)) static int put_attachment(struct viommu_ring *ring,
+							  const struct viommu_request *r)
+{
+	struct ring_slot *slot;
+
+	if (!ring->count)
+		return ring_no_slot(ring);
+	slot = ring->free[ring->count - 1];
 	slot->tail->status = TAIL_POISON;
+	ring_publish(ring, slot, fill_attachment(slot->request, r), r->status);
 
 	return 0;
 }
 
-static int put(struct viommu_ring *ring, const struct viommu_request *request)
-{
-	struct uvdk_virtq *vq = &ring->vq;
-	uint16_t number;
-	int err;
-
-	if (unlikely(!ring->count)) {
-		err = viommu_ring_state(ring);
-		return err ? err : -EAGAIN;
-	}
-	number = ring->free[ring->count - 1];
-	err = fill(ring, &ring->slot[number], request);
-	if (unlikely(err))
-		return err;
-	ring->slot[number].status = request->status;
-	ring->count--;
-	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx++ & vq->mask)] =
-		uvdk_to_le16((uint16_t)(number << ring->shift));
-
-	return 0;
-}
-
-int viommu_ring_submit(struct viommu_ring *ring, const struct viommu_request *request)
+int viommu_ring_submit(struct viommu_ring *ring, const struct viommu_request *r)
 {
 	int err;
 
 	uvdk_lock_acquire(&ring->lock);
-	err = put(ring, request);
+	if (r->op == VIOMMU_MAP)
+		err = ring_put_map(ring, r->domain, r->first, r->last, r->phys, r->flags,
+				   r->status);
+	else if (r->op == VIOMMU_UNMAP)
+		err = ring_put_unmap(ring, r->domain, r->first, r->last, r->status);
+	else if (r->op == VIOMMU_PROBE)
+		err = put_probe(ring, r);
+	else
+		err = put_attachment(ring, r);
 	uvdk_lock_release(&ring->lock);
 
 	return err;
@@ -232,7 +205,7 @@ static bool complete(struct viommu_ring *ring, uint32_t id, uint32_t len)
 		return false;
 	}
 	finish(slot, judge(ring, slot, len));
-	ring->free[ring->count++] = (uint16_t)number;
+	ring->free[ring->count++] = slot;
 
 	return true;
 }
@@ -269,6 +242,72 @@ int viommu_ring_poll(struct viommu_ring *ring)
 	return viommu_ring_state(ring);
 }
 
+/* ---- without waiting for the lock ---- */
+
+static int put(struct viommu_ring *ring, uint32_t domain, struct uvdk_mapq_request *r)
+{
+	return r->map ? ring_put_map(ring, domain, r->first, r->last, r->phys, r->flags, &r->status)
+		      : ring_put_unmap(ring, domain, r->first, r->last, &r->status);
+}
+
+unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
+				    struct uvdk_mapq_request *const *requests, unsigned int count)
+{
+	unsigned int n = 0;
+
+	if (!uvdk_lock_try(&ring->lock))
+		return 0;
+	for (; ring->life == life && n < count; n++) {
+		if (put(ring, domain, requests[n]))
+			break;
+	}
+	uvdk_lock_release(&ring->lock);
+
+	return n;
+}
+
+bool viommu_ring_try_kick(struct viommu_ring *ring)
+{
+	if (!uvdk_lock_try(&ring->lock))
+		return false;
+	if (ring->vq.avail_idx != ring->vq.kicked && !ring->state)
+		uvdk_virtq_kick(&ring->vq);
+	uvdk_lock_release(&ring->lock);
+
+	return true;
+}
+
+int viommu_ring_try_poll(struct viommu_ring *ring)
+{
+	uint16_t raw = __atomic_load_n(&ring->vq.used[UVDK_VIRTQ_IDX].raw, __ATOMIC_RELAXED);
+
+	if (UVDK_LE(16, raw) != __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) &&
+	    uvdk_lock_try(&ring->lock)) {
+		if (!ring->state)
+			reap(ring);
+		uvdk_lock_release(&ring->lock);
+	}
+
+	return viommu_ring_state(ring);
+}
+
+uint32_t viommu_ring_life(const struct viommu_ring *ring)
+{
+	return __atomic_load_n(&ring->life, __ATOMIC_ACQUIRE);
+}
+
+bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain)
+{
+	bool has = false;
+
+	uvdk_lock_acquire(&ring->lock);
+	for (unsigned int i = 0; i < ring->slots && !has; i++)
+		has = ring->slot[i].status && ring->slot[i].domain == domain;
+	uvdk_lock_release(&ring->lock);
+
+	return has;
+}
+
 void viommu_ring_fail(struct viommu_ring *ring, int err)
 {
 	uvdk_lock_acquire(&ring->lock);
@@ -290,6 +329,7 @@ static void prefill(struct viommu_ring *ring)
 		struct ring_slot *slot = &ring->slot[i];
 		struct uvdk_virtq_desc *in = &slot->desc[1];
 
+		slot->head = uvdk_to_le16((uint16_t)(i << ring->shift));
 		if (ring->shift) { /* both are in the ring itself */
 			slot->desc[0].next = uvdk_to_le16((uint16_t)(2 * i + 1));
 		} else {
@@ -312,6 +352,7 @@ int viommu_ring_start(struct viommu_ring *ring)
 	uvdk_virtq_reset(&ring->vq);
 	prefill(ring);
 	__atomic_store_n(&ring->seen, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->life, ring->life + 1, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);
 	err = uvdk_virtio_queue_enable(&ring->unit->virtio, &ring->vq);
 
@@ -322,8 +363,8 @@ void viommu_ring_resume(struct viommu_ring *ring)
 {
 	uvdk_lock_acquire(&ring->lock);
 	for (unsigned int i = 0; i < ring->slots; i++)
-		ring->free[i] = (uint16_t)(ring->slots - 1 - i);
-	ring->count = (uint16_t)ring->slots;
+		ring->free[i] = &ring->slot[ring->slots - 1 - i];
+	ring->count = ring->slots;
 	__atomic_store_n(&ring->state, 0, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);
 }

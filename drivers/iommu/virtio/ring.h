@@ -48,10 +48,12 @@ union wire_request {
  * All in here is ours; what it points to, the device may scribble on.
  */
 struct ring_slot {
-	struct uvdk_virtq_desc *desc;
 	union wire_request *request;
+	struct uvdk_virtq_desc *desc;
 	struct wire_tail *tail;
-	int *status; /* NULL: not under way */
+	int *status;	       /* NULL: not under way */
+	struct uvdk_le16 head; /* of its chain */
+	uint32_t domain;       /* of a MAP or an UNMAP */
 	uint8_t *reply;
 	uint32_t room;	  /* bytes that the device may write */
 	uvdk_iova_t iova; /* of @request */
@@ -69,18 +71,84 @@ struct ring_probe {
 
 struct viommu_ring {
 	struct uvdk_lock lock; /* guards all below */
-	uint16_t count;	       /* free slots in @free; 0 while stopped */
-	uint16_t shift;	       /* slot number to its first descriptor in the ring */
-	uint16_t *free;
+	unsigned int count;    /* free slots in @free; 0 while stopped */
+	struct ring_slot **free;
 	struct ring_slot *slot;
+	unsigned int shift; /* slot number to its first descriptor in the ring */
 	struct uvdk_virtq vq;
 	unsigned int slots;
-	int state; /* atomic: 0 or why it takes nothing */
+	uint32_t life; /* atomic: how often it was started */
+	int state;     /* atomic: 0 or why it takes nothing */
 	uint16_t
 		seen; /* atomic: used index up to which all is taken, for a look without the lock */
 	struct viommu_unit *unit;
 	struct ring_probe probe;
 	struct ring_memory memory;
 };
+
+/*
+ * For those who put many: between uvdk_lock_acquire() and uvdk_lock_release() of @lock, no longer
+ * than it takes to put a batch. 0, or as viommu_ring_submit().
+ */
+int ring_no_slot(const struct viommu_ring *ring);
+
+/* What a device leaves that writes no status. */
+#define TAIL_POISON 0xff
+
+static inline void ring_publish(struct viommu_ring *ring, struct ring_slot *slot, uint32_t len,
+				int *status)
+{
+	struct uvdk_virtq *vq = &ring->vq;
+
+	slot->desc[0].len = uvdk_to_le32(len);
+	slot->status = status;
+	ring->count--;
+	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx & vq->mask)] = slot->head;
+	vq->avail_idx++;
+}
+
+static inline int ring_put_map(struct viommu_ring *ring, uint32_t domain, uint64_t first,
+			       uint64_t last, uint64_t phys, uint32_t flags, int *status)
+{
+	struct ring_slot *slot;
+
+	if (__builtin_expect(!ring->count, 0))
+		return ring_no_slot(ring);
+	slot = ring->free[ring->count - 1];
+	slot->request->map = (struct wire_map){
+		.type = uvdk_to_le32(VIOMMU_MAP),
+		.domain = uvdk_to_le32(domain),
+		.first = uvdk_to_le64(first),
+		.last = uvdk_to_le64(last),
+		.phys = uvdk_to_le64(phys),
+		.flags = uvdk_to_le32(flags),
+	};
+	slot->tail->status = TAIL_POISON;
+	slot->domain = domain;
+	ring_publish(ring, slot, WIRE_MAP_LEN, status);
+
+	return 0;
+}
+
+static inline int ring_put_unmap(struct viommu_ring *ring, uint32_t domain, uint64_t first,
+				 uint64_t last, int *status)
+{
+	struct ring_slot *slot;
+
+	if (__builtin_expect(!ring->count, 0))
+		return ring_no_slot(ring);
+	slot = ring->free[ring->count - 1];
+	slot->request->unmap = (struct wire_unmap){
+		.type = uvdk_to_le32(VIOMMU_UNMAP),
+		.domain = uvdk_to_le32(domain),
+		.first = uvdk_to_le64(first),
+		.last = uvdk_to_le64(last),
+	};
+	slot->tail->status = TAIL_POISON;
+	slot->domain = domain;
+	ring_publish(ring, slot, WIRE_UNMAP_LEN, status);
+
+	return 0;
+}
 
 #endif /* VIOMMU_RING_H */

@@ -36,6 +36,8 @@
 #define VENDOR_VIRTIO 0x1af4
 #define DEVICE_IOMMU  0x1057 /* 0x1040 + 23 (4.1.2, 5) */
 
+#define RESETS_MAX    4 /* that a device may ask for while it is put right */
+
 /* ---- bringing it up; under unit->transport, or nobody else knows of it ---- */
 
 static int begin(struct viommu_unit *unit, struct viommu_config *config)
@@ -275,13 +277,6 @@ static int check(struct viommu_unit *unit)
 	return err ? give_up(unit, -ENODEV) : 1;
 }
 
-/* Until domain.c is there. */
-__attribute__((weak)) int viommu_domain_restore(struct viommu_domain *domain)
-{
-	(void)domain;
-	return 0;
-}
-
 static int put_back(struct viommu_unit *unit)
 {
 	struct viommu_domain *domain;
@@ -291,13 +286,14 @@ static int put_back(struct viommu_unit *unit)
 	{
 		err = viommu_domain_restore(domain);
 		if (err)
-			return viommu_unit_bury(unit, -ENODEV);
+			return err;
 	}
 
 	return 0;
 }
 
-int viommu_unit_check(struct viommu_unit *unit)
+/* 0, or -ECANCELED: it wants another reset, or -ENODEV. */
+static int check_once(struct viommu_unit *unit)
 {
 	int ret;
 
@@ -308,10 +304,21 @@ int viommu_unit_check(struct viommu_unit *unit)
 		return ret;
 
 	ret = put_back(unit);
+	if (ret)
+		return ret == -ECANCELED ? ret : viommu_unit_bury(unit, -ENODEV);
 	pthread_mutex_lock(&unit->transport);
-	if (!ret)
-		look_at_config(unit);
+	look_at_config(unit);
 	pthread_mutex_unlock(&unit->transport);
 
-	return ret;
+	return 0;
+}
+
+int viommu_unit_check(struct viommu_unit *unit)
+{
+	int err = -ECANCELED;
+
+	for (unsigned int i = 0; i < RESETS_MAX && err == -ECANCELED; i++)
+		err = check_once(unit);
+
+	return err == -ECANCELED ? viommu_unit_bury(unit, -ENODEV) : err;
 }

@@ -32,6 +32,8 @@ struct viommu_domain;
 struct viommu {
 	const char *name;		/* as in uvdk_iommu_open() */
 	struct uvdk_topology *topology; /* NULL on an emulated machine */
+	char *sysfs_root;
+	struct uvdk_pci_isolation *isolation; /* of when the latest device was opened, or NULL */
 	struct uvdk_iommu *inner;
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
@@ -84,7 +86,7 @@ struct viommu_ioas {
 	LIST_HEAD(, viommu_domain) domains;
 	void *maps; /* tree of struct viommu_map; changed with the locks of all its units */
 	bool lost;  /* devices may still reach it: memory is never unlocked */
-	void *mapq; /* the driver's map queues of this address space */
+	struct viommu_mapq *mapq; /* map queues: a list, guarded by its unit's lock */
 };
 
 /* ---- unit.c, config.c, events.c: the device ---- */
@@ -221,6 +223,21 @@ int viommu_ring_poll(struct viommu_ring *ring);
  */
 void viommu_ring_fail(struct viommu_ring *ring, int err);
 
+/*
+ * Maps and unmaps of a domain, as many as there is room for: how many. 0, too, if the ring was
+ * started anew since it had this @life: all maps are gone then. Like those below it does not wait:
+ * if another thread has the lock nothing happens now. try_kick(): false then. No system call, but
+ * to wake a thread that waits for the lock meanwhile.
+ */
+unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
+				    struct uvdk_mapq_request *const *requests, unsigned int count);
+bool viommu_ring_try_kick(struct viommu_ring *ring);
+int viommu_ring_try_poll(struct viommu_ring *ring);
+
+/* How often it was started; is anything of a domain under way? */
+uint32_t viommu_ring_life(const struct viommu_ring *ring);
+bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain);
+
 /* 0, or why it takes nothing: -ENODEV, -ECANCELED. */
 int viommu_ring_state(const struct viommu_ring *ring);
 
@@ -237,6 +254,15 @@ uint64_t viommu_ring_doorbells(const struct viommu_ring *ring);
  */
 int viommu_call(struct viommu_unit *unit, const struct viommu_request *request);
 
+/* Until nothing of a domain is under way; with the same deadline. */
+void viommu_drain(struct viommu_unit *unit, uint32_t domain);
+
+/*
+ * call.c: nothing is mapped in a domain that we are about to use. A reset should have seen to that
+ * (5.13.6), but QEMU 11.1 keeps domains, their maps, and who is attached, until the machine is
+ * reset. As viommu_call(); a domain that the device does not know is empty.
+ */
+int viommu_empty(struct viommu_unit *unit, uint32_t domain);
 /* Status of a reply (5.13.6) as an errno, which no other status has, and in words. */
 int viommu_errno(uint8_t status);
 const char *viommu_status_text(uint8_t status);
@@ -271,6 +297,13 @@ int viommu_ioas_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
 int viommu_domain_restore(struct viommu_domain *domain);
 
 /* ---- mapq.c ---- */
+
+/*
+ * Under unit->lock: the domain's last endpoint is about to be detached, so that nothing is mapped
+ * there any more; it is there again after a reset, attached, but without what map queues map.
+ */
+void viommu_mapq_end(struct viommu_domain *domain);
+void viommu_mapq_restored(struct viommu_domain *domain);
 
 extern const struct uvdk_mapq_ops viommu_mapq_ops;
 

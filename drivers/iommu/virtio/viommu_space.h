@@ -34,6 +34,9 @@ int viommu_open_unit(struct viommu *viommu, const char *spec, unsigned int index
 /* ---- domain.c ---- */
 
 int viommu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
+
+/* Whoever drove it before us may have left it attached, see viommu_empty(). 0 or -errno. */
+int viommu_disown(struct viommu_endpoint *endpoint);
 void viommu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 
 /* ---- space.c ---- */

@@ -44,11 +44,28 @@ static void viommu_close(void *priv)
 	}
 	uvdk_ioas_destroy(viommu->memory);
 	uvdk_iommu_close(viommu->inner);
+	uvdk_pci_isolation_destroy(viommu->isolation);
+	free(viommu->sysfs_root);
 	uvdk_topology_free(viommu->topology);
 	uvdk_phys_close(&viommu->phys);
 	uvdk_emu_destroy(viommu->emu);
 	pthread_mutex_destroy(&viommu->lock);
 	free(viommu);
+}
+
+/* Without its warning: the virtio-iommus reach all memory, what is opened behind them does not. */
+static int open_quietly(const char *name, const struct uvdk_iommu_opts *opts,
+			struct uvdk_iommu **out)
+{
+	int err;
+
+	uvdk_log_hush(true);
+	err = uvdk_iommu_open(name, opts, out);
+	uvdk_log_hush(false);
+	if (err)
+		uvdk_log(UVDK_LOG_ERR, VIOMMU, "%s", uvdk_last_error());
+
+	return err;
 }
 
 static int open_inner(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
@@ -59,7 +76,7 @@ static int open_inner(struct viommu *viommu, const struct uvdk_iommu_opts *opts)
 	inner.emu = viommu->emu;
 	err = uvdk_phys_open(&viommu->phys, VIOMMU, viommu->emu != NULL);
 	if (!err)
-		err = uvdk_iommu_open(viommu->emu ? "emu" : "noiommu", &inner, &viommu->inner);
+		err = open_quietly(viommu->emu ? "emu" : "noiommu", &inner, &viommu->inner);
 	if (!err)
 		err = uvdk_ioas_create(viommu->inner, NULL, &viommu->memory);
 
@@ -72,6 +89,10 @@ static int read_topology(struct viommu *viommu, const struct uvdk_iommu_opts *op
 {
 	struct uvdk_topology_opts topology_opts = {.size = sizeof(topology_opts),
 						   .sysfs_root = opts->sysfs_root};
+
+	viommu->sysfs_root = strdup(opts->sysfs_root);
+	if (!viommu->sysfs_root)
+		return uvdk_fail(-ENOMEM, VIOMMU, "no memory for an iommu");
 
 	return uvdk_topology_read(&topology_opts, &viommu->topology);
 }
@@ -164,7 +185,7 @@ static struct uvdk_emu *emu_machine_of(void *priv)
 	.ioas_create = viommu_ioas_create, .ioas_destroy = viommu_ioas_destroy,                   \
 	.page_sizes = viommu_page_sizes, .ranges = viommu_ranges, .limits = viommu_limits,        \
 	.map = viommu_ioas_map, .unmap = viommu_ioas_unmap, .attach = viommu_attach,              \
-	.detach = viommu_detach
+	.detach = viommu_detach, .faults = &viommu_fault_ops, .mapqs = &viommu_mapq_ops
 
 const struct uvdk_iommu_ops uvdk_iommu_virtio = {
 	.name = "virtio",

@@ -267,6 +267,8 @@ static void lie(struct fake_queue *q, uint16_t head, uint32_t len)
 		push(q, head, len, 1);
 		break;
 	}
+	if (fake.lies_left && !--fake.lies_left)
+		fake.lie = FAKE_HONEST;
 }
 
 static bool step(struct uvdk_emu_function *fn)

@@ -27,11 +27,14 @@ struct seen {
 
 struct world;
 
-/* @scopes: as in the caps. @devtlb: devices cache translations. */
+/*
+ * @scopes: as in the caps. @devtlb: devices cache translations. @once: a page can be told once, and
+ * there are few: it is unmapped by that.
+ */
 struct backend {
 	const char *name; /* of the test's variant */
 	const char *caps; /* what the queue says that it is */
-	bool devtlb;
+	bool devtlb, once;
 	unsigned int asid_max;
 	int (*open)(struct world *w, const struct uvdk_invalq_opts *opts);
 	void (*close)(struct world *w); /* after the queue was destroyed */
@@ -60,7 +63,7 @@ extern const struct backend *const backends[];
 unsigned int backend_count(void);
 
 extern const struct backend backend_fake, backend_ioctl_vtd, backend_ioctl_smmu, backend_thread,
-	backend_hwqueue, backend_emu;
+	backend_hwqueue, backend_emu, backend_mapq;
 
 /* Each with a queue of its own and nothing held back. */
 void world_open(struct world *w, const struct backend *backend,

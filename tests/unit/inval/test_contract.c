@@ -28,6 +28,16 @@ static void open_with(const struct backend *b, unsigned int depth, unsigned int 
 	world_open(&w, b, &opts);
 }
 
+/* Is that told at all? */
+static bool knows_leaf(void)
+{
+	struct uvdk_inval_caps caps;
+
+	uvdk_inval_get_caps(w.q, &caps);
+
+	return caps.honours & UVDK_INVAL_LEAF;
+}
+
 /* The @n-th entry is these pages, leaf entries alone, of our PASID or ASID. */
 static void expect_pages(unsigned int n, uint64_t page, uint64_t pages)
 {
@@ -38,7 +48,7 @@ static void expect_pages(unsigned int n, uint64_t page, uint64_t pages)
 		     (unsigned long)s->first);
 	cr_expect_eq(s->last, (page + pages) * WORLD_PAGE - 1, "%s, entry %u: 0x%lx",
 		     w.backend->name, n, (unsigned long)s->last);
-	cr_expect(s->leaf, "%s, entry %u", w.backend->name, n);
+	cr_expect(s->leaf || !knows_leaf(), "%s, entry %u", w.backend->name, n);
 	cr_expect(s->asid == w.asid, "%s, entry %u: ASID %u", w.backend->name, n, s->asid);
 }
 
@@ -142,6 +152,10 @@ BACKENDS(requests_that_differ_stay_apart)
 	uint64_t cookie;
 
 	world_open(&w, backends[*b], NULL);
+	if (!knows_leaf()) {
+		world_close(&w);
+		return;
+	}
 	cookie = world_post(&w, 8, 1);
 	req = world_pages(&w, 9, 1);
 	req.flags &= ~UVDK_INVAL_LEAF;
@@ -186,6 +200,8 @@ BACKENDS(the_last_page_and_the_first_are_no_neighbours)
 {
 	const uint64_t end = UINT64_MAX / WORLD_PAGE;
 
+	if (backends[*b]->once)
+		return;
 	world_open(&w, backends[*b], NULL);
 	world_post(&w, 4, 1);
 	world_post(&w, end, 1);
@@ -204,6 +220,8 @@ BACKENDS(past_the_threshold_the_whole_pasid_goes)
 {
 	struct uvdk_inval_stats stats;
 
+	if (backends[*b]->once)
+		return;
 	open_with(backends[*b], 0, 16);
 	for (unsigned int i = 0; i < 16; i++)
 		world_post(&w, 2 * i, 1);
@@ -257,7 +275,7 @@ BACKENDS(a_full_queue_says_so_and_loses_nothing)
 	world_kick(&w);
 	cr_expect_eq(uvdk_inval_post(w.q, &req, &cookie), -EAGAIN, "kicked is not complete");
 	req.scope = UVDK_INVAL_PASID;
-	cr_expect_eq(uvdk_inval_post(w.q, &req, &cookie), -EAGAIN);
+	cr_expect_eq(uvdk_inval_post(w.q, &req, &cookie), w.backend->once ? -EOPNOTSUPP : -EAGAIN);
 	cr_expect_eq(cookie, 77);
 
 	world_let(&w, WORLD_ANYHOW);
@@ -427,6 +445,8 @@ BACKENDS(an_array_of_pages_is_posted_as_by_a_call_for_each)
 	const unsigned int n = sizeof(number) / sizeof(number[0]);
 	uint64_t page[sizeof(number) / sizeof(number[0])], cookie = 77;
 
+	if (backends[*b]->once)
+		return;
 	world_open(&w, backends[*b], NULL);
 	cr_expect_eq(post_array(page, 0, &cookie), 0);
 	cr_expect_eq(cookie, 77, "nothing was posted");
@@ -451,6 +471,8 @@ BACKENDS(of_an_array_as_much_is_posted_as_there_is_room_for)
 {
 	uint64_t page[12], cookie = 0;
 
+	if (backends[*b]->once)
+		return;
 	open_with(backends[*b], 8, 65536);
 	for (unsigned int i = 0; i < 12; i++)
 		page[i] = 2 * i * WORLD_PAGE;

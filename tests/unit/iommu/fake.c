@@ -351,6 +351,8 @@ static void fake_pasid_detach(void *ioas_priv, struct uvdk_iommu_binding *bindin
 
 /* NULL in tests that do not link fake_viommu.c. */
 extern const struct uvdk_viommu_ops fake_viommu_ops __attribute__((weak));
+/* Likewise, of ../mapq. */
+extern const struct uvdk_mapq_ops fake_mapq_ops __attribute__((weak));
 
 #define FAKE_OPS                                                                     \
 	.handle = UVDK_IOMMU_HANDLE_EMU, .open = fake_open, .close = fake_close,     \
@@ -367,6 +369,7 @@ const struct uvdk_iommu_ops fake_ops = {.name = "fake",
 					.map = fake_map,
 					.copy = fake_copy,
 					.viommus = &fake_viommu_ops,
+					.mapqs = &fake_mapq_ops,
 					FAKE_OPS};
 const struct uvdk_iommu_ops fake_picks_ops = {
 	.name = "fake-picks", .suits = picks_suits, .map = picks_map, .picks_iova = true, FAKE_OPS};

@@ -58,6 +58,13 @@ Test(commands, every_command_of_the_prompt_works)
 	expect_said("ioas 0 on iommu emu");
 }
 
+Test(commands, ports_can_be_behind_a_virtio_iommu)
+{
+	expect_script(0, "show iommu\nstart\nwait packets 500\nstop\nquit\n", "--iommu=virtio-emu");
+	expect_said("iommu virtio-emu");
+	expect_said("(emu:virtio-net#1): ioas 1, hardware virtio-iommu");
+}
+
 Test(commands, a_terminal_has_completion_and_history)
 {
 	struct program p;

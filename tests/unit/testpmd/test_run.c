@@ -63,6 +63,21 @@ Test(run, forwarding_makes_no_system_call)
 	expect_said("forwarded under seccomp");
 }
 
+Test(run, ports_behind_a_virtio_iommu_forward_too_each_in_its_own_space_or_in_one)
+{
+	static char *const how[] = {"per-port", "shared"};
+	char *path = file("stats.json");
+
+	for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		cr_expect_eq(run(ARGS("--iommu", "virtio-emu", "--ioas", how[i], "--packets",
+				      "20000", "--seccomp", "--stats-json", path)),
+			     0, "%s: %s", how[i], out);
+		expect_said("forwarded under seccomp");
+		cr_expect_geq(json(path, "rx_packets", 2), 20000);
+		expect_sums(path, false);
+	}
+}
+
 /* With a forwarding lcore beside the main one, where the machine has two CPUs. */
 static char *lcores(void)
 {

@@ -496,13 +496,14 @@ Test(space, a_device_that_cannot_reach_what_is_mapped_is_refused)
 Test(space, apertures_are_what_all_units_and_devices_leave)
 {
 	struct viommu_reserved a[] = {{0xfee00000, 0xfeefffff, true}, {0x1000, 0x1fff, false}};
-	struct viommu_reserved b[] = {{0xfee80000, 0xfef7ffff, false}};
+	struct viommu_reserved b[] = {{0xfee80000, 0xfef7ffff, false},
+				      {0xfee10000, 0xfee1ffff, false}};
 	struct uvdk_iova_range r[8];
 
 	endpoints[0].reserved = a;
 	endpoints[0].nr_reserved = 2;
 	endpoints[2].reserved = b;
-	endpoints[2].nr_reserved = 1;
+	endpoints[2].nr_reserved = 2;
 	units[1].unit.config.input_first = 0x800;
 	units[1].unit.config.input_last = UINT64_C(0xffffffffff);
 	cr_expect_eq(viommu_ranges(spaces[0], r, 8), 1);

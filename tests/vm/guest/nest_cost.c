@@ -5,89 +5,23 @@
  * and IOMMU_IOAS_UNMAP by page. For ./run bench: nanoseconds a page, the median of
  * some rounds, all on one device.
  */
-#include <stdarg.h>
-
 #include <uvdk_inval.h>
 #include <uvdk_pgtable.h>
 
 #include "../../random.h"
-#include "iommufd_uapi.h"
+#include "cost.h"
 #include "nest_edu.h"
 
-#define ASID   7u
-#define ID     0x1234u
-#define BATCH  256u
-#define MOST   4096u
-#define ROUNDS 9u
-#define FIRST  (UINT64_C(1) << 32)
-#define AREA   (UINT64_C(4) * MOST) /* pages that random ones are among */
-#define PROT   (UVDK_PGTABLE_READ | UVDK_PGTABLE_WRITE | UVDK_PGTABLE_USER)
+#define ASID  7u
+#define ID    0x1234u
+#define BATCH 256u
+#define MOST  4096u
+#define FIRST (UINT64_C(1) << 32)
+#define AREA  (UINT64_C(4) * MOST) /* pages that random ones are among */
+#define PROT  (UVDK_PGTABLE_READ | UVDK_PGTABLE_WRITE | UVDK_PGTABLE_USER)
 
 static struct uvdk_iommu *iommu;
 static struct edu edu;
-
-/* What the bare calls need; the library's ioctl() goes by here, so that we see it. */
-static struct {
-	int iommufd;
-	uint32_t ioas;	 /* the latest */
-	uint32_t viommu; /* that was invalidated last */
-} kernel;
-
-int __real_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	va_list args;
-	void *arg;
-	int ret;
-
-	va_start(args, request);
-	arg = va_arg(args, void *);
-	va_end(args);
-	ret = __real_ioctl(fd, request, arg);
-	if (request == IOFD_IOAS_ALLOC && !ret) {
-		kernel.iommufd = fd;
-		kernel.ioas = ((const struct iofd_ioas_alloc *)arg)->out_ioas_id;
-	}
-	if (request == IOFD_HWPT_INVALIDATE)
-		kernel.viommu = ((const struct iofd_hwpt_invalidate *)arg)->hwpt_id;
-
-	return ret;
-}
-
-/* ---- time ---- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Of @count pages; the first round warms up. */
-static double page_ns(void (*fn)(unsigned int count), unsigned int count)
-{
-	uint64_t ns[ROUNDS];
-
-	fn(count);
-	for (unsigned int i = 0; i < ROUNDS; i++) {
-		uint64_t start = now_ns();
-
-		fn(count);
-		ns[i] = now_ns() - start;
-	}
-	qsort(ns, ROUNDS, sizeof(*ns), compare);
-	return (double)ns[ROUNDS / 2] / count;
-}
 
 /* ---- the kernel's tables ---- */
 
@@ -96,26 +30,8 @@ static struct uvdk_ioas *plain;
 
 static void bare(unsigned int count)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		struct iofd_ioas_map map = {.size = sizeof(map),
-					    .flags = IOFD_MAP_FIXED_IOVA | IOFD_MAP_WRITEABLE |
-						     IOFD_MAP_READABLE,
-					    .ioas_id = kernel.ioas,
-					    .user_va = (uintptr_t)memory + i * PAGE,
-					    .length = PAGE,
-					    .iova = FIRST + i * PAGE};
-
-		CHECK(!__real_ioctl(kernel.iommufd, IOFD_IOAS_MAP, &map), "%s", strerror(errno));
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		struct iofd_ioas_unmap unmap = {.size = sizeof(unmap),
-						.ioas_id = kernel.ioas,
-						.iova = FIRST + i * PAGE,
-						.length = PAGE};
-
-		CHECK(!__real_ioctl(kernel.iommufd, IOFD_IOAS_UNMAP, &unmap), "%s",
-		      strerror(errno));
-	}
+	cost_ioas_map(FIRST, memory, count);
+	cost_ioas_unmap(FIRST, count);
 }
 
 static void library(unsigned int count)
@@ -139,8 +55,8 @@ static void measure_kernel(void)
 		      0);
 	CHECK(memory != MAP_FAILED, "memory");
 	memset(memory, 1, BATCH * PAGE);
-	printf("bare_ns=%.2f\n", page_ns(bare, BATCH));
-	printf("ioas_ns=%.2f\n", page_ns(library, BATCH));
+	printf("bare_ns=%.2f\n", cost_page_ns(bare, BATCH));
+	printf("ioas_ns=%.2f\n", cost_page_ns(library, BATCH));
 	uvdk_ioas_detach(plain, edu.dev);
 	uvdk_ioas_destroy(plain);
 }
@@ -280,7 +196,7 @@ static void tell(const struct command *command, unsigned int count)
 					    .entry_len = sizeof(*command),
 					    .entry_num = count};
 
-	CHECK(!__real_ioctl(kernel.iommufd, IOFD_HWPT_INVALIDATE, &args), "%s", strerror(errno));
+	cost_call(kernel.iommufd, IOFD_HWPT_INVALIDATE, &args);
 }
 
 /* CMD_TLBI_NH_VA of an ASID, leaf */
@@ -340,7 +256,7 @@ static void shuffled(void)
 static void curve(const char *name, void (*fn)(unsigned int count))
 {
 	for (unsigned int n = 1; n <= MOST; n *= 2)
-		printf("point %s %u %.2f\n", name, n, page_ns(fn, n));
+		printf("point %s %u %.2f\n", name, n, cost_page_ns(fn, n));
 }
 
 /* Each as an entry, to see when one for all is cheaper. */
@@ -348,22 +264,22 @@ static void measure_entries(void)
 {
 	strided();
 	for (unsigned int n = 1; n <= MOST; n *= 2)
-		printf("entries %u %.0f\n", n, n * page_ns(entries, n));
-	printf("flush_ns=%.0f\n", page_ns(flush, 1));
+		printf("entries %u %.0f\n", n, n * cost_page_ns(entries, n));
+	printf("flush_ns=%.0f\n", cost_page_ns(flush, 1));
 }
 
 static void measure_own(void)
 {
 	strided();
-	printf("strided_ns=%.2f\n", page_ns(arrays, BATCH));
-	printf("calls_ns=%.2f\n", page_ns(pages, BATCH));
-	printf("tables_ns=%.2f\n", page_ns(unheard, BATCH));
-	printf("floor_ns=%.2f\n", page_ns(floor_of, BATCH));
-	printf("told_ns=%.2f\n", page_ns(told, BATCH));
-	printf("flushed_ns=%.2f\n", page_ns(flushed, BATCH));
+	printf("strided_ns=%.2f\n", cost_page_ns(arrays, BATCH));
+	printf("calls_ns=%.2f\n", cost_page_ns(pages, BATCH));
+	printf("tables_ns=%.2f\n", cost_page_ns(unheard, BATCH));
+	printf("floor_ns=%.2f\n", cost_page_ns(floor_of, BATCH));
+	printf("told_ns=%.2f\n", cost_page_ns(told, BATCH));
+	printf("flushed_ns=%.2f\n", cost_page_ns(flushed, BATCH));
 	contiguous();
-	printf("coalesced_pages_ns=%.2f\n", page_ns(pages, BATCH));
-	printf("range_ns=%.2f\n", page_ns(range, BATCH));
+	printf("coalesced_pages_ns=%.2f\n", cost_page_ns(pages, BATCH));
+	printf("range_ns=%.2f\n", cost_page_ns(range, BATCH));
 	curve("contiguous", pages);
 	curve("range", range);
 	strided();

@@ -3,20 +3,18 @@
 #define NEST_EDU_H
 
 #include <sys/mman.h>
-#include <time.h>
 
 #include <uvdk_viommu.h>
 
-#include "dev_common.h"
+#include "edu.h"
 
 /*
  * A first stage of SMMUv3 that the program writes: one context descriptor (Arm
  * IHI 0070, 5.4) and four levels of 4 KiB tables (Arm DDI 0487, D8.3), in memory
- * that is mapped in the second stage; and QEMU's edu device (docs/specs/edu).
+ * that is mapped in the second stage.
  */
-#define PAGE	 4096u
-#define TABLES	 64u
-#define DEADLINE 20
+#define PAGE   4096u
+#define TABLES 64u
 
 /* Tables, each a page: the first holds the context descriptor, the second is the top. */
 struct stage1 {
@@ -99,68 +97,6 @@ static inline uint8_t *heap_pages(struct uvdk_ioas *ioas, unsigned int count, in
 	memset(page, value, count * PAGE);
 	CHECK_EQ(uvdk_ioas_map(ioas, page, count * PAGE, UVDK_MAP_RW, iova), 0);
 	return page;
-}
-
-/* ---- edu: registers, and where its buffer lies ---- */
-
-#define EDU_SRC	   0x80
-#define EDU_DST	   0x88
-#define EDU_COUNT  0x90
-#define EDU_CMD	   0x98
-#define EDU_START  1u
-#define EDU_TO_RAM 2u
-#define EDU_BUFFER 0x40000u
-#define EDU_BYTES  64u
-
-struct edu {
-	struct uvdk_device *dev;
-	struct uvdk_region bar;
-};
-
-static inline void edu_open(struct edu *e, struct uvdk_iommu *iommu, const char *bdf)
-{
-	CHECK_EQ(uvdk_device_open(iommu, bdf, NULL, &e->dev), 0);
-	CHECK_EQ(uvdk_device_region(e->dev, 0, &e->bar), 0);
-	CHECK_EQ(uvdk_device_set_command(e->dev, UVDK_PCI_COMMAND_MASTER | UVDK_PCI_COMMAND_MEMORY,
-					 0),
-		 0);
-}
-
-static inline void edu_start(struct edu *e, uint64_t dst, uint64_t src, uint64_t command)
-{
-	CHECK_EQ(uvdk_region_write(&e->bar, EDU_SRC, 8, src), 0);
-	CHECK_EQ(uvdk_region_write(&e->bar, EDU_DST, 8, dst), 0);
-	CHECK_EQ(uvdk_region_write(&e->bar, EDU_COUNT, 8, EDU_BYTES), 0);
-	CHECK_EQ(uvdk_region_write(&e->bar, EDU_CMD, 8, command | EDU_START), 0);
-}
-
-static inline void edu_wait(struct edu *e)
-{
-	time_t deadline = time(NULL) + DEADLINE;
-	uint64_t value;
-
-	for (;;) {
-		CHECK_EQ(uvdk_region_read(&e->bar, EDU_CMD, 8, &value), 0);
-		if (!(value & EDU_START))
-			return;
-		CHECK(time(NULL) <= deadline, "no end in %d s", DEADLINE);
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-}
-
-static inline void edu_dma(struct edu *e, uint64_t dst, uint64_t src, uint64_t command)
-{
-	edu_start(e, dst, src, command);
-	edu_wait(e);
-}
-
-/* All of what a transfer moves has this value. */
-static inline bool arrived(const volatile uint8_t *at, uint8_t value)
-{
-	for (unsigned int i = 0; i < EDU_BYTES; i++)
-		if (at[i] != value)
-			return false;
-	return true;
 }
 
 #endif /* NEST_EDU_H */

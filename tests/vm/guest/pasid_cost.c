@@ -6,52 +6,13 @@
  * device, each with an address space of its own that maps as much. For
  * ./run bench: "both" alternates and tells the median time of each.
  */
-#include <stdarg.h>
-
-#include "iommufd_uapi.h"
+#include "cost.h"
 #include "pasid_copy.h"
 
 #define LEN	   (16 * PAGE)
 #define OURS	   5
 #define BARE	   6
 #define ROUNDS_MAX 10000
-
-/* What the bare calls need; the library's ioctl() goes by here, so that we see it. */
-static struct {
-	int iommufd;
-	int device;
-	uint32_t id;
-	uint32_t ioas;
-} kernel;
-
-int __real_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	va_list args;
-	void *arg;
-	int ret;
-
-	va_start(args, request);
-	arg = va_arg(args, void *);
-	va_end(args);
-	ret = __real_ioctl(fd, request, arg);
-	if (request == IOFD_VFIO_BIND && !ret) {
-		const struct iofd_vfio_bind *bind = arg;
-
-		kernel.iommufd = bind->iommufd;
-		kernel.device = fd;
-		kernel.id = bind->out_devid;
-	}
-
-	return ret;
-}
-
-static void call(int fd, unsigned long request, void *arg)
-{
-	CHECK(!__real_ioctl(fd, request, arg), "ioctl 0x%lx: %s", request, strerror(errno));
-}
 
 static void bare_ioas(void)
 {
@@ -63,13 +24,13 @@ static void bare_ioas(void)
 				    .length = LEN,
 				    .iova = IOVA};
 
-	call(kernel.iommufd, IOFD_IOAS_ALLOC, &alloc);
+	cost_call(kernel.iommufd, IOFD_IOAS_ALLOC, &alloc);
 	kernel.ioas = alloc.out_ioas_id;
 	map.ioas_id = kernel.ioas;
-	call(kernel.iommufd, IOFD_IOAS_MAP, &map);
+	cost_call(kernel.iommufd, IOFD_IOAS_MAP, &map);
 }
 
-static void bare(void)
+static void bare_once(void)
 {
 	struct iofd_hwpt_alloc alloc = {.size = sizeof(alloc),
 					.flags = IOFD_HWPT_PASID,
@@ -81,42 +42,32 @@ static void bare(void)
 		.argsz = sizeof(detach), .flags = IOFD_VFIO_PASID, .pasid = BARE};
 	struct iofd_destroy destroy = {.size = sizeof(destroy)};
 
-	call(kernel.iommufd, IOFD_HWPT_ALLOC, &alloc);
+	cost_call(kernel.iommufd, IOFD_HWPT_ALLOC, &alloc);
 	attach.pt_id = alloc.out_hwpt_id;
-	call(kernel.device, IOFD_VFIO_ATTACH, &attach);
-	call(kernel.device, IOFD_VFIO_DETACH, &detach);
+	cost_call(kernel.device, IOFD_VFIO_ATTACH, &attach);
+	cost_call(kernel.device, IOFD_VFIO_DETACH, &detach);
 	destroy.id = alloc.out_hwpt_id;
-	call(kernel.iommufd, IOFD_DESTROY, &destroy);
+	cost_call(kernel.iommufd, IOFD_DESTROY, &destroy);
+}
+
+static void bare(unsigned int rounds)
+{
+	while (rounds--)
+		bare_once();
 }
 
 static struct copier copier;
 static struct uvdk_ioas *ioas;
 static struct uvdk_pasid_owner *owner;
 
-static void ours(void)
+static void ours(unsigned int rounds)
 {
 	struct uvdk_pasid_attachment at;
 
-	CHECK_EQ(uvdk_pasid_attach(owner, OURS, ioas, copier.dev, &at), 0);
-	uvdk_pasid_detach(&at);
-}
-
-static uint64_t nanoseconds(void (*fn)(void))
-{
-	struct timespec start, end;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	fn();
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000 + (uint64_t)end.tv_nsec -
-	       (uint64_t)start.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
+	while (rounds--) {
+		CHECK_EQ(uvdk_pasid_attach(owner, OURS, ioas, copier.dev, &at), 0);
+		uvdk_pasid_detach(&at);
+	}
 }
 
 static void both(unsigned int rounds)
@@ -124,12 +75,11 @@ static void both(unsigned int rounds)
 	static uint64_t mine[ROUNDS_MAX], theirs[ROUNDS_MAX];
 
 	for (unsigned int i = 0; i < rounds; i++) {
-		mine[i] = nanoseconds(ours);
-		theirs[i] = nanoseconds(bare);
+		mine[i] = cost_of(ours, 1);
+		theirs[i] = cost_of(bare, 1);
 	}
-	qsort(mine, rounds, sizeof(*mine), compare);
-	qsort(theirs, rounds, sizeof(*theirs), compare);
-	printf("ours_ns=%" PRIu64 " bare_ns=%" PRIu64 "\n", mine[rounds / 2], theirs[rounds / 2]);
+	printf("ours_ns=%" PRIu64 " bare_ns=%" PRIu64 "\n", cost_median(mine, rounds),
+	       cost_median(theirs, rounds));
 }
 
 int main(int argc, char **argv)
@@ -154,9 +104,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(argv[2], "both") == 0)
 		both(rounds);
+	else if (strcmp(argv[2], "bare") == 0)
+		bare(rounds);
 	else
-		for (unsigned int i = 0; i < rounds; i++)
-			strcmp(argv[2], "bare") == 0 ? bare() : ours();
+		ours(rounds);
 
 	uvdk_ioas_destroy(ioas);
 	uvdk_ioas_destroy(rid);

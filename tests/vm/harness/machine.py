@@ -22,6 +22,7 @@ from .qmp import Qmp, QmpError
 # (watchdog_check_skew) while one waits, with interrupts off, for a lock that the other holds.
 X86 = "console=ttyS0 no_timer_check tsc=reliable"
 UNSAFE_MSI = "iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1"
+NOIOMMU = "vfio.enable_unsafe_noiommu_mode=1 initcall_blacklist=virtio_iommu_drv_init"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +67,15 @@ KINDS = {
         "-device", "pcie-root-port,id=rp1,bus=pcie.1,chassis=1",
         "-device", "pcie-root-port,id=rp2,bus=pcie.1,chassis=2",
     ), "console=ttyAMA0 acpi=force"),
-    # No I/O MMU driver of the kernel's: a virtio-iommu that user space drives.
-    "noiommu": Kind("x86_64", ("-M", "q35", "-cpu", "max"),
-                    f"{X86} vfio.enable_unsafe_noiommu_mode=1 "
-                    "initcall_blacklist=virtio_iommu_drv_init"),
+    # No I/O MMU driver of the kernel's: a virtio-iommu that user space drives. Firmware tells of
+    # it by ACPI (VIOT).
+    "noiommu": Kind("x86_64", ("-M", "q35", "-cpu", "max"), f"{X86} {NOIOMMU}"),
+    # The same; firmware tells of it by a device tree.
+    "noiommu-arm64": Kind("arm64", (
+        "-M", "virt,gic-version=3,acpi=off", "-cpu", "cortex-a76",
+    ), f"console=ttyAMA0 {NOIOMMU}"),
+    # A virtio-iommu that the kernel drives.
+    "virtio-iommu": Kind("x86_64", ("-M", "q35", "-cpu", "max"), f"{X86} {UNSAFE_MSI}"),
 }
 BOOT_DEADLINE = 120
 
@@ -153,7 +159,9 @@ class Machine:
     def _argv(self, devices, args, append, memory, cpus):
         kind = self.kind
         quoted = [d if isinstance(d, str) else json.dumps(d) for d in devices]
-        firmware = ["-bios", str(tree.firmware())] if kind.arch == "arm64" else []
+        # ACPI on arm64 comes through UEFI; without it QEMU starts the kernel itself, sooner.
+        uefi = kind.arch == "arm64" and "acpi=on" in kind.args[1]
+        firmware = ["-bios", str(tree.firmware())] if uefi else []
         return [
             *tree.qemu_argv(kind.arch), "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", "tcg", "-no-reboot", *kind.args, *firmware,
@@ -164,8 +172,10 @@ class Machine:
             "-serial", "chardev:console",
             "-qmp", f"unix:{self._temp / 'qmp'},server=off",
             "-chardev", f"socket,id=agent,path={self._temp / 'agent'}",
-            # Far from the low slots, which belong to the tests.
-            "-device", "virtio-serial-pci,bus=pcie.0,addr=1d.0",
+            # Far from the low slots, which belong to the tests. Without MSIs: those are writes, and
+            # a virtio-iommu that a program drives refuses them of devices that are not the program's.
+            "-device", "virtio-serial-pci,bus=pcie.0,addr=1d.0"
+                       + (",vectors=0" if NOIOMMU in kind.append else ""),
             "-device", "virtserialport,chardev=agent,name=agent",
             *args, *[word for device in quoted for word in ("-device", device)],
         ]

@@ -8,14 +8,14 @@ VIRTIO_NET = "0x1af4:0x1041"
 MEMLOCK = "ulimit -l 1048576"
 
 
-def boot(case, kind, hotplug=False, cards=2, **kwargs):
+def boot(case, kind, hotplug=False, cards=2, devices=(), **kwargs):
     """Boot a machine with network cards, bind none; returns (vm, ports).
 
     With `hotplug` each card sits behind a root port of its own and can be
     pulled with vm.qmp.device_del(port.card).
     """
     ports = [case.enter(net.Port(f"net{i}", i)) for i in range(cards)]
-    devices = []
+    devices = list(devices)
     for i, port in enumerate(ports):
         if hotplug:
             devices.append(f"pcie-root-port,id=slot{i},chassis={i + 1},slot={i + 1},addr={4 + i}.0")
@@ -57,7 +57,8 @@ def check_access(vm, job, iommu, user):
     """It holds the nodes of the way that was asked for, as the user that was asked for."""
     proc = f"/proc/{vm.guest.check(f'cat /run/agent/{job.number}.pid').strip()}"
     nodes = vm.guest.check(f"for fd in {proc}/fd/*; do readlink $fd; done")
-    held = "iommufd" if "/dev/iommu" in nodes else "type1" if "/dev/vfio/vfio" in nodes else None
+    held = ("iommufd" if "/dev/iommu" in nodes else "virtio" if "/dev/vfio/noiommu-" in nodes
+            else "type1" if "/dev/vfio/vfio" in nodes else None)
     assert held == iommu, f"asked for {iommu}, but it holds:\n{nodes}"
     owner = vm.guest.check(f"stat -c %U {proc}").strip()
     assert owner == (user or "root"), f"it runs as {owner}"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VIRTIO_PRIV_H
-#define VIRTIO_PRIV_H
+#ifndef EMU_VIRTIO_PRIV_H
+#define EMU_VIRTIO_PRIV_H
 
 /*
  * virtio 1.2 as a device on PCI sees it. Numbers in parentheses are sections.
@@ -96,4 +96,4 @@ void virtio_notify(struct uvdk_emu_virtio *v, uint64_t off, unsigned int width, 
 bool virtio_check_notify(struct uvdk_emu_virtio *v);
 void virtio_irq(struct uvdk_emu_virtio *v, uint16_t vector, uint8_t isr);
 
-#endif /* VIRTIO_PRIV_H */
+#endif /* EMU_VIRTIO_PRIV_H */

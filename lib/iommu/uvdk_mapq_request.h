@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UVDK_MAPQ_REQUEST_H
+#define UVDK_MAPQ_REQUEST_H
+
+#include <uvdk_base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* In &struct uvdk_mapq_request.status: not over yet. */
+#define UVDK_MAPQ_PENDING 1
+
+/**
+ * struct uvdk_mapq_request - one request to the I/O MMU
+ * @first: first byte
+ * @last: last byte, inclusive
+ * @phys: map: physical address of @first
+ * @flags: map: enum uvdk_map_flags
+ * @map: a map, else an unmap
+ * @status: UVDK_MAPQ_PENDING; 0 or a negative errno once it is over, stored with
+ *	release order by whoever looks at the ring
+ *
+ * It stays where it is until it is over.
+ */
+struct uvdk_mapq_request {
+	uint64_t first;
+	uint64_t last;
+	uint64_t phys;
+	uint32_t flags;
+	bool map;
+	int status;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UVDK_MAPQ_REQUEST_H */
