@@ -204,13 +204,25 @@ struct uvdk_mapq {
 	unsigned int page_shift;
 };
 
-/* Physical address of an entry of the shadow. */
+/**
+ * uvdk_mapq_phys() - physical address of an entry of the shadow; private
+ * @entry: entry
+ *
+ * Return: address.
+ */
 static inline uint64_t uvdk_mapq_phys(uint64_t entry)
 {
 	return entry << 1 >> 25 << 12;
 }
 
-/* A new slot. */
+/**
+ * uvdk_mapq_slot_take() - a new slot; private
+ * @q: queue with one
+ * @iova: first byte
+ * @map: a map, else an unmap
+ *
+ * Return: slot, the rest of which the caller fills in.
+ */
 static inline struct uvdk_mapq_slot *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
 							 bool map)
 {

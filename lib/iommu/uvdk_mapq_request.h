@@ -8,6 +8,13 @@
 extern "C" {
 #endif
 
+/**
+ * DOC: Requests of map queues
+ *
+ * What a queue (uvdk_mapq.h) fills in and an iommu driver (uvdk_mapq_driver.h) puts
+ * into its ring: one struct, so that nothing is copied between them.
+ */
+
 /* In &struct uvdk_mapq_request.status: not over yet. */
 #define UVDK_MAPQ_PENDING 1
 
