@@ -40,6 +40,9 @@ int bench_pgtable_run(int argc, char **argv);
 int bench_inval_post_run(int argc, char **argv);
 int bench_inval_entries(int argc, char **argv);
 
+/* mapq_bench.c */
+int bench_mapq_post(int argc, char **argv);
+
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 

@@ -55,7 +55,7 @@ UVDK_EXPORT int uvdk_faultq_create(struct uvdk_iommu *iommu, const struct uvdk_f
 		return err;
 	if (!uvdk_iommu_fault_ops(iommu))
 		return uvdk_fail(-EOPNOTSUPP, FAULT_COMPONENT,
-				 "%s has no fault queues: iommufd has, and emu",
+				 "%s has no fault queues: iommufd, emu and virtio have",
 				 uvdk_iommu_name(iommu));
 	if (o.groups_max > GROUPS_LIMIT)
 		return uvdk_fail(-EINVAL, FAULT_COMPONENT, "%u groups are more than %u",

@@ -20,9 +20,10 @@ static bool posted_since(const struct mapq_queue *q, uint64_t iova)
 static void get_stuck(struct mapq_queue *q, uint64_t iova, uint64_t cookie)
 {
 	uint64_t *entry = &q->pub.shadow[mapq_pages(q, iova - q->pub.iova)];
-	struct uvdk_mapq_mem *mem = q->pub.mem[*entry >> 4 & UVDK_MAPQ_MEM_MASK];
 
 	if (*entry & UVDK_MAPQ_MAPPED) {
+		struct uvdk_mapq_mem *mem = q->pub.mem[*entry >> 4 & UVDK_MAPQ_MEM_MASK];
+
 		mem->mapped--;
 		mem->unmapped = cookie;
 	}

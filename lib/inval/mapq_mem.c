@@ -5,7 +5,7 @@
 
 #include "mapq_priv.h"
 
-#define PHYS_BITS 52
+#define PHYS_BITS 51
 
 static int check(const struct mapq_queue *q, const void *va, size_t len, unsigned int flags)
 {
@@ -59,7 +59,7 @@ static int encode(const struct mapq_queue *q, struct mapq_mem *mem)
 					 "physical address 0x%" PRIx64
 					 " is none of a page of %" PRIu64 " bytes",
 					 phys, q->pub.page_size);
-		mem->page[i] = phys >> 12 << 24 | (uint64_t)mem->number << 4;
+		mem->page[i] = UVDK_MAPQ_MAPPED | phys >> 12 << 24 | (uint64_t)mem->number << 4;
 	}
 
 	return 0;
@@ -67,7 +67,7 @@ static int encode(const struct mapq_queue *q, struct mapq_mem *mem)
 
 static int pin(struct mapq_queue *q, struct mapq_mem *mem)
 {
-	int err = q->window.ops->pin(q->window.priv, mem->va, mem->pub.len, mem->pub.flags,
+	int err = q->window.ops->pin(q->window.priv, mem->va, mem->pub.len, ~mem->pub.denied,
 				     mem->page);
 
 	if (err)
@@ -96,8 +96,9 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 		return uvdk_fail(-ENOMEM, MAPQ_COMPONENT,
 				 "no memory for the addresses of %" PRIu64 " pages",
 				 mapq_pages(q, len));
-	*mem = (struct mapq_mem){
-		.pub = {.page = mem->page, .len = len, .flags = flags}, .va = va, .number = number};
+	*mem = (struct mapq_mem){.pub = {.page = mem->page, .len = len, .denied = ~flags},
+				 .va = va,
+				 .number = number};
 	err = pin(q, mem);
 	if (err) {
 		free(mem);

@@ -11,12 +11,13 @@ static void retire(struct mapq_queue *q)
 	const uint64_t before = q->head;
 
 	while (q->head != q->sent) {
-		const struct uvdk_mapq_slot *slot = mapq_slot(q, q->head);
+		struct uvdk_mapq_slot *slot = mapq_slot(q, q->head);
 
 		if (!mapq_over(&slot->request) || slot->request.status == -ECANCELED)
 			break; /* there was a reset: poll() will tell */
 		if (slot->request.status)
 			mapq_fail(q, slot);
+		slot->after = 0;
 		q->pub.done = slot->cookie;
 		q->head++;
 	}

@@ -53,11 +53,11 @@ static int check_mem(const struct uvdk_mapq_mem *mem, uint64_t off, uint64_t len
 				 "flags 0x%x: UVDK_MAP_READ, UVDK_MAP_WRITE or both, and "
 				 "UVDK_MAPQ_JOIN",
 				 flags);
-	if (flags & UVDK_MAP_RW & ~mem->flags)
+	if (flags & UVDK_MAP_RW & mem->denied)
 		return uvdk_fail(-EPERM, MAPQ_COMPONENT,
 				 "memory pinned with flags 0x%x can't be mapped with 0x%x: pin it "
 				 "for that",
-				 mem->flags, flags);
+				 ~mem->denied & UVDK_MAP_RW, flags);
 
 	return 0;
 }
@@ -73,8 +73,8 @@ static int check_unmapped(const struct mapq_queue *q, uint64_t first, uint64_t p
 			return uvdk_fail(-EEXIST, MAPQ_COMPONENT,
 					 "IOVA 0x%" PRIx64 " is mapped already: unmap it first",
 					 q->pub.iova + (i << q->pub.page_shift));
-		if (entry >> 4 > *after)
-			*after = entry >> 4;
+		if (entry > *after)
+			*after = entry;
 	}
 
 	return 0;
@@ -105,17 +105,13 @@ static int check_mapped(const struct mapq_queue *q, uint64_t first, uint64_t pag
 	return 0;
 }
 
-static uint64_t phys_of(uint64_t entry)
-{
-	return entry >> 24 << 12;
-}
-
 /* Pages from one on that are contiguous in physical memory. */
 static uint64_t run_of(const struct mapq_queue *q, const uint64_t *page, uint64_t max)
 {
 	uint64_t n = 1;
 
-	while (n < max && phys_of(page[n]) == phys_of(page[0]) + (n << q->pub.page_shift))
+	while (n < max &&
+	       uvdk_mapq_phys(page[n]) == uvdk_mapq_phys(page[0]) + (n << q->pub.page_shift))
 		n++;
 
 	return n;
@@ -163,7 +159,7 @@ static void post_map(struct mapq_queue *q, const struct map_run *run)
 {
 	struct uvdk_mapq *pub = &q->pub;
 	uint64_t iova = pub->iova + (run->first << pub->page_shift);
-	uint64_t phys = phys_of(run->page[0]), len = run->pages << pub->page_shift;
+	uint64_t phys = uvdk_mapq_phys(run->page[0]), len = run->pages << pub->page_shift;
 	struct uvdk_mapq_slot *slot = pub->next - 1;
 	uint64_t cookie;
 
@@ -173,17 +169,23 @@ static void post_map(struct mapq_queue *q, const struct map_run *run)
 		slot->request.flags = run->access;
 	}
 	cookie = finish_slot(q, slot, iova + len, run->after);
-	pub->grows_to = (phys + len) | run->access;
 	for (uint64_t i = 0; i < run->pages; i++) {
 		pub->shadow[run->first + i] = run->page[i] | run->access;
 		pub->recent[(run->first + i) >> MAPQ_GROUP_SHIFT] = cookie;
 	}
 }
 
+/* Is the latest request a map of this batch that goes on here? */
 static bool joins(const struct mapq_queue *q, uint64_t iova, uint64_t phys, unsigned int flags)
 {
-	return flags & UVDK_MAPQ_JOIN && iova == q->pub.grows &&
-	       (phys | (flags & UVDK_MAP_RW)) == q->pub.grows_to;
+	const struct uvdk_mapq_request *r;
+
+	if (!(flags & UVDK_MAPQ_JOIN) || mapq_tail(q) == q->kicked || q->pub.next == q->pub.slots)
+		return false;
+	r = &q->pub.next[-1].request;
+
+	return r->map && r->status == UVDK_MAPQ_PENDING && iova == r->last + 1 &&
+	       phys == r->phys + (iova - r->first) && (flags & UVDK_MAP_RW) == r->flags;
 }
 
 static int has_room(const struct mapq_queue *q, unsigned int slots)
@@ -235,7 +237,7 @@ UVDK_EXPORT int uvdk_mapq_map_slow(struct uvdk_mapq *pub, uvdk_iova_t iova,
 	err = check_unmapped(q, run.first, pages, &run.after);
 	if (err)
 		return err;
-	run.join = joins(q, iova, phys_of(*run.page), flags);
+	run.join = joins(q, iova, uvdk_mapq_phys(*run.page), flags);
 	err = has_room(q, count_runs(q, run.page, pages) - run.join);
 	if (err)
 		return err;
@@ -255,7 +257,7 @@ static void forget(struct mapq_queue *q, uint64_t first, uint64_t pages, uint64_
 
 		mem->mapped--;
 		mem->unmapped = cookie;
-		q->pub.shadow[i] = cookie << 4;
+		q->pub.shadow[i] = cookie;
 	}
 }
 
@@ -263,7 +265,7 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 				     uint64_t *cookie)
 {
 	struct mapq_queue *q = mapq_of(pub);
-	bool join = iova == pub->grows && !pub->grows_to;
+	bool join = iova == pub->grows && !pub->next[-1].request.map;
 	uint64_t first, pages = mapq_pages(q, len), after;
 	int err = check_usable(q);
 
@@ -280,7 +282,6 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 
 	*cookie =
 		finish_slot(q, join ? pub->next - 1 : take_slot(q, iova, false), iova + len, after);
-	pub->grows_to = 0;
 	forget(q, first, pages, *cookie);
 
 	return 0;

@@ -18,7 +18,7 @@
 #define MAPQ_CLOSED UINT64_C(1)
 
 /* struct uvdk_mapq.shadow of a page whose request failed: it may be mapped, or not. */
-#define MAPQ_STUCK ((uint64_t)(UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST))
+#define MAPQ_STUCK (UVDK_MAPQ_MAPPED | UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST)
 
 /* Putting back what is mapped: pages of the window up to before @page have been. */
 struct mapq_restore {

@@ -46,11 +46,11 @@ static uint64_t describe(const struct mapq_queue *q, uint64_t first, struct uvdk
 {
 	const struct uvdk_mapq *pub = &q->pub;
 	const uint64_t *entry = &pub->shadow[first];
-	const uint64_t phys = *entry >> 24 << 12;
+	const uint64_t phys = uvdk_mapq_phys(*entry);
 	uint64_t n = 1;
 
 	while (!(entry[n - 1] & UVDK_MAPQ_LAST) &&
-	       entry[n] >> 24 << 12 == phys + (n << pub->page_shift))
+	       uvdk_mapq_phys(entry[n]) == phys + (n << pub->page_shift))
 		n++;
 	*out = (struct uvdk_mapq_request){
 		.first = pub->iova + (first << pub->page_shift),

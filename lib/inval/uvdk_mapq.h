@@ -134,7 +134,7 @@ int uvdk_mapq_unpin(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem);
  * struct uvdk_mapq_slot - a request in a queue; private
  * @request: it, with its neighbours
  * @cookie: last one that it stands for
- * @after: not before this one has completed: their ranges touch
+ * @after: not before this one has completed: their ranges touch; 0 in a free slot
  * @spare: fills the line
  */
 struct uvdk_mapq_slot {
@@ -147,23 +147,24 @@ struct uvdk_mapq_slot {
 /* Of a page in &struct uvdk_mapq.shadow: see there. */
 #define UVDK_MAPQ_FIRST	   4u
 #define UVDK_MAPQ_LAST	   8u
-#define UVDK_MAPQ_MAPPED   15u
+#define UVDK_MAPQ_MAPPED   (UINT64_C(1) << 63)
 #define UVDK_MAPQ_MEM_MASK 0xfffffu
 
 /**
  * struct uvdk_mapq_mem - pinned memory, as the inline calls see it; private
- * @page: by page: physical page number << 24 | number of the memory << 4
+ * @page: by page: UVDK_MAPQ_MAPPED | physical page number << 24 | number of the
+ *	memory << 4
  * @len: bytes
  * @mapped: pages that are mapped
  * @unmapped: cookie of the latest unmap
- * @flags: what it may be mapped for
+ * @denied: flags that it can't be mapped with; UVDK_MAPQ_JOIN is, too: not inline
  */
 struct uvdk_mapq_mem {
 	const uint64_t *page;
 	uint64_t len;
 	uint64_t mapped;
 	uint64_t unmapped;
-	unsigned int flags;
+	unsigned int denied;
 };
 
 /**
@@ -173,13 +174,13 @@ struct uvdk_mapq_mem {
  * @limit: end of the free places from there on
  * @iova: first address of the window
  * @len: its bytes
- * @shadow: by page of the window: physical page number << 24 | memory << 4 |
+ * @shadow: by page of the window: as &struct uvdk_mapq_mem.page, with
  *	UVDK_MAPQ_FIRST and UVDK_MAPQ_LAST of its map | UVDK_MAP_READ and WRITE.
- *	Nothing mapped: cookie of the unmap << 4
+ *	Nothing mapped: cookie of the unmap, which is less
  * @recent: by 64 pages: cookie of the latest map
  * @mem: by number
- * @grows: where a range has to begin to be added to the latest one; odd: nowhere
- * @grows_to: map: physical address | access that it has to have; 0: an unmap
+ * @grows: where an unmap has to begin to be added to the latest request, if that is
+ *	one; odd: nowhere
  * @cookie: latest
  * @done: all up to this have completed
  * @safe: without an error
@@ -196,7 +197,6 @@ struct uvdk_mapq {
 	uint64_t *recent;
 	struct uvdk_mapq_mem **mem;
 	uint64_t grows;
-	uint64_t grows_to;
 	uint64_t cookie;
 	uint64_t done;
 	uint64_t safe;
@@ -204,7 +204,25 @@ struct uvdk_mapq {
 	unsigned int page_shift;
 };
 
-/* An empty slot for a page. */
+/**
+ * uvdk_mapq_phys() - physical address of an entry of the shadow; private
+ * @entry: entry
+ *
+ * Return: address.
+ */
+static inline uint64_t uvdk_mapq_phys(uint64_t entry)
+{
+	return entry << 1 >> 25 << 12;
+}
+
+/**
+ * uvdk_mapq_slot_take() - a new slot; private
+ * @q: queue with one
+ * @iova: first byte
+ * @map: a map, else an unmap
+ *
+ * Return: slot, the rest of which the caller fills in.
+ */
 static inline struct uvdk_mapq_slot *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
 							 bool map)
 {
@@ -214,20 +232,8 @@ static inline struct uvdk_mapq_slot *uvdk_mapq_slot_take(struct uvdk_mapq *q, uv
 	slot->request.first = iova;
 	slot->request.map = map;
 	slot->request.status = UVDK_MAPQ_PENDING;
-	slot->after = 0;
 
 	return slot;
-}
-
-/* The latest slot has @slot's cookie, and ends with this page. */
-static inline uint64_t uvdk_mapq_slot_end(struct uvdk_mapq *q, struct uvdk_mapq_slot *slot,
-					  uvdk_iova_t iova)
-{
-	slot->request.last = iova + q->page_size - 1;
-	q->grows = iova + q->page_size;
-	slot->cookie = ++q->cookie;
-
-	return slot->cookie;
 }
 
 /**
@@ -274,29 +280,31 @@ int uvdk_mapq_unmap_slow(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint
 static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *mem,
 				size_t off, size_t len, unsigned int flags, uint64_t *cookie)
 {
-	const uint64_t at = iova - q->iova, page = at >> q->page_shift;
+	const uint64_t at = iova - q->iova, size = q->page_size, page = at >> q->page_shift;
+	const uint64_t last = q->cookie;
 	struct uvdk_mapq_slot *slot;
-	uint64_t entry, phys;
+	uint64_t entry;
 
-	if (__builtin_expect(len != q->page_size || at >= q->len || off >= mem->len ||
-				     (at | off) & (q->page_size - 1) || !flags ||
-				     flags & ~mem->flags || q->next == q->limit,
+	if (__builtin_expect(len != size || at >= q->len || off >= mem->len ||
+				     (at | off) & (size - 1) || !flags || flags & mem->denied ||
+				     q->next == q->limit,
 			     0))
 		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
 	/* Mapped, or to be unmapped first. */
-	entry = q->shadow[page];
-	if (__builtin_expect(entry & UVDK_MAPQ_MAPPED || entry >> 4 > q->done, 0))
+	if (__builtin_expect(q->shadow[page] > q->done, 0))
 		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
 
 	entry = mem->page[off >> q->page_shift] | flags;
-	phys = entry >> 24 << 12;
-	slot = uvdk_mapq_slot_take(q, iova, true);
-	slot->request.phys = phys;
-	slot->request.flags = flags;
-	q->grows_to = (phys + q->page_size) | flags;
-	q->recent[page >> 6] = *cookie = uvdk_mapq_slot_end(q, slot, iova);
 	q->shadow[page] = entry | UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST;
+	q->recent[page >> 6] = last + 1;
 	mem->mapped++;
+	slot = uvdk_mapq_slot_take(q, iova, true);
+	slot->request.last = iova + size - 1;
+	slot->request.phys = uvdk_mapq_phys(entry);
+	slot->request.flags = flags;
+	slot->cookie = last + 1;
+	q->cookie = last + 1;
+	*cookie = last + 1;
 
 	return 0;
 }
@@ -314,29 +322,33 @@ static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uv
 static inline int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len,
 				  uint64_t *cookie)
 {
-	const uint64_t at = iova - q->iova, page = at >> q->page_shift;
+	const uint64_t at = iova - q->iova, size = q->page_size, page = at >> q->page_shift;
+	const uint64_t last = q->cookie;
 	struct uvdk_mapq_slot *slot = q->next;
 	struct uvdk_mapq_mem *mem;
 	uint64_t entry;
 
-	if (__builtin_expect(len != q->page_size || at >= q->len || at & (q->page_size - 1) ||
-				     slot == q->limit || q->recent[page >> 6] > q->done,
+	if (__builtin_expect(len != size || at >= q->len || at & (size - 1) || slot == q->limit ||
+				     q->recent[page >> 6] > q->done,
 			     0))
 		return uvdk_mapq_unmap_slow(q, iova, len, cookie);
 	entry = q->shadow[page];
 	if (__builtin_expect(~entry & (UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST), 0))
 		return uvdk_mapq_unmap_slow(q, iova, len, cookie);
 
-	if (iova == q->grows && !q->grows_to)
+	mem = q->mem[entry >> 4 & UVDK_MAPQ_MEM_MASK];
+	mem->mapped--;
+	mem->unmapped = last + 1;
+	q->shadow[page] = last + 1;
+	if (iova == q->grows && !slot[-1].request.map)
 		slot--;
 	else
 		slot = uvdk_mapq_slot_take(q, iova, false);
-	q->grows_to = 0;
-	*cookie = uvdk_mapq_slot_end(q, slot, iova);
-	q->shadow[page] = *cookie << 4;
-	mem = q->mem[entry >> 4 & UVDK_MAPQ_MEM_MASK];
-	mem->mapped--;
-	mem->unmapped = *cookie;
+	slot->request.last = iova + size - 1;
+	slot->cookie = last + 1;
+	q->grows = iova + size;
+	q->cookie = last + 1;
+	*cookie = last + 1;
 
 	return 0;
 }

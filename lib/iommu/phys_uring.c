@@ -95,4 +95,9 @@ void phys_uring_put(int number)
 	ring.used--;
 	if (ring.pid == getpid())
 		set_buffer((unsigned int)number, NULL, 0);
+	if (ring.used)
+		return;
+	close(ring.fd); /* nothing of ours stays open when all is undone */
+	ring.fd = -1;
+	ring.tried = false;
 }

@@ -8,6 +8,13 @@
 extern "C" {
 #endif
 
+/**
+ * DOC: Requests of map queues
+ *
+ * What a queue (uvdk_mapq.h) fills in and an iommu driver (uvdk_mapq_driver.h) puts
+ * into its ring: one struct, so that nothing is copied between them.
+ */
+
 /* In &struct uvdk_mapq_request.status: not over yet. */
 #define UVDK_MAPQ_PENDING 1
 
@@ -17,9 +24,9 @@ extern "C" {
  * @last: last byte, inclusive
  * @phys: map: physical address of @first
  * @flags: map: enum uvdk_map_flags
- * @map: a map, else an unmap
  * @status: UVDK_MAPQ_PENDING; 0 or a negative errno once it is over, stored with
  *	release order by whoever looks at the ring
+ * @map: a map, else an unmap
  *
  * It stays where it is until it is over.
  */
@@ -28,8 +35,8 @@ struct uvdk_mapq_request {
 	uint64_t last;
 	uint64_t phys;
 	uint32_t flags;
-	bool map;
 	int status;
+	bool map;
 };
 
 #ifdef __cplusplus

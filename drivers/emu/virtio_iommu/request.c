@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <stdlib.h>
 #include <string.h>
 
 #include "vio_priv.h"
@@ -28,12 +27,12 @@ static bool all_zero(const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool own_reserved(const struct vio_request *r)
+bool vio_own_reserved(const struct vio_request *r)
 {
 	return !all_zero(r->in + shape[r->in[0]].reserved, shape[r->in[0]].nr_reserved);
 }
 
-static void advise(struct vio *m, const char *what)
+void vio_advise(struct vio *m, const char *what)
 {
 	m->stats.advice++;
 	uvdk_log(UVDK_LOG_DEBUG, VIO_LOG, "%s: the driver should not do that: %s",
@@ -74,7 +73,7 @@ bool vio_check_shape(struct vio *m, struct vio_request *r)
 	return false;
 }
 
-static bool domain_in_range(struct vio *m, uint32_t id)
+bool vio_domain_in_range(struct vio *m, uint32_t id)
 {
 	if (!(m->conf.features & VIO_F_DOMAIN_RANGE) ||
 	    (id >= m->config.domain_start && id <= m->config.domain_end))
@@ -86,21 +85,6 @@ static bool domain_in_range(struct vio *m, uint32_t id)
 	return false;
 }
 
-static bool input_in_range(struct vio *m, uint64_t first, uint64_t last)
-{
-	if (!(m->conf.features & VIO_F_INPUT_RANGE) ||
-	    (first >= m->config.input_start && last <= m->config.input_end))
-		return true;
-	if (uvdk_emu_virtio_has(&m->v, VIO_F_INPUT_RANGE))
-		uvdk_emu_virtio_note(
-			&m->v, "IOVAs 0x%llx to 0x%llx: the range is 0x%llx to 0x%llx (5.13.6.1)",
-			(unsigned long long)first, (unsigned long long)last,
-			(unsigned long long)m->config.input_start,
-			(unsigned long long)m->config.input_end);
-
-	return false;
-}
-
 /* Under m->lock. */
 static uint8_t move(struct vio *m, struct vio_endpoint *ep, uint32_t id, bool bypass,
 		    struct vio_request *r)
@@ -108,7 +92,7 @@ static uint8_t move(struct vio *m, struct vio_endpoint *ep, uint32_t id, bool by
 	struct vio_domain *domain = vio_domain_find(m, id);
 
 	if (domain && domain->bypass != bypass) {
-		advise(m, "ATTACH with or without BYPASS, unlike the domain (5.13.6.3.1)");
+		vio_advise(m, "ATTACH with or without BYPASS, unlike the domain (5.13.6.3.1)");
 		return VIO_S_INVAL;
 	}
 	if (domain && ep->domain == domain)
@@ -135,9 +119,9 @@ static uint8_t attach(struct vio *m, struct vio_request *r)
 	flags = uvdk_get32(req.flags);
 	if (uvdk_emu_virtio_has(&m->v, VIO_F_BYPASS_CONFIG))
 		known = VIO_ATTACH_F_BYPASS;
-	if (own_reserved(r) || (flags & ~known))
+	if (vio_own_reserved(r) || (flags & ~known))
 		return VIO_S_INVAL;
-	if (!domain_in_range(m, uvdk_get32(req.domain)))
+	if (!vio_domain_in_range(m, uvdk_get32(req.domain)))
 		return VIO_S_RANGE;
 	if (!uvdk_emu_translator_has(m->v.fn, uvdk_get32(req.endpoint)))
 		return VIO_S_NOENT;
@@ -157,7 +141,7 @@ static uint8_t detach(struct vio *m, struct vio_request *r)
 	uint8_t status = VIO_S_INVAL;
 
 	memcpy(&req, r->in, sizeof(req));
-	if (!domain_in_range(m, uvdk_get32(req.domain)))
+	if (!vio_domain_in_range(m, uvdk_get32(req.domain)))
 		return VIO_S_RANGE;
 	if (!uvdk_emu_translator_has(m->v.fn, uvdk_get32(req.endpoint)))
 		return VIO_S_NOENT;
@@ -170,142 +154,6 @@ static uint8_t detach(struct vio *m, struct vio_request *r)
 		vio_leave(m, ep);
 		status = VIO_S_OK;
 	}
-	pthread_mutex_unlock(&m->lock);
-
-	return status;
-}
-
-/* Section 5.13.6.5.2: what can be said without the domain. */
-static uint8_t check_map(struct vio *m, const struct vio_map *map)
-{
-	uint64_t page = m->config.page_size_mask & -m->config.page_size_mask;
-	uint32_t known = VIO_MAP_F_READ | VIO_MAP_F_WRITE;
-
-	if (uvdk_emu_virtio_has(&m->v, VIO_F_MMIO))
-		known |= VIO_MAP_F_MMIO;
-	if (map->flags & ~known) {
-		if (map->flags & ~known & VIO_MAP_F_MMIO)
-			uvdk_emu_virtio_note(&m->v, "MMIO was not negotiated (5.13.6.5.1)");
-		return VIO_S_INVAL;
-	}
-	if (map->last <= map->first) {
-		uvdk_emu_virtio_note(&m->v, "MAP from 0x%llx to 0x%llx (5.13.6.5.1)",
-				     (unsigned long long)map->first, (unsigned long long)map->last);
-		return VIO_S_INVAL;
-	}
-	if (page && ((map->first | map->phys | (map->last + 1)) & (page - 1)))
-		return VIO_S_RANGE;
-	if (!input_in_range(m, map->first, map->last))
-		return VIO_S_RANGE;
-	if (map->last - map->first > UINT64_MAX - map->phys)
-		return VIO_S_FAULT;
-	if (vio_resv_overlaps(m, map->first, map->last)) {
-		advise(m, "MAP of what is reserved (5.13.6.8.1)");
-		return VIO_S_INVAL;
-	}
-
-	return VIO_S_OK;
-}
-
-/* Under m->lock. It may be mapped, or not? */
-static uint8_t insert(struct vio *m, uint32_t id, const struct vio_map *wanted)
-{
-	struct vio_domain *domain = vio_domain_find(m, id);
-	struct vio_map *map;
-
-	if (!domain)
-		return VIO_S_NOENT;
-	if (domain->bypass) {
-		advise(m, "MAP in a bypass domain (5.13.6.5.1)");
-		return VIO_S_INVAL;
-	}
-	if (vio_maps_find(domain, wanted->first, wanted->last))
-		return VIO_S_INVAL;
-	map = malloc(sizeof(*map));
-	if (!map)
-		return VIO_S_NOMEM;
-	*map = *wanted;
-	vio_maps_insert(m, domain, map);
-
-	return VIO_S_OK;
-}
-
-static uint8_t map(struct vio *m, struct vio_request *r)
-{
-	struct vio_map_req req;
-	struct vio_map wanted = {0};
-	uint8_t status;
-
-	memcpy(&req, r->in, sizeof(req));
-	wanted.first = uvdk_get64(req.virt_start);
-	wanted.last = uvdk_get64(req.virt_end);
-	wanted.phys = uvdk_get64(req.phys_start);
-	wanted.flags = uvdk_get32(req.flags);
-	status = check_map(m, &wanted);
-	if (status != VIO_S_OK)
-		return status;
-	if (!domain_in_range(m, uvdk_get32(req.domain)))
-		return VIO_S_RANGE;
-
-	pthread_mutex_lock(&m->lock);
-	status = insert(m, uvdk_get32(req.domain), &wanted);
-	pthread_mutex_unlock(&m->lock);
-
-	return status;
-}
-
-/* Does a map of the domain cross one of the ends? */
-static bool would_split(const struct vio_domain *domain, uint64_t first, uint64_t last)
-{
-	const struct vio_map *a = vio_maps_find(domain, first, first);
-	const struct vio_map *b = vio_maps_find(domain, last, last);
-
-	return (a && a->first < first) || (b && b->last > last);
-}
-
-/* Under m->lock. */
-static uint8_t remove_maps(struct vio *m, uint32_t id, uint64_t first, uint64_t last,
-			   struct vio_request *r)
-{
-	struct vio_domain *domain = vio_domain_find(m, id);
-
-	if (!domain)
-		return VIO_S_NOENT;
-	if (domain->bypass) {
-		advise(m, "UNMAP in a bypass domain (5.13.6.6.1)");
-		return VIO_S_INVAL;
-	}
-	if (would_split(domain, first, last))
-		return VIO_S_RANGE;
-	if (!vio_maps_find(domain, first, last)) {
-		advise(m, "UNMAP of what is not mapped (5.13.6.6.1)");
-		return VIO_S_OK;
-	}
-	for (unsigned int i = 0; i < VIO_SLOTS; i++)
-		if (m->endpoint[i].domain == domain)
-			vio_doom(&m->endpoint[i], first, last, r->number);
-	r->ends = true;
-	vio_maps_remove(domain, first, last);
-
-	return VIO_S_OK;
-}
-
-static uint8_t unmap(struct vio *m, struct vio_request *r)
-{
-	struct vio_unmap req;
-	uint64_t first, last;
-	uint8_t status;
-
-	memcpy(&req, r->in, sizeof(req));
-	first = uvdk_get64(req.virt_start);
-	last = uvdk_get64(req.virt_end);
-	if (own_reserved(r) || last < first)
-		return VIO_S_INVAL;
-	if (!domain_in_range(m, uvdk_get32(req.domain)) || !input_in_range(m, first, last))
-		return VIO_S_RANGE;
-
-	pthread_mutex_lock(&m->lock);
-	status = remove_maps(m, uvdk_get32(req.domain), first, last, r);
 	pthread_mutex_unlock(&m->lock);
 
 	return status;
@@ -337,14 +185,14 @@ static bool by_command(struct vio *m, struct vio_request *r)
 void vio_execute(struct vio *m, struct vio_request *r)
 {
 	static uint8_t (*const execute[VIO_TYPES])(struct vio *, struct vio_request *) = {
-		[VIO_T_ATTACH] = attach, [VIO_T_DETACH] = detach, [VIO_T_MAP] = map,
-		[VIO_T_UNMAP] = unmap,	 [VIO_T_PROBE] = probe,
+		[VIO_T_ATTACH] = attach,      [VIO_T_DETACH] = detach, [VIO_T_MAP] = vio_do_map,
+		[VIO_T_UNMAP] = vio_do_unmap, [VIO_T_PROBE] = probe,
 	};
 
 	r->done = true;
 	if (by_command(m, r) || r->mute)
 		return;
-	if (!all_zero(r->in + 1, 3) || own_reserved(r))
-		advise(m, "reserved bytes of a request are not 0 (5.13.6.1)");
+	if (!all_zero(r->in + 1, 3) || vio_own_reserved(r))
+		vio_advise(m, "reserved bytes of a request are not 0 (5.13.6.1)");
 	r->status = execute[r->in[0]](m, r);
 }

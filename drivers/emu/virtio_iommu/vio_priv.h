@@ -162,6 +162,14 @@ void vio_requests_free(struct vio *m);
 void vio_execute(struct vio *m, struct vio_request *r);
 bool vio_check_shape(struct vio *m, struct vio_request *r);
 
+bool vio_own_reserved(const struct vio_request *r);
+bool vio_domain_in_range(struct vio *m, uint32_t id);
+void vio_advise(struct vio *m, const char *what);
+
+/* mapping.c: what they are answered with */
+uint8_t vio_do_map(struct vio *m, struct vio_request *r);
+uint8_t vio_do_unmap(struct vio *m, struct vio_request *r);
+
 /* probe.c: writes m->reply */
 uint8_t vio_probe_reply(struct vio *m, const struct vio_request *r);
 bool vio_resv_overlaps(const struct vio *m, uint64_t first, uint64_t last);

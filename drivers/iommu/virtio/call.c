@@ -58,8 +58,8 @@ static const char *remedy(int err, enum viommu_op op)
 {
 	switch (err) {
 	case -ETIMEDOUT:
-		return "it does not answer, and was reset; what was behind it reaches nothing any "
-		       "more; look for what its host says, and open it anew";
+		return "it does not answer, and was reset; close what is behind it, look for what "
+		       "its host says, and open it anew";
 	case -ENODEV:
 		return "it has vanished, or was given up before; close what is behind it";
 	case -ECANCELED:

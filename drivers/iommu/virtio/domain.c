@@ -392,11 +392,17 @@ static int restore_map(const struct viommu_map *map, void *arg)
 	return map->settled ? viommu_map_restore(domain, map) : 0;
 }
 
+/*
+ * Not all devices forget maps: what is there, and what an unmap should have taken just now, must
+ * not stay.
+ */
 int viommu_domain_restore(struct viommu_domain *domain)
 {
 	struct viommu_endpoint *endpoint;
-	int err = 0;
+	int err = viommu_empty(domain->unit, domain->id);
 
+	if (err)
+		return err;
 	LIST_FOREACH(endpoint, &domain->endpoints, of_domain)
 	{
 		struct viommu_request request = attachment(domain, endpoint, VIOMMU_ATTACH);
@@ -405,11 +411,6 @@ int viommu_domain_restore(struct viommu_domain *domain)
 		if (err)
 			return err;
 	}
-	/* Not all devices forget maps: what an unmap should have taken just now must not stay. */
-	err = viommu_empty(domain->unit, domain->id);
-	if (err)
-		return err;
-
 	err = viommu_map_each(domain->ioas, restore_map, domain);
 	if (!err)
 		viommu_mapq_restored(domain);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "viommu_space.h"
 
@@ -55,23 +56,29 @@ static int parse(struct viommu_endpoint *endpoint, const uint8_t *reply, size_t 
 	size_t off = 0;
 
 	while (size - off >= sizeof(struct property)) {
-		const struct property *head = (const struct property *)(reply + off);
-		unsigned int type = uvdk_get16(head->type) & PROPERTY_TYPE;
-		size_t length = uvdk_get16(head->length);
+		struct reserved property = {0}; /* or another: what they have in common */
+		unsigned int type;
+		size_t length;
 		int err = 0;
+
+		/* Properties of any length make the next one begin anywhere. */
+		memcpy(&property, reply + off,
+		       size - off < sizeof(property) ? size - off : sizeof(property));
+		type = uvdk_get16(property.head.type) & PROPERTY_TYPE;
+		length = uvdk_get16(property.head.length);
 
 		if (type == PROPERTY_NONE)
 			break;
-		if (length > size - off - sizeof(*head))
+		if (length > size - off - sizeof(property.head))
 			return uvdk_fail(-EPROTO, VIOMMU,
 					 "%s: PROBE: property %u at offset %zu has %zu bytes and "
 					 "does not fit into %zu",
 					 endpoint->name, type, off, length, size);
 		if (type == PROPERTY_RESERVED)
-			err = add_reserved(endpoint, (const struct reserved *)head, length, off);
+			err = add_reserved(endpoint, &property, length, off);
 		if (err)
 			return err;
-		off += sizeof(*head) + length;
+		off += sizeof(property.head) + length;
 	}
 
 	return 0;

@@ -15,22 +15,28 @@
  *   ----------------------------------------+----------------------+------------------------------
  *   before the first start                  | what its last owner  | what the machine chose: QEMU:
  *                                           | mapped               | all memory (boot-bypass=on)
- *   reset (uvdk_virtio_begin())             | -                    | as before it
- *   features in force, without BYPASS       | -                    | BYPASS_CONFIG: as before it
+ *   reset (uvdk_virtio_begin())             | nothing; QEMU keeps  | as before it
+ *                                           | what was attached    |
+ *   features in force, without BYPASS       | likewise             | BYPASS_CONFIG: as before it
  *                                           |                      | else: nothing (5.13.6.3.2)
- *   bypass written 0 and read back          | -                    | nothing
+ *   bypass written 0 and read back          | likewise             | nothing
  *   DRIVER_OK ... viommu_unit_close()       | what is mapped       | nothing
  *   a reset by us (viommu_unit_check())     | nothing, until it is | BYPASS_CONFIG: nothing, where
- *                                           | attached again       | bypass outlives a reset, as in
- *                                           |                      | QEMU; else as before the start
- *   viommu_unit_close(), bury               | -                    | likewise
- *   the process dies: vfio resets it        | -                    | likewise
- *   the process dies: it has no reset, or   | what was mapped,     | nothing
- *   vfio may not use it                     | until the next start |
+ *                                           | attached again; QEMU | bypass outlives a reset, as in
+ *                                           | keeps what it had    | QEMU; else as before the start
+ *   viommu_unit_close(): all are detached   | -                    | likewise
+ *   viommu_unit_bury()                      | nothing; QEMU keeps  | likewise
+ *                                           | what was attached    |
+ *   the process dies                        | what was mapped,     | likewise
+ *                                           | where no reset of    |
+ *                                           | vfio's or of the next|
+ *                                           | start undoes it      |
  *
  * So no endpoint is opened before its unit is at DRIVER_OK, and all are closed before their unit
- * is. The next start resets the unit before it may reach memory (bus master): neither the queues
- * nor the domains of a process that died are used again.
+ * is. The next start resets the unit before it may reach memory (bus master), so that the queues of
+ * a process that died are not used again; and since a domain may outlive that reset, domain.c
+ * empties each one before use, and detaches each endpoint when it is opened. Memory of a unit that
+ * was given up with endpoints attached stays locked (viommu_ioas_lose()).
  */
 
 #define VENDOR_VIRTIO 0x1af4
@@ -90,8 +96,8 @@ static int give_up(struct viommu_unit *unit, int err)
 {
 	if (!viommu_unit_dead(unit))
 		uvdk_log(UVDK_LOG_WARN, VIOMMU,
-			 "%s: given up (%s), and reset: nothing is translated any more, and "
-			 "whoever is behind it reaches nothing, as far as it obeys",
+			 "%s: given up (%s), and reset: close the devices behind it, which may "
+			 "reach what was mapped until then, if it keeps that over a reset",
 			 unit->virtio.name, strerror(-err));
 	__atomic_store_n(&unit->dead, true, __ATOMIC_RELEASE);
 	viommu_ring_fail(unit->ring, err);

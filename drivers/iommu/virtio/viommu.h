@@ -136,14 +136,15 @@ void viommu_unit_close(struct viommu_unit *unit);
 /*
  * Has the device asked for a reset, or been reset behind our back, or is its ring stopped? Then
  * everything is put back: attachments and maps; what was under way ends with -ECANCELED, or
- * -ENODEV. 0, or -ENODEV with @dead set: the device has been stopped then, and endpoints reach
- * nothing through it, as far as it obeys. Under unit->lock. A few register reads.
+ * -ENODEV. 0, or -ENODEV with @dead set: the device has been reset then, but may keep what was
+ * attached (QEMU does). Under unit->lock. A few register reads.
  */
 int viommu_unit_check(struct viommu_unit *unit);
 
 /*
- * Give the device up: what is under way ends with @err, @dead is set, and it is reset, so that
- * endpoints reach nothing any more. Once; any thread. Return: @err.
+ * Give the device up: what is under way ends with @err, @dead is set, and it is reset: its queues
+ * are no longer used. Endpoints that were attached reach nothing any more if it forgets them on a
+ * reset (QEMU does not). Once; any thread. Return: @err.
  */
 int viommu_unit_bury(struct viommu_unit *unit, int err);
 
@@ -213,7 +214,7 @@ void viommu_ring_kick(struct viommu_ring *ring);
 /*
  * Look which are over. 0, or -ENODEV or -ECANCELED as above: those that were under way are over,
  * with an error. What they, and all maps, let endpoints reach is safe to use again only after
- * viommu_unit_check(). No system call.
+ * viommu_unit_check() has returned 0. No system call.
  */
 int viommu_ring_poll(struct viommu_ring *ring);
 

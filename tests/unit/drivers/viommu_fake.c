@@ -195,8 +195,16 @@ static void push(struct fake_queue *q, uint32_t id, uint32_t len, uint16_t by)
 	}
 }
 
+/* For the latest used buffer, if it is wanted (2.7.7). */
 static void interrupt(const struct fake_queue *q)
 {
+	uint16_t flags;
+	uint16_t event;
+
+	fetch(q->avail, &flags, 2);
+	fetch(q->avail + 4 + 2u * q->size, &event, 2);
+	if (fake.features & FAKE_EVENT_IDX ? event != (uint16_t)(q->used_idx - 1) : flags & 1)
+		return;
 	if (q->vector != 0xffff)
 		uvdk_emu_irq(fake.fn, q->vector);
 }
@@ -268,7 +276,7 @@ static void lie(struct fake_queue *q, uint16_t head, uint32_t len)
 		break;
 	}
 	if (fake.lies_left && !--fake.lies_left)
-		fake.lie = FAKE_HONEST;
+		fake.lie = fake.then;
 }
 
 static bool step(struct uvdk_emu_function *fn)

@@ -71,9 +71,10 @@ struct fake {
 	/* what it is to do, from request number @after on */
 	enum fake_lie lie;
 	unsigned int after;
-	unsigned int lies_left; /* 0: for ever; else it is honest again after so many */
-	uint8_t status;		/* answer to all requests */
-	uint8_t probed;		/* fills replies of PROBE */
+	unsigned int lies_left; /* 0: for ever; else after so many it goes on with @then */
+	enum fake_lie then;
+	uint8_t status; /* answer to all requests */
+	uint8_t probed; /* fills replies of PROBE */
 	bool never_resets;
 	bool no_vector; /* takes none for a queue */
 

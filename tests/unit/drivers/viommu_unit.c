@@ -237,8 +237,10 @@ Test(viommu_unit, a_probe_brings_what_the_device_says)
 	cr_expect_eq(reply[0], 0x5a);
 	cr_expect_eq(reply[511], 0x5a);
 	/* The place is an ordinary one again. */
-	for (int i = 0; i < 300; i++)
+	for (unsigned int i = 1; i < 300; i++) {
 		cr_expect_eq(map(0), 0);
+		cr_expect_eq(field(&fake.log[i], 0, 4), 3);
+	}
 	closes();
 }
 
@@ -412,6 +414,13 @@ Test(viommu_unit, used_descriptor_that_is_not_there)
 Test(viommu_unit, request_answered_twice)
 {
 	is_given_up(FAKE_USED_TWICE, 300, -ENODEV);
+}
+
+Test(viommu_unit, one_request_answered_twice_while_others_wait)
+{
+	fake.lies_left = 1;
+	fake.then = FAKE_HANG;
+	is_given_up(FAKE_USED_TWICE, 3, -ENODEV);
 }
 
 Test(viommu_unit, answer_longer_than_its_place)

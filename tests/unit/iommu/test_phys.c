@@ -197,6 +197,9 @@ static bool pinned_becomes(uint64_t kib)
 
 Test(phys, what_is_locked_is_pinned_until_its_last_lock_is_undone)
 {
+	int fd = dup(0);
+
+	close(fd);
 	cr_assert_eq(uvdk_phys_lock(&phys, mem, 8 * PAGE, true), 0, "%s", uvdk_last_error());
 	if (!pinned())
 		cr_skip_test("no io_uring");
@@ -209,6 +212,7 @@ Test(phys, what_is_locked_is_pinned_until_its_last_lock_is_undone)
 	uvdk_phys_unlock(&phys, mem + 2 * PAGE, 2 * PAGE);
 	uvdk_phys_unlock(&phys, mem + 6 * PAGE, 4 * PAGE);
 	cr_expect(pinned_becomes(0), "%" PRIu64 " KiB", pinned());
+	cr_expect_eq(dup(0), fd, "a descriptor is left");
 }
 
 Test(phys, a_lock_that_is_refused_leaves_nothing_locked)

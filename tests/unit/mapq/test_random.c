@@ -31,6 +31,7 @@ static unsigned int length[WINDOW_PAGES]; /* of the map that begins there */
 static uint64_t random_state = 88172645463325252u;
 static uint64_t posted, reused_early, wrong;
 static unsigned int last_end; /* where a JOIN could be added */
+static bool stuck;	      /* nothing fits there */
 static bool quarantine = true;
 
 static unsigned int any(unsigned int n)
@@ -82,7 +83,7 @@ static int try_map(unsigned int at)
 	int err;
 
 	flags |= any(4) ? 0 : UVDK_MAPQ_JOIN;
-	last_end = n ? last_end : 0;
+	stuck = !n;
 	if (!n)
 		return 0;
 	err = uvdk_mapq_map(w.q, window_iova(at), w.mem, from * PAGE, n * PAGE, flags, &posted);
@@ -155,8 +156,9 @@ static void reset(void)
 
 static void operate(unsigned int i)
 {
-	unsigned int at =
-		last_end && last_end < WINDOW_PAGES && any(2) ? last_end : any(WINDOW_PAGES);
+	unsigned int at = last_end && last_end < WINDOW_PAGES && !stuck && any(2)
+				  ? last_end
+				  : any(WINDOW_PAGES);
 	int err = page[at].mapped ? try_unmap(at) : try_map(at);
 
 	wrong += err != 0 && err != -EAGAIN;

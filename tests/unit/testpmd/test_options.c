@@ -65,6 +65,18 @@ Test(options, every_named_mode_is_there)
 	}
 }
 
+Test(options, inspect_may_name_a_socket)
+{
+	cr_assert_eq(PARSE("--seccomp"), OPTIONS_RUN);
+	cr_expect(!opts.inspect);
+	cr_assert_eq(PARSE("--inspect", "--seccomp"), OPTIONS_RUN);
+	cr_expect(opts.inspect && opts.seccomp && !opts.inspect_path);
+	cr_assert_eq(PARSE("--inspect=/a/b"), OPTIONS_RUN);
+	cr_expect_str_eq(opts.inspect_path, "/a/b");
+	cr_expect_eq(PARSE("--inspect="), OPTIONS_BAD);
+	cr_expect_eq(PARSE("--inspect", "/a/b"), OPTIONS_BAD);
+}
+
 Test(options, all_the_rest_is_taken)
 {
 	cr_assert_eq(PARSE("--nb-cores=3", "--rxd=128", "--txd=256", "--burst=64",

@@ -29,6 +29,27 @@ Test(run, without_a_port_an_emulated_pair_forwards_and_the_sums_are_right)
 	cr_expect_eq(mkdir(dir, 0700), 0);
 }
 
+Test(run, it_can_be_looked_into_while_it_runs)
+{
+	char option[512], command[1024];
+	struct program p;
+
+	snprintf(option, sizeof(option), "--inspect=%s", file("socket"));
+	start(&p, ARGS(option, "-i"));
+	cr_assert(wait_text(&p, "Looked into at"), "%s", out);
+	cr_assert(wait_text(&p, "testpmd> "), "%s", out);
+	for (int i = 0; i < 3; i++) {
+		static const char *const what[] = {"caps", "ioas", "maps"};
+
+		snprintf(command, sizeof(command), "%s %s --socket %s | grep -q %s", UVDK_IOMMUCTL,
+			 what[i], file("socket"), i < 2 ? "emu:virtio-net#1" : "MiB");
+		cr_expect_eq(system(command), 0, "%s", command);
+	}
+	type(&p, "quit\n");
+	cr_expect_eq(finish(&p), 0, "%s", out);
+	cr_expect_neq(access(file("socket"), F_OK), 0, "the socket goes with it");
+}
+
 Test(run, every_mode_runs_and_adds_up)
 {
 	static char *const modes[] = {"mac", "macswap", "csum", "5tswap", "icmpecho"};

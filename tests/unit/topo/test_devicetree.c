@@ -47,7 +47,7 @@ static void host_begin(const char *name)
 static void iommu_node(uint32_t devfn)
 {
 	at_iommu = fdt_node(&f, "virtio_iommu@5");
-	fdt_text(&f, "compatible", "pci1af4,1057\0virtio,pci-iommu", 31);
+	TEXT(&f, "compatible", "pci1af4,1057\0virtio,pci-iommu");
 	at_reg = CELLS(&f, "reg", devfn << 8, 0, 0, 0, 0);
 	at_cells = CELLS(&f, "#iommu-cells", 1);
 	at_handle = CELLS(&f, "phandle", 0x8004);

@@ -166,16 +166,6 @@ int viommu_empty(struct viommu_unit *unit, uint32_t domain)
 	return 0;
 }
 
-void viommu_mapq_end(struct viommu_domain *domain)
-{
-	(void)domain;
-}
-
-void viommu_mapq_restored(struct viommu_domain *domain)
-{
-	(void)domain;
-}
-
 int viommu_unit_check(struct viommu_unit *unit)
 {
 	struct fake_unit *fake = fake_of(unit);

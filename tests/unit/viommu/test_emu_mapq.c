@@ -445,7 +445,8 @@ Test(virtio_emu_mapq, ten_million_operations_and_no_stale_use)
 	cr_expect_eq(overwritten, 0, "%lu", (unsigned long)overwritten);
 	s = stats();
 	cr_expect_gt(s.hits + s.walks, 10000);
-	cr_expect_eq(s.answers[0],
+	/* 6: a domain is emptied before it is made */
+	cr_expect_eq(s.answers[0] + s.answers[6],
 		     s.requests[1] + s.requests[2] + s.requests[3] + s.requests[4] + s.requests[5]);
 	end();
 }

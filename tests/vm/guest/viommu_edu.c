@@ -310,9 +310,19 @@ static void after(const char *first, const char *second)
 	printf("after: all good\n");
 }
 
+/* What stays open for the process as a whole is there after this. */
+static unsigned int open_once(const char *first, const char *second)
+{
+	open_all(first, second);
+	attach();
+	uvdk_ioas_destroy(ioas);
+	close_all();
+	return count_fds();
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int fds = count_fds();
+	unsigned int fds;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 4)
@@ -322,9 +332,12 @@ int main(int argc, char **argv)
 		after(argv[1], argv[2]);
 		return 0;
 	}
-	open_all(argv[1], argv[2]);
-	if (argc > 4)
+	if (argc > 4) {
+		open_all(argv[1], argv[2]);
 		hold();
+	}
+	fds = open_once(argv[1], argv[2]);
+	open_all(argv[1], argv[2]);
 	detached();
 	attach();
 	mapped_memory();
