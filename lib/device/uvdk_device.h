@@ -100,14 +100,16 @@ struct uvdk_device_info {
  * viable: the message names the other members); -EACCES (node not accessible:
  * the message names node and owner); -ENOENT (the kernel lacks the node: the
  * message says what provides it); -EOPNOTSUPP (@iommu can't serve this bus);
+ * -ENODEV, -EBUSY (iommu "virtio": no virtio-iommu translates for it; or the one that does
+ * is not driven by @iommu);
  * -EMFILE or -ENFILE (no descriptors left); -ENOMEM.
  *
  * With "emu:...": -ENODEV (no such model: the message lists them); -EINVAL (a
  * key the model does not know, a value it can't take, an empty item); -EEXIST (a
  * key twice); -ERANGE (a number outside its limits, which the message gives);
  * -EBUSY (link=NAME has its two ends); -ENOSPC (the bus holds 32 functions);
- * -ETIMEDOUT (the emulated I/O MMU does not answer); -EOPNOTSUPP (@iommu is not
- * "emu"); -EPERM (the machine is a parent's, see uvdk_emu.h); what a model of the
+ * -ETIMEDOUT (the emulated I/O MMU does not answer); -EOPNOTSUPP (@iommu is neither
+ * "emu" nor "virtio-emu"); -EPERM (the machine is a parent's, see uvdk_emu.h); what a model of the
  * application's own returns; -ENOMEM.
  */
 int uvdk_device_open(struct uvdk_iommu *iommu, const char *spec,

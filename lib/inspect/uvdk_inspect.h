@@ -22,7 +22,8 @@ extern "C" {
  * client sends one line, "caps", "ioas", "maps", "pasids" or "all", and reads one JSON
  * object up to the end of file; {"error": "..."} is the answer to anything else. Clients
  * that do not ask, or do not read, are left after a while. What is shown is taken piece
- * by piece: the application may go on between two.
+ * by piece: the application may go on between two. What map queues have mapped
+ * (uvdk_mapq.h) is not shown.
  *
  * Calls are thread-safe, but for the end of a server. A child made by fork() has no
  * server: it may destroy its copy, which leaves the parent's socket alone.
@@ -51,7 +52,7 @@ struct uvdk_inspect_opts {
  *
  * Return: 0; -EADDRINUSE (another process answers there, or it is no socket); -EINVAL;
  * -ENAMETOOLONG; -ENOENT (no @path, and no XDG_RUNTIME_DIR); -ENOMEM; the error of
- * mkdir(), bind() or pthread_create().
+ * mkdir(), socket(), bind() or pthread_create().
  */
 int uvdk_inspect_create(const struct uvdk_inspect_opts *opts, struct uvdk_inspect **out);
 

@@ -86,10 +86,10 @@ struct uvdk_mapq_opts {
  * While it is open the address space takes no device of another I/O MMU. When its
  * last device is detached the queue is over: -ENODEV.
  *
- * Return: 0; -EINVAL (options, no device attached, devices of several I/O MMUs);
- * -EDOM (misaligned); -ENOENT (not reserved); -EBUSY (something is mapped in the
- * window, or another queue has part of it); -EOPNOTSUPP (this iommu maps by system
- * calls: use uvdk_ioas_map()); -ENOMEM.
+ * Return: 0; -EINVAL (options, no device attached, devices of several I/O MMUs, beyond 48
+ * bits); -EDOM (misaligned); -ENOENT (not reserved); -ERANGE (what is attached can't reach
+ * all of the window); -EBUSY (something is mapped in the window, or another queue has part
+ * of it); -EOPNOTSUPP (this iommu maps by system calls: use uvdk_ioas_map()); -ENOMEM.
  */
 int uvdk_mapq_open(struct uvdk_ioas *ioas, const struct uvdk_mapq_opts *opts,
 		   struct uvdk_mapq **out);
@@ -99,7 +99,9 @@ int uvdk_mapq_open(struct uvdk_ioas *ioas, const struct uvdk_mapq_opts *opts,
  * @q: queue, or NULL
  *
  * What is in quarantine is released once the window is unmapped. Memory that is
- * still pinned is unpinned.
+ * still pinned is unpinned. Where the I/O MMU refuses to unmap it, or does not answer
+ * for 10 seconds, all of that stays as it is until the process ends, and an error is
+ * logged.
  */
 void uvdk_mapq_close(struct uvdk_mapq *q);
 
@@ -113,7 +115,8 @@ void uvdk_mapq_close(struct uvdk_mapq *q);
  *
  * Makes system calls. What is contiguous in physical memory maps best: huge pages.
  *
- * Return: 0 or as uvdk_ioas_map().
+ * Return: 0; -ENODEV; -ERANGE (a physical address beyond 51 bits); -ENOMEM (a million
+ * pieces are pinned); or as uvdk_ioas_map().
  */
 int uvdk_mapq_pin(struct uvdk_mapq *q, void *va, size_t len, unsigned int flags,
 		  struct uvdk_mapq_mem **out);
@@ -123,8 +126,9 @@ int uvdk_mapq_pin(struct uvdk_mapq *q, void *va, size_t len, unsigned int flags,
  * @q: queue
  * @mem: handle
  *
- * Return: 0, or -EBUSY: some of it is mapped, or its unmap has not completed, or
- * a request failed and uvdk_mapq_settle() was not called since.
+ * Return: 0 (@mem is gone), or -EBUSY: some of it is mapped, or its unmap has not
+ * completed, or a request failed and uvdk_mapq_settle() was not called since. After
+ * -ENODEV, which means that nothing is mapped any more, only the latter.
  */
 int uvdk_mapq_unpin(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem);
 
@@ -266,13 +270,14 @@ int uvdk_mapq_unmap_slow(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint
  * uvdk_mapq_map() - add a map to the batch
  * @q: queue
  * @iova: where, in the window
- * @mem: pinned memory
+ * @mem: pinned memory of this queue
  * @off: offset in it
  * @len: bytes; @iova, @off and @len are multiples of the page size
  * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE; enum uvdk_mapq_flags
  * @cookie: its cookie; of several requests (memory that is not contiguous) the last
  *
- * Return: 0; -EAGAIN (full: kick, poll and try again; no sentence); -EINVAL (flags,
+ * Return: 0; -EAGAIN (full, or being put back after a reset: kick, poll and try again; no
+ * sentence); -EINVAL (flags,
  * @len is 0, more requests than the queue is deep); -EDOM (misaligned); -ERANGE
  * (outside the window or @mem); -EEXIST (something is mapped there); -EPERM (@mem was
  * pinned for less); -ENODEV. Nothing is posted then.
@@ -477,7 +482,9 @@ void uvdk_mapq_get_stats(const struct uvdk_mapq *q, struct uvdk_mapq_stats *out)
  * @out: new queue, owned by the caller; backend "virtio"
  *
  * A request of scope UVDK_INVAL_RANGE is an unmap of whole maps of the window; no
- * other scope exists. Both are used by the same thread.
+ * other scope exists. What is wrong with it fails its cookie. It reaches the map queue
+ * when the other is kicked: until then its pages count as mapped. Both are used by the
+ * same thread.
  *
  * Return: 0, -EINVAL, -ENOMEM.
  */

@@ -60,9 +60,19 @@ struct uvdk_iommu_opts {
  * It may be given what uvdk_iommu_choose() returns: NULL is refused, and what
  * that said stays in uvdk_last_error().
  *
+ * "virtio" and "virtio-emu" reset their virtio-iommus and turn bypass off: of all that
+ * is behind one, also of what the kernel drives there, nothing reaches memory from then
+ * on but what is attached. Closing leaves it so.
+ *
  * Return: 0; -EINVAL (unknown name: the message lists the known ones; or NULL);
  * -ENOENT (the kernel lacks it: the message says what provides it);
- * -EACCES (names the node and its owner); -ENOMEM.
+ * -EACCES (names the node and its owner, or the privilege); -ENOMEM.
+ *
+ * "virtio", too: -ENODEV (firmware knows no virtio-iommu, or none at @unit); -EBADMSG
+ * (firmware's tables are malformed: with the offset); -EBUSY (the virtio-iommu has another
+ * driver, or another process has one that is to be driven); -EOPNOTSUPP (it is no PCI
+ * function, or lacks a feature); -EPROTO (it does not do as it is told, or its
+ * configuration makes no sense).
  */
 int uvdk_iommu_open(const char *name, const struct uvdk_iommu_opts *opts, struct uvdk_iommu **out);
 
@@ -131,7 +141,8 @@ enum uvdk_iommu_erratum {
 /**
  * struct uvdk_iommu_info - what the iommu in front of a device can do
  * @driver: "iommufd", ...
- * @hardware: "vt-d", "smmuv3", "amd-vi", "virtio-iommu", "emu", "unknown"
+ * @hardware: "vt-d", "smmuv3", "amd-vi", "virtio-iommu" (driven by this process), "emu",
+ *	"none" (noiommu), "unknown"
  * @page_sizes: bit n set: pages of 2^n bytes are possible
  * @coherent: DMA is cache coherent
  * @features: enum uvdk_iommu_feature
@@ -230,9 +241,12 @@ void uvdk_ioas_destroy(struct uvdk_ioas *ioas);
  * All maps made before are visible to the device at once. The ranges the
  * device can't address leave the allocator.
  *
- * Return: 0; -EBUSY (attached already, or its group is attached elsewhere);
+ * Return: 0; -EBUSY (attached already, or its group is attached elsewhere, or what it
+ * can't be isolated from; or a map queue is open and it is behind another I/O MMU);
  * -EINVAL (other iommu, or NULL); -EADDRINUSE (something is mapped in a range that is
- * reserved for this device: the message names both); -ENODEV.
+ * reserved for this device, or that it can't reach: the message names both); -ENODEV.
+ * Under "virtio" also -ENOSPC (no domain left), -EDOM and -EOPNOTSUPP (what is mapped is
+ * in pieces smaller than its pages, or registers: the message says which).
  */
 int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
 
@@ -271,12 +285,17 @@ enum uvdk_map_flags {
  * Return: 0; -EINVAL (zero length, no access, unknown flag); -EDOM (address,
  * IOVA or length not a multiple of the page size); -ERANGE (outside the
  * apertures: the message lists them); -EEXIST (IOVA overlaps a map, or memory
- * is mapped already: names it); -ENOSPC (no IOVA range left that is large
+ * is mapped already: names it); -EBUSY (with UVDK_MAP_FIXED: in the window of a
+ * map queue); -ENOSPC (no IOVA range left that is large
  * enough); -ENOMEM (memlock: the message says how much is needed and allowed;
  * or out of memory); -EDQUOT (the iommu's entry limit: says it);
  * -EFAULT (@va is not mapped memory); -EPERM (memory is read-only);
  * -EOPNOTSUPP (UVDK_MAP_FIXED where the iommu decides IOVAs: noiommu; no
  * UVDK_MAP_WRITE while there is a nest parent with UVDK_IOMMU_NO_READONLY_PARENT).
+ * noiommu and "virtio", which need physical addresses: -EAGAIN (the kernel moved the
+ * memory meanwhile: try again, or use huge pages); -EACCES (they are hidden).
+ * "virtio": -ENODEV (the virtio-iommu was given up or has vanished); what it answered,
+ * which the message names.
  */
 int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
 		  uvdk_iova_t *iova);
@@ -309,7 +328,8 @@ int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
  *
  * Return: 0; -EINVAL (@to is @from, another iommu, no access); -EDOM; -ENOENT
  * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE;
- * -ENOMEM; -EOPNOTSUPP (type1, noiommu; no UVDK_MAP_WRITE, as uvdk_ioas_map()).
+ * -ENOMEM; -EOPNOTSUPP (type1, virtio, noiommu; no UVDK_MAP_WRITE, as
+ * uvdk_ioas_map()).
  */
 int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvdk_iova_t iova, size_t len,
 		   unsigned int flags);
@@ -395,8 +415,8 @@ int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_inf
 
 /**
  * struct uvdk_ioas_stats - counts and limits of an address space
- * @maps: maps now
- * @bytes: bytes mapped now
+ * @maps: maps now, without those of map queues
+ * @bytes: bytes mapped now, likewise
  * @devices: devices attached
  * @entries_max: most maps the iommu allows, 0: no limit
  * @memlock_max: bytes that RLIMIT_MEMLOCK lets be mapped here, UINT64_MAX: no limit

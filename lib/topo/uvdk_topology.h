@@ -77,8 +77,9 @@ struct uvdk_topology_range {
  * struct uvdk_topology_opts - where to read it
  * @size: sizeof(struct uvdk_topology_opts)
  * @sysfs_root: NULL for "/sys"
- * @viot: a file with a VIOT table; NULL: the one in sysfs, if there is one
- * @fdt: a file with a flattened device tree; likewise
+ * @viot: a file with a VIOT table
+ * @fdt: a file with a flattened device tree; both NULL: the VIOT in sysfs, or else the
+ *	device tree there
  */
 struct uvdk_topology_opts {
 	size_t size;
@@ -92,9 +93,9 @@ struct uvdk_topology_opts {
  * @opts: options, or NULL
  * @out: new topology, owned by the caller; empty if firmware knows no virtio-iommu
  *
- * Return: 0; -ENOENT (a file that was named is not there); -EACCES; -EBADMSG
- * (malformed: the sentence has the offset and what is wrong there); -EINVAL
- * (both files named); -EFBIG (more than 16 MiB); -EIO; -ENOMEM.
+ * Return: 0; -ENOENT (a file that was named is not there); -EACCES (those in sysfs are
+ * root's); -EBADMSG (malformed: the sentence has the offset and what is wrong there);
+ * -EINVAL (options, both files named); -EFBIG (more than 16 MiB); -EIO; -ENOMEM.
  */
 int uvdk_topology_read(const struct uvdk_topology_opts *opts, struct uvdk_topology **out);
 
