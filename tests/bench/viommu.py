@@ -31,6 +31,7 @@ def _run(case, kind, program, bdfs):
                 (f"tests/vm/guest/{program}", "usertools/uvdk-devbind")]
     with case.boot(kind, devices=DEVICES, programs=programs,
                    args=["-icount", "shift=0,sleep=off"], cpus=1) as vm:
+        vm.guest.check("echo 4 > /proc/sys/vm/nr_hugepages")
         vm.guest.check(f"uvdk-devbind -b vfio-pci {' '.join(bdfs)}")
         output = vm.guest.check(f"{program} {EDU}", timeout=600)
     (case.logs / f"{program}.txt").write_text(output)

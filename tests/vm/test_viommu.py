@@ -11,13 +11,13 @@ KINDS = {"x86_64": "noiommu", "arm64": "noiommu-arm64"}
 COUNT = 10000
 
 
-def boot(case, arch, *programs, tools=("devbind",)):
+def boot(case, arch, *programs):
     """A machine with a virtio-iommu, two edu and a card, all of them given to user space: (guest, port)."""
     port = case.enter(net.Port("net0", 0))
     devices = ["virtio-iommu-pci,addr=5", port.device(addr="6.0"),
                *(f"edu,addr={slot},dma_mask=0xffffffffffffffff" for slot in (3, 4))]
-    paths = [*(f"tests/vm/guest/{name}" for name in programs),
-             *(f"usertools/uvdk-{name}" for name in tools)]
+    paths = [*(f"tests/vm/guest/{name}" for name in programs), "usertools/uvdk-devbind",
+             "usertools/uvdk-iommuctl"]
     vm = case.boot(KINDS[arch], devices=devices, args=port.args,
                    programs=[case.program(arch, path) for path in paths])
     vm.guest.check("echo 4 > /proc/sys/vm/nr_hugepages")
@@ -55,6 +55,26 @@ def killed(guest):
     whole(guest)
 
 
+def looked_at(guest):
+    """uvdk-iommuctl: what firmware tells, what is in front of a device, a reset; not while it is in use."""
+    topology = json.loads(guest.check("uvdk-iommuctl topology --json"))
+    assert topology["iommus"] == [UNIT], topology
+    behind = {function["address"]: function["iommu"] for function in topology["functions"]}
+    assert behind[EDU] == behind[CARD] == UNIT and not behind[UNIT], behind
+    caps = json.loads(guest.check(f"uvdk-iommuctl caps {EDU} --json 2>/dev/null"))["caps"]
+    assert [(c["iommu"], c["hardware"]) for c in caps] == [("virtio", "virtio-iommu")], caps
+    for device in (UNIT, EDU):
+        assert f"{UNIT}: reset" in guest.check(f"uvdk-iommuctl reset {device}")
+    job = guest.start(f"viommu_edu {EDU} {OTHER} {UNIT} hold")
+    job.wait_output("holding", timeout=60)
+    status, output = guest.run("uvdk-iommuctl reset --all")
+    assert status == 4, (status, output)
+    job.kill("KILL")
+    job.wait(30)
+    guest.check("uvdk-iommuctl reset --all")
+    nothing_reached(guest)
+
+
 def frames(guest, port):
     """A frame for a buffer that is mapped, and one for a buffer that no longer is."""
     stream = net.Stream(1, port.mac, 2)
@@ -80,6 +100,7 @@ def everything(case, arch):
     whole(guest)
     nothing_reached(guest)
     killed(guest)
+    looked_at(guest)
     frames(guest, port)
     quiet(guest)
 
@@ -92,27 +113,6 @@ def test_x86_64(case):
 def test_arm64(case):
     """Firmware tells of it by a device tree."""
     everything(case, "arm64")
-
-
-def test_iommuctl(case):
-    """uvdk-iommuctl: what firmware tells, what is in front of a device, a reset; not while it is in use."""
-    guest, _ = boot(case, "x86_64", "viommu_edu", tools=("devbind", "iommuctl"))
-    topology = json.loads(guest.check("uvdk-iommuctl topology --json"))
-    assert topology["iommus"] == [UNIT], topology
-    behind = {function["address"]: function["iommu"] for function in topology["functions"]}
-    assert behind[EDU] == behind[CARD] == UNIT and not behind[UNIT], behind
-    caps = json.loads(guest.check(f"uvdk-iommuctl caps {EDU} --json 2>/dev/null"))["caps"]
-    assert [(c["iommu"], c["hardware"]) for c in caps] == [("virtio", "virtio-iommu")], caps
-    for device in (UNIT, EDU):
-        assert f"{UNIT}: reset" in guest.check(f"uvdk-iommuctl reset {device}")
-    job = guest.start(f"viommu_edu {EDU} {OTHER} {UNIT} hold")
-    job.wait_output("holding", timeout=60)
-    status, output = guest.run("uvdk-iommuctl reset --all")
-    assert status == 4, (status, output)
-    job.kill("KILL")
-    job.wait(30)
-    guest.check("uvdk-iommuctl reset --all")
-    nothing_reached(guest)
 
 
 def test_forward(case):
