@@ -40,7 +40,7 @@ UVDK_EXPORT bool uvdk_explain_reserved(const char *sysfs_root, int group, uvdk_i
 UVDK_EXPORT const char *uvdk_explain_hardware(const char *sysfs_root, const char *name)
 {
 	static const char *const kinds[][2] = {
-		{"dmar", "vt-d"}, {"ivhd", "amd-vi"}, {"smmu3", "smmuv3"}, {"virtio", "virtio"}};
+		{"dmar", "vt-d"}, {"ivhd", "amd-vi"}, {"smmu3", "smmuv3"}};
 	char path[512];
 	char target[512];
 	const char *base;
@@ -58,5 +58,8 @@ UVDK_EXPORT const char *uvdk_explain_hardware(const char *sysfs_root, const char
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strncmp(base, kinds[i][0], strlen(kinds[i][0])))
 			return kinds[i][1];
+	/* Linux names a virtio-iommu after its PCI function: .../0000:00:05.0/virtio0/iommu/... */
+	if (strstr(target, "/virtio"))
+		return "virtio-iommu";
 	return "unknown";
 }

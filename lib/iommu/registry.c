@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "iommu_priv.h"
 
@@ -90,6 +91,31 @@ UVDK_EXPORT int uvdk_iommu_register(const struct uvdk_iommu_ops *ops)
 	return err;
 }
 
+static bool is_noiommu(const struct uvdk_iommu_opts *o, int group)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/vfio/noiommu-%d", o->dev_root, group);
+
+	return !access(path, F_OK);
+}
+
+static const char *why_none(const struct uvdk_iommu_opts *o, int group)
+{
+	if (group < 0)
+		return "it is in no IOMMU group; is an IOMMU on in the firmware and on the "
+		       "kernel's "
+		       "command line?";
+	if (is_noiommu(o, group))
+		return "the kernel has no I/O MMU in front of it, and no virtio-iommu that could "
+		       "be "
+		       "driven (uvdk-iommuctl topology shows them; uvdk_iommu_open(\"virtio\") "
+		       "says "
+		       "what is missing)";
+
+	return "neither /dev/iommu with /dev/vfio/devices nor /dev/vfio/GROUP is there";
+}
+
 /* What a user can do about it, the nearest cause first. */
 static void explain_no_choice(const char *spec, const struct uvdk_iommu_opts *o)
 {
@@ -116,10 +142,7 @@ static void explain_no_choice(const char *spec, const struct uvdk_iommu_opts *o)
 		  "%s is bound to %s, but none of the ways to map DMA (%s) serves it: %s. noiommu "
 		  "is never chosen, only by name",
 		  spec, fn.driver, ioas_driver_names(names, sizeof(names)),
-		  fn.iommu_group < 0 ? "it is in no IOMMU group; is an IOMMU on in the firmware "
-				       "and on the kernel's command line?"
-				     : "neither /dev/iommu with /dev/vfio/devices nor "
-				       "/dev/vfio/GROUP is there");
+		  why_none(o, fn.iommu_group));
 }
 
 UVDK_EXPORT const char *uvdk_iommu_choose(const char *spec, const struct uvdk_iommu_opts *opts)
