@@ -111,6 +111,7 @@ Test(find, a_unit_with_another_driver_or_none_has_to_be_bound)
 {
 	begin("virtio-pci");
 	cr_expect_str_eq(choose(BEHIND), "none");
+	expect_said("no virtio-iommu that could be driven");
 	cr_expect_eq(try_open(), -EBUSY);
 	expect_said("bound to virtio-pci");
 	expect_said("uvdk-devbind");
