@@ -102,26 +102,37 @@ UVDK_EXPORT int uvdk_device_set_command(struct uvdk_device *dev, uint16_t set, u
 		return uvdk_fail(-EINVAL, "device",
 				 "%s: command bits 0x%x can't be both set and cleared",
 				 dev->info.name, set & clear);
+	uvdk_lock_acquire(&dev->command_lock);
 	ret = update_command(dev, set, clear);
-	if (ret)
-		return ret;
+	if (!ret) {
+		dev->command_set = (uint16_t)((dev->command_set | set) & ~clear);
+		dev->command_clear = (uint16_t)((dev->command_clear | clear) & ~set);
+	}
+	uvdk_lock_release(&dev->command_lock);
 
-	dev->command_set = (uint16_t)((dev->command_set | set) & ~clear);
-	dev->command_clear = (uint16_t)((dev->command_clear | clear) & ~set);
-	return 0;
+	return ret;
 }
 
 int device_put_command_back(struct uvdk_device *dev)
 {
-	if (!dev->command_set && !dev->command_clear)
-		return 0;
+	int ret = 0;
 
-	return update_command(dev, dev->command_set, dev->command_clear);
+	uvdk_lock_acquire(&dev->command_lock);
+	if (dev->command_set || dev->command_clear)
+		ret = update_command(dev, dev->command_set, dev->command_clear);
+	uvdk_lock_release(&dev->command_lock);
+
+	return ret;
 }
 
 /* Before address spaces go, the device must stop using them. */
 void device_stop_dma(struct uvdk_device *dev)
 {
-	if (device_here(dev) && (dev->command_set & UVDK_PCI_COMMAND_MASTER))
+	bool on;
+
+	uvdk_lock_acquire(&dev->command_lock);
+	on = dev->command_set & UVDK_PCI_COMMAND_MASTER;
+	uvdk_lock_release(&dev->command_lock);
+	if (on && device_here(dev))
 		uvdk_device_set_command(dev, 0, UVDK_PCI_COMMAND_MASTER);
 }

@@ -7,6 +7,7 @@
 
 #include <uvdk_base_driver.h>
 #include <uvdk_device_driver.h>
+#include <uvdk_lock_driver.h>
 
 #define DEVICE_BARS	  6
 #define DEVICE_IRQ_TYPES  3
@@ -44,7 +45,8 @@ struct uvdk_device {
 	const char *user;		     /* class that drives it, or NULL */
 	bool sva;			     /* joined to the process's address space */
 	struct device_region regions[DEVICE_BARS];
-	uint16_t command_set; /* bits to put back after a reset ... */
+	struct uvdk_lock command_lock; /* guards those below, and changes of the register */
+	uint16_t command_set;	       /* bits to put back after a reset ... */
 	uint16_t command_clear;
 	int irq_type; /* enum uvdk_irq_type that is on, or -1 */
 	unsigned int irq_routed;

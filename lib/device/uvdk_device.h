@@ -194,7 +194,7 @@ const struct uvdk_pci_config *uvdk_device_pci_config(struct uvdk_device *dev);
  * @set: bits to set, e.g. UVDK_PCI_COMMAND_MASTER | UVDK_PCI_COMMAND_MEMORY
  * @clear: bits to clear
  *
- * The result is remembered and put back after every reset.
+ * The result is remembered and put back after every reset. Any thread.
  *
  * Return: 0, -ENODEV or -EIO.
  */

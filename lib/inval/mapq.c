@@ -203,7 +203,8 @@ UVDK_EXPORT void uvdk_mapq_close(struct uvdk_mapq *pub)
 			 q->window.iova, q->window.len, q->quarantine.inside);
 		return;
 	}
-	mapq_die(q, -ENODEV);
+	if (!q->dead)
+		mapq_end(q, -ENODEV);
 	uvdk_mapq_settle(pub);
 	mapq_unpin_all(q);
 	uvdk_mapq_window_drop(&q->window);

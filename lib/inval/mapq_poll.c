@@ -26,7 +26,7 @@ static void retire(struct mapq_queue *q)
 }
 
 /* Whatever was posted is over, and has failed. */
-void mapq_die(struct mapq_queue *q, int err)
+void mapq_end(struct mapq_queue *q, int err)
 {
 	const struct uvdk_inval_error error = {
 		.first = q->pub.done + 1,
@@ -42,6 +42,13 @@ void mapq_die(struct mapq_queue *q, int err)
 	q->pub.limit = q->pub.next;
 	q->pub.grows = MAPQ_CLOSED;
 	q->restore.active = false;
+}
+
+/* Devices may be at work still: the driver sees to it that they reach nothing of the window. */
+static void die(struct mapq_queue *q, int err)
+{
+	q->window.ops->stop(q->window.priv);
+	mapq_end(q, err);
 }
 
 static int advance(struct mapq_queue *q)
@@ -70,7 +77,7 @@ void mapq_progress(struct mapq_queue *q)
 	int err = q->dead ? 0 : advance(q);
 
 	if (err)
-		mapq_die(q, err);
+		die(q, err);
 	q->pub.safe = inval_quarantine_safe(&q->quarantine, q->pub.done);
 	inval_quarantine_release(&q->quarantine, &q->pub.done);
 }
@@ -92,7 +99,7 @@ UVDK_EXPORT int uvdk_mapq_kick(struct uvdk_mapq *pub)
 	else if (!q->restore.active)
 		err = mapq_send(q);
 	if (err) {
-		mapq_die(q, err);
+		die(q, err);
 		pub->safe = inval_quarantine_safe(&q->quarantine, pub->done);
 	}
 

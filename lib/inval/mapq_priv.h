@@ -95,7 +95,7 @@ int mapq_send(struct mapq_queue *q);
 
 /* mapq_poll.c */
 void mapq_progress(struct mapq_queue *q);
-void mapq_die(struct mapq_queue *q, int err);
+void mapq_end(struct mapq_queue *q, int err);
 
 /* mapq_fail.c: a slot that is the oldest and has failed */
 void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_slot *slot);

@@ -96,11 +96,13 @@ static int submit(struct mapq_queue *q)
 	return 0;
 }
 
-/* 0; 1: not all is over yet; or why it can't be put back. */
+/* 0; 1: not all is over yet, or there was another reset, as poll() will tell; or why it can't be
+ * put back.
+ */
 static int look(const struct mapq_restore *r)
 {
 	for (unsigned int i = 0; i < r->sent; i++) {
-		if (!mapq_over(&r->request[i]))
+		if (!mapq_over(&r->request[i]) || r->request[i].status == -ECANCELED)
 			return 1;
 		if (r->request[i].status)
 			return uvdk_fail(r->request[i].status, MAPQ_COMPONENT,

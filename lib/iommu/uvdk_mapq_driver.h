@@ -34,6 +34,9 @@ extern "C" {
  *	never will be: the library submits what is mapped once more. Or a negative errno after which
  *	nothing works any more: likewise, and nothing is reached through them. No
  *	system call.
+ * @stop: The queue is over, once, before anything of it is released: nothing is under
+ *	way afterwards, and what was mapped in the window is not reached any more, or
+ *	@unpin leaves memory locked. May wait. Not if the queue is closed in good order.
  * @pin: Lock memory and write the physical address of each page of the address
  *	space's page size to @phys. 0 or -errno with a sentence.
  * @unpin: Undo @pin.
@@ -47,6 +50,7 @@ struct uvdk_mapq_ops {
 		      unsigned int count);
 	void (*kick)(void *mapq_priv);
 	int (*poll)(void *mapq_priv);
+	void (*stop)(void *mapq_priv);
 	int (*pin)(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys);
 	void (*unpin)(void *mapq_priv, void *va, size_t len);
 };

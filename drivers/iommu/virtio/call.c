@@ -86,6 +86,9 @@ static int explain(struct viommu_unit *unit, const struct viommu_request *reques
 	const char *answer = viommu_errno_text(err);
 	char what[DESCRIPTION];
 
+	/* A ring that the device broke is given up; with the rest that has to wait until here. */
+	if (err == -ENODEV && viommu_unit_dead(unit))
+		viommu_unit_bury(unit, err);
 	describe(request, what);
 	if (answer)
 		return uvdk_fail(err, VIOMMU, "%s: %s: the device answers %s; %s",

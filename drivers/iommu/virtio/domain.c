@@ -218,13 +218,13 @@ static void leave(struct viommu_endpoint *endpoint)
 	int err = 0;
 
 	LIST_REMOVE(endpoint, of_domain);
-	set_domain(endpoint, NULL);
 	if (LIST_EMPTY(&domain->endpoints)) {
 		viommu_mapq_end(domain);
 		LIST_REMOVE(domain, of_unit);
 	}
 	if (!has_alias(domain, endpoint))
 		err = detach_request(domain, endpoint);
+	set_domain(endpoint, NULL);
 	if (err && !uvdk_device_gone(domain->unit->dev))
 		viommu_ioas_lose(own, "a device could not be detached from it");
 	if (LIST_EMPTY(&domain->endpoints)) {
@@ -260,14 +260,16 @@ static int enter(struct viommu_domain *domain, struct viommu_endpoint *endpoint)
 	bool is_new = LIST_EMPTY(&domain->endpoints);
 	int err = is_new ? empty(domain->unit, domain->id) : 0;
 
+	set_domain(endpoint, domain); /* a unit that is given up over it stops the endpoint, too */
 	if (!err && !has_alias(domain, endpoint))
 		err = viommu_ask(domain->unit, &request);
-	if (err && is_new)
-		free(domain);
-	if (err)
+	if (err) {
+		set_domain(endpoint, NULL);
+		if (is_new)
+			free(domain);
 		return err;
+	}
 	LIST_INSERT_HEAD(&domain->endpoints, endpoint, of_domain);
-	set_domain(endpoint, domain);
 	if (!is_new)
 		return 0;
 	LIST_INSERT_HEAD(&domain->unit->domains, domain, of_unit);

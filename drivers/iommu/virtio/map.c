@@ -225,7 +225,7 @@ static int send_to_all(struct viommu_ioas *own, struct viommu_map *map)
 
 static void map_free(struct viommu_ioas *own, struct viommu_map *map)
 {
-	if (!own->lost)
+	if (!viommu_ioas_lost(own))
 		viommu_map_unpin(own->viommu, map);
 	free(map->runs);
 	free(map);

@@ -6,6 +6,7 @@
 #include <uvdk_emu_driver.h>
 
 #include "mapq.h"
+#include "viommu_space.h"
 
 /*
  * Map queues on the unit's ring. None of the calls of a queue's thread waits for a lock: what
@@ -106,6 +107,34 @@ static int mapq_poll(void *mapq_priv)
 	return look(q);
 }
 
+/* A window of a domain that is there still. Under unit->lock. */
+static void empty_window(struct viommu_mapq *q)
+{
+	const struct viommu_request request = {
+		.op = VIOMMU_UNMAP, .domain = q->domain, .first = q->first, .last = q->last};
+
+	uvdk_lock_acquire(&q->lock);
+	q->ended = true;
+	uvdk_lock_release(&q->lock);
+	viommu_drain(q->unit, q->domain);
+	if (viommu_ask(q->unit, &request) && !uvdk_device_gone(q->unit->dev))
+		viommu_ioas_lose(q->own, "the window of a map queue could not be unmapped");
+}
+
+/* Whoever ends it, or gives the unit up, is done with that when this has the locks. */
+static void mapq_stop(void *mapq_priv)
+{
+	struct viommu_mapq *q = mapq_priv;
+	struct viommu_unit *unit = q->unit;
+
+	pthread_mutex_lock(&unit->lock);
+	if (viommu_unit_dead(unit))
+		viommu_unit_bury(unit, -ENODEV);
+	if (!q->ended)
+		empty_window(q);
+	pthread_mutex_unlock(&unit->lock);
+}
+
 /* ---- opening; under the lock of the address space ---- */
 
 static int mapq_open(void *ioas_priv, uvdk_iova_t iova, uint64_t len, void **mapq_priv)
@@ -115,7 +144,6 @@ static int mapq_open(void *ioas_priv, uvdk_iova_t iova, uint64_t len, void **map
 	struct viommu_unit *unit;
 	struct viommu_mapq *q;
 
-	(void)iova, (void)len;
 	if (!domain || LIST_NEXT(domain, entry))
 		return uvdk_fail(-EINVAL, VIOMMU,
 				 "a map queue is for devices behind one virtio-iommu, and those of "
@@ -130,6 +158,8 @@ static int mapq_open(void *ioas_priv, uvdk_iova_t iova, uint64_t len, void **map
 				  .own = own,
 				  .unit = unit,
 				  .domain = domain->id,
+				  .first = iova,
+				  .last = iova + len - 1,
 				  .page_size = unit->config.page_sizes & -unit->config.page_sizes,
 				  .life = viommu_ring_life(unit->ring),
 				  .restored = viommu_ring_life(unit->ring)};
@@ -161,6 +191,7 @@ const struct uvdk_mapq_ops viommu_mapq_ops = {
 	.submit = mapq_submit,
 	.kick = mapq_kick,
 	.poll = mapq_poll,
+	.stop = mapq_stop,
 	.pin = viommu_mapq_pin,
 	.unpin = viommu_mapq_unpin,
 };

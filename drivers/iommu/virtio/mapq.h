@@ -5,14 +5,15 @@
 #include "viommu.h"
 
 /*
- * A map queue of an address space that is in one unit. Its thread tries @lock, others take it,
- * under unit->lock.
+ * A map queue of an address space that is in one unit. Its thread tries @lock, others, and the
+ * thread itself when the queue is over, take it, under unit->lock.
  */
 struct viommu_mapq {
 	struct viommu_mapq *next; /* in viommu_ioas.mapq */
 	struct viommu_ioas *own;
 	struct viommu_unit *unit;
-	uint32_t domain; /* number */
+	uint32_t domain;      /* number */
+	uint64_t first, last; /* IOVAs of the window, inclusive */
 	uint64_t page_size;
 
 	/* Of the thread. */

@@ -68,6 +68,6 @@ void viommu_mapq_unpin(void *mapq_priv, void *va, size_t len)
 {
 	struct viommu_mapq *q = mapq_priv;
 
-	if (!q->own->lost)
+	if (!viommu_ioas_lost(q->own))
 		uvdk_phys_unlock(&q->own->viommu->phys, va, len);
 }

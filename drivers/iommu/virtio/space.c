@@ -31,9 +31,8 @@ void viommu_ioas_destroy(void *ioas_priv)
 
 void viommu_ioas_lose(struct viommu_ioas *own, const char *why)
 {
-	if (own->lost)
+	if (__atomic_exchange_n(&own->lost, true, __ATOMIC_ACQ_REL))
 		return;
-	own->lost = true;
 	uvdk_log(UVDK_LOG_ERR, VIOMMU,
 		 "%s: devices may still reach the memory of this address space, so what it has "
 		 "mapped stays locked until the process ends",

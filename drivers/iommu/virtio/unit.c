@@ -25,8 +25,10 @@
  *                                           | attached again; QEMU | bypass outlives a reset, as in
  *                                           | keeps what it had    | QEMU; else as before the start
  *   viommu_unit_close(): all are detached   | -                    | likewise
- *   viommu_unit_bury()                      | nothing; QEMU keeps  | likewise
- *                                           | what was attached    |
+ *   viommu_unit_bury()                      | nothing: bus mastering| likewise
+ *                                           | is off, until their  |
+ *                                           | drivers turn it on:  |
+ *                                           | then as after a reset|
  *   the process dies                        | what was mapped,     | likewise
  *                                           | where no reset of    |
  *                                           | vfio's or of the next|
@@ -96,10 +98,13 @@ static int give_up(struct viommu_unit *unit, int err)
 {
 	if (!viommu_unit_dead(unit))
 		uvdk_log(UVDK_LOG_WARN, VIOMMU,
-			 "%s: given up (%s), and reset: close the devices behind it, which may "
-			 "reach what was mapped until then, if it keeps that over a reset",
+			 "%s: given up (%s), and reset: close the devices behind it, whose bus "
+			 "mastering is off now; they may reach what was mapped if it is turned on, "
+			 "and the reset has not undone that",
 			 unit->virtio.name, strerror(-err));
 	__atomic_store_n(&unit->dead, true, __ATOMIC_RELEASE);
+	if (!unit->stopped)
+		viommu_stop_endpoints(unit);
 	viommu_ring_fail(unit->ring, err);
 	halt(unit);
 

@@ -38,7 +38,7 @@ struct viommu {
 	struct uvdk_ioas *memory; /* of @inner: rings and requests */
 	struct uvdk_emu *emu;	  /* NULL: real */
 	struct uvdk_phys phys;
-	pthread_mutex_t lock; /* guards the lists; taken last */
+	pthread_mutex_t lock; /* guards the lists; taken last, but for a device's of its command */
 	LIST_HEAD(, viommu_unit) units;
 	struct viommu_unit *turn; /* emulated: the latest that a function was put behind */
 	LIST_HEAD(, viommu_endpoint) endpoints;
@@ -85,9 +85,14 @@ struct viommu_ioas {
 	struct uvdk_ioas *ioas;
 	LIST_HEAD(, viommu_domain) domains;
 	void *maps; /* tree of struct viommu_map; changed with the locks of all its units */
-	bool lost;  /* devices may still reach it: memory is never unlocked */
+	bool lost;  /* atomic: devices may still reach it: memory is never unlocked */
 	struct viommu_mapq *mapq; /* map queues: a list, guarded by its unit's lock */
 };
+
+static inline bool viommu_ioas_lost(const struct viommu_ioas *own)
+{
+	return __atomic_load_n(&own->lost, __ATOMIC_ACQUIRE);
+}
 
 /* ---- unit.c, config.c, events.c: the device ---- */
 
@@ -117,9 +122,10 @@ struct viommu_unit {
 	bool dead;   /* atomic: it has vanished, does not answer, or could not be put back */
 	bool shrunk; /* atomic: it can do less than it said at first: no more attachments */
 
-	pthread_mutex_t transport; /* guards @virtio, and what is below; a leaf but for rings' */
-	bool stopped;		   /* it has been reset, and is not to work again */
-	int generation;		   /* of its configuration, as of the latest look */
+	pthread_mutex_t
+		transport; /* guards @virtio, and what is below; then viommu->lock, rings' */
+	bool stopped;	   /* it has been reset, and is not to work again */
+	int generation;	   /* of its configuration, as of the latest look */
 };
 
 /*
@@ -147,6 +153,9 @@ int viommu_unit_check(struct viommu_unit *unit);
  * reset (QEMU does not). Once; any thread. Return: @err.
  */
 int viommu_unit_bury(struct viommu_unit *unit, int err);
+
+/* stop.c: bus mastering off of all that is attached; no lock but unit->lock and @transport. */
+void viommu_stop_endpoints(struct viommu_unit *unit);
 
 static inline bool viommu_unit_dead(const struct viommu_unit *unit)
 {

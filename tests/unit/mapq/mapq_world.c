@@ -110,7 +110,7 @@ static void fake_close(void *priv)
 {
 	struct mapq_world *w = priv;
 
-	w->violations += w->count && !w->dead;
+	w->violations += w->count;
 	w->opened--;
 }
 
@@ -158,6 +158,15 @@ static int fake_poll(void *priv)
 	return 0;
 }
 
+static void fake_stop(void *priv)
+{
+	struct mapq_world *w = priv;
+
+	w->stops++;
+	w->count = w->kicked = 0;
+	memset(w->page, 0, sizeof(w->page));
+}
+
 /* Scattered: pages are two apart, so that none is another's neighbour. */
 static int fake_pin(void *priv, void *va, size_t len, unsigned int flags, uint64_t *phys)
 {
@@ -176,7 +185,7 @@ static void fake_unpin(void *priv, void *va, size_t len)
 	struct mapq_world *w = priv;
 
 	(void)len;
-	for (unsigned int i = 0; i < WINDOW_PAGES && !w->dead; i++)
+	for (unsigned int i = 0; i < WINDOW_PAGES; i++)
 		w->violations +=
 			w->page[i].phys >= (uintptr_t)va && w->page[i].phys < (uintptr_t)va + len;
 	w->pins--;
@@ -188,6 +197,7 @@ const struct uvdk_mapq_ops fake_mapq_ops = {
 	.submit = fake_submit,
 	.kick = fake_kick,
 	.poll = fake_poll,
+	.stop = fake_stop,
 	.pin = fake_pin,
 	.unpin = fake_unpin,
 };

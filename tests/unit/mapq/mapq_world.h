@@ -56,7 +56,7 @@ struct mapq_world {
 	uint64_t shuffle; /* or in any order, and only some; 0: no */
 	uint64_t refuse;  /* a request with this first byte is none */
 	bool dead, reset;
-	unsigned int pins, opened, submits, violations;
+	unsigned int pins, opened, submits, stops, violations;
 	bool scattered; /* no two pages are neighbours in physical memory */
 	unsigned int done_count;
 	struct window_done done[65536];

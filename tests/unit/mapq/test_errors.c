@@ -336,6 +336,36 @@ Test(mapq_errors, what_cannot_be_put_back_ends_the_queue)
 	uvdk_mapq_completed(w.q);
 	cr_expect(said("could not be mapped again"), "%s", uvdk_last_error());
 	cr_expect_eq(uvdk_mapq_kick(w.q), -EIO);
-	w.dead = true;
+	cr_expect_eq(w.stops, 1, "the rest of them is taken back before memory is let go");
+	cr_expect_eq(uvdk_mapq_unpin(w.q, w.mem), 0);
+	window_close(&w);
+	cr_expect_eq(w.stops, 1);
+}
+
+/* Another thread puts the device back: its ring is empty, and poll() does not tell before it is. */
+Test(mapq_errors, a_reset_that_is_not_told_yet_does_not_end_the_queue)
+{
+	uint64_t cookie;
+
+	window_open(&w, 0);
+	mapped(0, 300);
+	w.reset = true;
+	w.allow = 0;
+	uvdk_mapq_completed(w.q);
+	cr_assert_gt(w.count, 0);
+	while (w.count)
+		w.ring[--w.count]->status = -ECANCELED;
+	w.kicked = 0;
+	for (unsigned int i = 0; i < 10; i++)
+		uvdk_mapq_completed(w.q);
+	cr_expect_eq(uvdk_mapq_map(w.q, window_iova(400), w.mem, 0, PAGE, RW, &cookie), -EAGAIN);
+	w.reset = true;
+	w.allow = WINDOW_ALL;
+	while (uvdk_mapq_map(w.q, window_iova(400), w.mem, 0, PAGE, RW, &cookie) == -EAGAIN)
+		uvdk_mapq_completed(w.q);
+	window_kick(&w);
+	cr_expect_eq(window_wait(&w, 301), 0);
+	for (unsigned int i = 0; i < 300; i++)
+		cr_expect(window_reaches(&w, i, i), "page %u", i);
 	window_close(&w);
 }

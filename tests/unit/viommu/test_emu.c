@@ -363,6 +363,61 @@ Test(virtio_emu, a_unit_that_vanishes_ends_calls_and_the_teardown_works)
 	close_all();
 }
 
+static bool is_master(unsigned int d)
+{
+	struct uvdk_le16 command;
+
+	cr_assert_eq(uvdk_device_config_read(dev[d], 4, &command, sizeof(command)), 0);
+	return uvdk_get16(command) & UVDK_PCI_COMMAND_MASTER;
+}
+
+/* Not all units forget what was attached when they are reset. */
+Test(virtio_emu, endpoints_of_a_unit_that_is_given_up_lose_their_bus_mastering, .timeout = 60)
+{
+	begin(NULL);
+	cr_assert_eq(attach(0, 0), 0);
+	cr_assert_eq(map_at(0, AT, 0, 4), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_misbehave(emu, UNIT, "no-answer"), 0);
+	cr_expect(is_master(0));
+	cr_expect_lt(map_at(0, 2 * AT, 4, 1), 0);
+	cr_expect_not(is_master(0));
+	cr_expect(is_master(1), "it is attached nowhere, and reaches nothing");
+	close_all();
+}
+
+Test(virtio_emu, so_does_one_over_whose_attachment_it_was_given_up, .timeout = 60)
+{
+	begin(NULL);
+	cr_assert_eq(attach(0, 0), 0);
+	cr_assert_eq(map_at(0, AT, 0, 4), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_misbehave(emu, UNIT, "no-answer"), 0);
+	cr_expect_lt(attach(0, 1), 0);
+	cr_expect_not(is_master(0));
+	cr_expect_not(is_master(1));
+	close_all();
+}
+
+Test(virtio_emu, and_one_that_could_not_be_detached, .timeout = 60)
+{
+	begin(NULL);
+	cr_assert_eq(attach(0, 0), 0);
+	cr_assert_eq(map_at(0, AT, 0, 4), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_misbehave(emu, UNIT, "no-answer"), 0);
+	uvdk_ioas_detach(ioas[0], dev[0]);
+	cr_expect_not(is_master(0));
+	close_all();
+}
+
+Test(virtio_emu, and_those_of_one_that_lies_about_its_ring, .timeout = 60)
+{
+	begin(NULL);
+	cr_assert_eq(attach(0, 0), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_misbehave(emu, UNIT, "used-id"), 0);
+	cr_expect_lt(map_at(0, AT, 0, 4), 0);
+	cr_expect_not(is_master(0));
+	close_all();
+}
+
 Test(virtio_emu, a_device_that_vanishes_is_no_trouble)
 {
 	begin(NULL);

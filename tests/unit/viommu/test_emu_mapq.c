@@ -226,6 +226,33 @@ Test(virtio_emu_mapq, after_a_reset_everything_is_put_back)
 	end();
 }
 
+/* The others of that batch are under way then: they must not come back to a queue that is gone. */
+Test(virtio_emu_mapq, a_queue_that_cannot_be_put_back_leaves_nothing_behind)
+{
+	uint64_t cookie = 0;
+
+	begin("emu:virtio_iommu,delay=40", 0);
+	for (unsigned int i = 0; i < 200; i++)
+		cookie = map(i, i, 1, UVDK_MAP_RW);
+	uvdk_mapq_kick(q);
+	cr_assert_eq(wait_for(cookie), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_needs_reset(emu, UNIT), 0);
+	cr_assert_eq(uvdk_emu_virtio_iommu_answer(emu, UNIT, 3, 8, 1), 0);
+	for (unsigned int i = 0; i < 1000000 && !uvdk_mapq_kick(q); i++)
+		uvdk_mapq_completed(q);
+	cr_expect_eq(uvdk_mapq_kick(q), -ENOMEM);
+	cr_expect_eq(stats().maps, 0);
+	cr_expect_not(writes(7, 7));
+	cr_expect_eq(uvdk_mapq_unpin(q, mem), 0);
+	uvdk_mapq_close(q);
+	q = NULL;
+	for (unsigned int i = 0; i < 1000; i++)
+		uvdk_emu_step(emu);
+	cr_expect_eq(stats().maps, 0);
+	cr_expect_eq(stats().pending, 0);
+	end();
+}
+
 Test(virtio_emu_mapq, what_the_device_refuses_is_said)
 {
 	begin(NULL, 0);
