@@ -11,13 +11,14 @@ static void retire(struct mapq_queue *q)
 	const uint64_t before = q->head;
 
 	while (q->head != q->sent) {
-		struct uvdk_mapq_slot *slot = mapq_slot(q, q->head);
+		const struct uvdk_mapq_request *slot = mapq_slot(q, q->head);
+		const int status = __atomic_load_n(&slot->status, __ATOMIC_ACQUIRE);
 
-		if (!mapq_over(&slot->request) || slot->request.status == -ECANCELED)
-			break; /* there was a reset: poll() will tell */
-		if (slot->request.status)
+		/* After a reset they are canceled, and poll() will tell. */
+		if (status == UVDK_MAPQ_PENDING || status == -ECANCELED)
+			break;
+		if (status)
 			mapq_fail(q, slot);
-		slot->after = 0;
 		q->pub.done = slot->cookie;
 		q->head++;
 	}

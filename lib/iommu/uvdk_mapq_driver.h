@@ -43,8 +43,7 @@ extern "C" {
 struct uvdk_mapq_ops {
 	int (*open)(void *ioas_priv, uvdk_iova_t iova, uint64_t len, void **mapq_priv);
 	void (*close)(void *mapq_priv);
-	int (*submit)(void *mapq_priv, struct uvdk_mapq_request *const *requests,
-		      unsigned int count);
+	int (*submit)(void *mapq_priv, struct uvdk_mapq_request *requests, unsigned int count);
 	void (*kick)(void *mapq_priv);
 	int (*poll)(void *mapq_priv);
 	int (*pin)(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys);

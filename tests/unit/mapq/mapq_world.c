@@ -114,7 +114,7 @@ static void fake_close(void *priv)
 	w->opened--;
 }
 
-static int fake_submit(void *priv, struct uvdk_mapq_request *const *requests, unsigned int count)
+static int fake_submit(void *priv, struct uvdk_mapq_request *requests, unsigned int count)
 {
 	struct mapq_world *w = priv;
 	unsigned int n = 0;
@@ -123,11 +123,11 @@ static int fake_submit(void *priv, struct uvdk_mapq_request *const *requests, un
 		return -ENODEV;
 	w->submits++;
 	for (; n < count && w->count < w->room; n++) {
-		w->violations += requests[n]->status != UVDK_MAPQ_PENDING;
+		w->violations += requests[n].status != UVDK_MAPQ_PENDING;
 		for (unsigned int i = 0; i < w->count; i++)
-			w->violations += requests[n]->first <= w->ring[i]->last &&
-					 w->ring[i]->first <= requests[n]->last;
-		w->ring[w->count++] = requests[n];
+			w->violations += requests[n].first <= w->ring[i]->last &&
+					 w->ring[i]->first <= requests[n].last;
+		w->ring[w->count++] = &requests[n];
 	}
 
 	return (int)n;
