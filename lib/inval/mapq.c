@@ -158,7 +158,7 @@ static void post_last(struct mapq_queue *q)
 	struct uvdk_mapq_request *slot;
 
 	mapq_set_tail(q, mapq_tail(q));
-	slot = uvdk_mapq_slot_take(&q->pub, q->window.iova, false);
+	slot = uvdk_mapq_slot_take(&q->pub, q->window.iova, 0);
 	slot->last = q->window.iova + q->window.len - 1;
 	slot->cookie = ++q->pub.cookie;
 	uvdk_mapq_kick(&q->pub);
@@ -222,7 +222,7 @@ static uint64_t pages_mapped(const struct mapq_queue *q)
 	for (uint64_t i = q->head; i != mapq_tail(q); i++) {
 		const struct uvdk_mapq_request *r = mapq_slot(q, i);
 
-		if (!r->map)
+		if (!r->flags)
 			pages += mapq_pages(q, r->last - r->first + 1);
 	}
 

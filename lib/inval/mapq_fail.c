@@ -34,7 +34,9 @@ static void get_stuck(struct mapq_queue *q, uint64_t iova, uint64_t cookie)
 void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_request *slot)
 {
 	const struct uvdk_inval_error error = {
-		.req = {.first = slot->first, .last = slot->last, .flags = slot->map},
+		.req = {.first = slot->first,
+			.last = slot->last,
+			.flags = slot->flags & UVDK_MAP_RW},
 		.first = q->pub.done + 1,
 		.last = slot->cookie,
 		.err = slot->status,

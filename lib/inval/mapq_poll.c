@@ -8,21 +8,25 @@
 
 static void retire(struct mapq_queue *q)
 {
-	const uint64_t before = q->head;
+	const struct uvdk_mapq_request *slots = q->pub.slots;
+	const uint64_t before = q->head, end = q->sent, mask = q->depth - 1;
+	uint64_t i = before;
 
-	while (q->head != q->sent) {
-		const struct uvdk_mapq_request *slot = mapq_slot(q, q->head);
+	for (; i != end; i++) {
+		const struct uvdk_mapq_request *slot = &slots[i & mask];
 		const int status = __atomic_load_n(&slot->status, __ATOMIC_ACQUIRE);
 
 		/* After a reset they are canceled, and poll() will tell. */
 		if (status == UVDK_MAPQ_PENDING || status == -ECANCELED)
 			break;
-		if (status)
+		if (status) {
+			q->head = i;
 			mapq_fail(q, slot);
+		}
 		q->pub.done = slot->cookie;
-		q->head++;
 	}
-	if (q->head != before)
+	q->head = i;
+	if (i != before)
 		mapq_set_tail(q, mapq_tail(q));
 }
 

@@ -130,11 +130,11 @@ static unsigned int count_runs(const struct mapq_queue *q, const uint64_t *page,
 	return runs;
 }
 
-static struct uvdk_mapq_request *take_slot(struct mapq_queue *q, uint64_t first, bool map)
+static struct uvdk_mapq_request *take_slot(struct mapq_queue *q, uint64_t first, unsigned int flags)
 {
 	mapq_set_tail(q, mapq_tail(q)); /* round the ring's end */
 
-	return uvdk_mapq_slot_take(&q->pub, first, map);
+	return uvdk_mapq_slot_take(&q->pub, first, flags);
 }
 
 static uint64_t finish_slot(struct mapq_queue *q, struct uvdk_mapq_request *slot, uint64_t end,
@@ -169,9 +169,8 @@ static void post_map(struct mapq_queue *q, const struct map_run *run)
 	uint64_t cookie;
 
 	if (!run->join) {
-		slot = take_slot(q, iova, true);
+		slot = take_slot(q, iova, run->access);
 		slot->phys = phys;
-		slot->flags = (uint16_t)run->access;
 	}
 	cookie = finish_slot(q, slot, iova + len, run->after);
 	for (uint64_t i = 0; i < run->pages; i++) {
@@ -189,7 +188,7 @@ static bool joins(const struct mapq_queue *q, uint64_t iova, uint64_t phys, unsi
 		return false;
 	r = &q->pub.next[-1];
 
-	return r->map && r->status == UVDK_MAPQ_PENDING && iova == r->last + 1 &&
+	return r->flags && r->status == UVDK_MAPQ_PENDING && iova == r->last + 1 &&
 	       phys == r->phys + (iova - r->first) && (flags & UVDK_MAP_RW) == r->flags;
 }
 
@@ -270,7 +269,7 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 				     uint64_t *cookie)
 {
 	struct mapq_queue *q = mapq_of(pub);
-	bool join = iova == pub->grows && !pub->next[-1].map;
+	bool join = iova == pub->grows && !pub->next[-1].flags;
 	uint64_t first, pages = mapq_pages(q, len), after;
 	int err = check_usable(q);
 
@@ -285,8 +284,7 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 	if (err)
 		return err;
 
-	*cookie =
-		finish_slot(q, join ? pub->next - 1 : take_slot(q, iova, false), iova + len, after);
+	*cookie = finish_slot(q, join ? pub->next - 1 : take_slot(q, iova, 0), iova + len, after);
 	forget(q, first, pages, *cookie);
 
 	return 0;

@@ -41,12 +41,13 @@ struct mapq_queue {
 	struct uvdk_mapq pub;
 	struct uvdk_mapq_window window;
 	unsigned int depth;
-	uint64_t lap;	 /* slots that were in the ring before it began anew at @slots */
-	uint64_t head;	 /* the oldest that is not over */
-	uint64_t sent;	 /* the I/O MMU has those before */
-	uint64_t kicked; /* those before were kicked */
-	uint64_t waits;	 /* from this one on none has anything to wait for */
-	uint64_t held;	 /* this slot waits for @blocker, as far as is known */
+	uint64_t lap;	   /* slots that were in the ring before it began anew at @slots */
+	uint64_t head;	   /* the oldest that is not over */
+	uint64_t sent;	   /* the I/O MMU has those before */
+	uint64_t kicked;   /* those before were kicked */
+	uint64_t waits;	   /* from this one on none has anything to wait for */
+	uint64_t restored; /* those before are over, even if not sent: there was a reset */
+	uint64_t held;	   /* this slot waits for @blocker, as far as is known */
 	uint64_t blocker;
 	int dead;  /* why nothing works any more */
 	bool gone; /* set from anywhere */

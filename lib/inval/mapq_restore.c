@@ -18,7 +18,7 @@ void mapq_restore_begin(struct mapq_queue *q)
 			r->status = 0;
 		r->after = 0;
 	}
-	q->sent = q->kicked = q->waits = mapq_tail(q);
+	q->restored = mapq_tail(q);
 	q->restore.active = true;
 	q->restore.page = 0;
 	q->restore.count = q->restore.sent = 0;
@@ -58,8 +58,7 @@ static uint64_t describe(const struct mapq_queue *q, uint64_t first, struct uvdk
 		.first = pub->iova + (first << pub->page_shift),
 		.last = pub->iova + ((first + n) << pub->page_shift) - 1,
 		.phys = phys,
-		.flags = (uint16_t)(*entry & UVDK_MAP_RW),
-		.map = true,
+		.flags = *entry & UVDK_MAP_RW,
 		.status = UVDK_MAPQ_PENDING,
 	};
 

@@ -9,7 +9,7 @@
 
 static bool touch(const struct uvdk_mapq_request *a, const struct uvdk_mapq_request *b)
 {
-	return a->map != b->map && a->first <= b->last && b->first <= a->last;
+	return !a->flags != !b->flags && a->first <= b->last && b->first <= a->last;
 }
 
 /* Remembers what it waits for: it is asked often, and there may be much under way. */
@@ -35,6 +35,14 @@ static bool must_wait(struct mapq_queue *q, uint64_t i)
 	return false;
 }
 
+static void skip_restored(struct mapq_queue *q)
+{
+	const uint64_t end = q->restored < q->kicked ? q->restored : q->kicked;
+
+	if (q->sent < end)
+		q->sent = end;
+}
+
 /* How many may go now, of those that lie side by side. */
 static unsigned int ready(struct mapq_queue *q)
 {
@@ -50,10 +58,12 @@ static unsigned int ready(struct mapq_queue *q)
 
 int mapq_send(struct mapq_queue *q)
 {
-	const uint64_t before = q->sent;
+	uint64_t before;
 	unsigned int n;
 	int took;
 
+	skip_restored(q);
+	before = q->sent;
 	do {
 		n = ready(q);
 		took = n ? q->window.ops->submit(q->window.priv, mapq_slot(q, q->sent), n) : 0;

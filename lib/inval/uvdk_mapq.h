@@ -217,18 +217,18 @@ static inline uint64_t uvdk_mapq_page(const struct uvdk_mapq *q, uint64_t off)
  * uvdk_mapq_slot_take() - a new slot; private
  * @q: queue with one
  * @iova: first byte
- * @map: a map, else an unmap
+ * @flags: of a map; 0: an unmap
  *
  * Return: slot, the rest of which the caller fills in.
  */
 static inline struct uvdk_mapq_request *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
-							    bool map)
+							    unsigned int flags)
 {
 	struct uvdk_mapq_request *slot = q->next;
 
 	q->next = slot + 1;
 	slot->first = iova;
-	slot->map = map;
+	slot->flags = flags;
 	slot->status = UVDK_MAPQ_PENDING;
 
 	return slot;
@@ -295,10 +295,9 @@ static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uv
 	q->shadow[page] = entry | UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST;
 	q->recent[page >> 6] = next;
 	mem->mapped++;
-	slot = uvdk_mapq_slot_take(q, iova, true);
+	slot = uvdk_mapq_slot_take(q, iova, flags);
 	slot->last = iova + len - 1;
 	slot->phys = uvdk_mapq_phys(entry);
-	slot->flags = (uint16_t)flags;
 	slot->cookie = next;
 	q->cookie = next;
 	*cookie = next;
@@ -336,10 +335,10 @@ static inline int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t 
 	mem->mapped--;
 	mem->unmapped = next;
 	q->shadow[page] = next;
-	if (iova == q->grows && !slot[-1].map)
+	if (iova == q->grows && !slot[-1].flags)
 		slot--;
 	else
-		slot = uvdk_mapq_slot_take(q, iova, false);
+		slot = uvdk_mapq_slot_take(q, iova, 0);
 	slot->last = iova + len - 1;
 	slot->cookie = next;
 	q->grows = iova + len;

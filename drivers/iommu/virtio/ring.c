@@ -32,7 +32,7 @@ static void finish(struct ring_slot *slot, int err)
 
 static void fail_all(struct viommu_ring *ring, int err)
 {
-	for (unsigned int i = 0; i < ring->slots; i++)
+	for (unsigned int i = 0; i < ring->vq.size; i++)
 		if (ring->slot[i].status)
 			finish(&ring->slot[i], err);
 	ring->probe.busy = false;
@@ -209,39 +209,35 @@ static int judge(struct viommu_ring *ring, struct ring_slot *slot, uint32_t len)
 	return likely(!status) ? 0 : viommu_errno(status);
 }
 
-/* Whose it is, or NULL: the device lies. */
+/* NULL: the device lies. Only where a request begins can one be under way. */
 static struct ring_slot *whose(struct viommu_ring *ring, uint32_t id, uint32_t len)
 {
-	uint32_t number = id >> ring->shift;
-	struct ring_slot *slot = &ring->slot[number];
+	struct uvdk_virtq *vq = &ring->vq;
+	struct ring_slot *slot = &ring->slot[id & vq->mask];
 
-	if (unlikely(number >= ring->slots)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_USED_ID, id, ring->vq.mask);
-		return NULL;
-	}
-	if (unlikely(!slot->status || number << ring->shift != id)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_NOT_OUTSTANDING, id, 0);
-		return NULL;
-	}
-	if (unlikely(len > slot->room)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_USED_LEN, len, slot->room);
-		return NULL;
-	}
+	if (unlikely(id > vq->mask))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_USED_ID, id, vq->mask);
+	else if (unlikely(!slot->status))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_NOT_OUTSTANDING, id, 0);
+	else if (unlikely(len > slot->room))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_USED_LEN, len, slot->room);
+	else
+		return slot;
 
-	return slot;
+	return NULL;
 }
 
 /* Local copies: for all the compiler knows, each status that is written changes the ring. */
-static void take_used(struct viommu_ring *ring, uint16_t pending)
+static void take_used(struct viommu_ring *ring, unsigned int pending)
 {
 	struct uvdk_virtq *vq = &ring->vq;
 	const struct uvdk_virtq_used_elem *used = vq->used_ring;
 	struct ring_slot **free = ring->free + ring->count;
-	const uint16_t mask = vq->mask, first = vq->used_idx;
-	uint16_t n;
+	const unsigned int mask = vq->mask, first = vq->used_idx;
+	unsigned int n;
 
 	for (n = 0; n != pending; n++) {
-		const struct uvdk_virtq_used_elem elem = used[(uint16_t)(first + n) & mask];
+		const struct uvdk_virtq_used_elem elem = used[(first + n) & mask];
 		const uint32_t len = uvdk_get32(elem.len);
 		struct ring_slot *slot = whose(ring, uvdk_get32(elem.id), len);
 
@@ -299,7 +295,7 @@ static unsigned int put_straight(struct viommu_ring *ring, uint32_t domain,
 		struct uvdk_mapq_request *r = &requests[i];
 		struct ring_slot *slot = free[i];
 
-		if (r->map)
+		if (r->flags)
 			ring_fill_map(slot, domain, r->first, r->last, r->phys, r->flags);
 		else
 			ring_fill_unmap(slot, domain, r->first, r->last);
@@ -361,7 +357,7 @@ bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain)
 	bool has = false;
 
 	uvdk_lock_acquire(&ring->lock);
-	for (unsigned int i = 0; i < ring->slots && !has; i++)
+	for (unsigned int i = 0; i < ring->vq.size && !has; i++)
 		has = ring->slot[i].status && ring->slot[i].domain == domain;
 	uvdk_lock_release(&ring->lock);
 
@@ -386,7 +382,7 @@ static void prefill(struct viommu_ring *ring)
 	struct uvdk_virtq *vq = &ring->vq;
 
 	for (unsigned int i = 0; i < ring->slots; i++) {
-		struct ring_slot *slot = &ring->slot[i];
+		struct ring_slot *slot = ring_slot(ring, i);
 		struct uvdk_virtq_desc *in = &slot->desc[1];
 
 		slot->head = uvdk_to_le16((uint16_t)(i << ring->shift));
@@ -423,7 +419,7 @@ void viommu_ring_resume(struct viommu_ring *ring)
 {
 	uvdk_lock_acquire(&ring->lock);
 	for (unsigned int i = 0; i < ring->slots; i++)
-		ring->free[i] = &ring->slot[ring->slots - 1 - i];
+		ring->free[i] = ring_slot(ring, ring->slots - 1 - i);
 	ring->count = ring->slots;
 	__atomic_store_n(&ring->state, 0, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);

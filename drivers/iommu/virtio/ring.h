@@ -73,8 +73,8 @@ struct viommu_ring {
 	struct uvdk_lock lock; /* guards all below */
 	unsigned int count;    /* free slots in @free; 0 while stopped */
 	struct ring_slot **free;
-	struct ring_slot *slot;
-	unsigned int shift; /* slot number to its first descriptor in the ring */
+	struct ring_slot *slot; /* by the first descriptor in the ring */
+	unsigned int shift;	/* of a request's number to that */
 	struct uvdk_virtq vq;
 	unsigned int slots;
 	uint32_t life; /* atomic: how often it was started */
@@ -85,6 +85,11 @@ struct viommu_ring {
 	struct ring_probe probe;
 	struct ring_memory memory;
 };
+
+static inline struct ring_slot *ring_slot(const struct viommu_ring *ring, unsigned int number)
+{
+	return &ring->slot[number << ring->shift];
+}
 
 /* What a device leaves that writes no status: a tail has it whenever its slot is free. */
 #define TAIL_POISON 0xff

@@ -60,7 +60,7 @@ static int carry_out(struct mapq_world *w, const struct uvdk_mapq_request *r)
 		return -ERANGE;
 	}
 
-	return r->map ? carry_out_map(w, at, end, r) : carry_out_unmap(w, at, end);
+	return r->flags ? carry_out_map(w, at, end, r) : carry_out_unmap(w, at, end);
 }
 
 static void finish(struct mapq_world *w, unsigned int i)
@@ -69,7 +69,8 @@ static void finish(struct mapq_world *w, unsigned int i)
 	int status = carry_out(w, r);
 
 	if (w->done_count < sizeof(w->done) / sizeof(w->done[0]))
-		w->done[w->done_count++] = (struct window_done){r->map, r->first, r->last, status};
+		w->done[w->done_count++] =
+			(struct window_done){r->flags, r->first, r->last, status};
 	if (w->on_done)
 		w->on_done(r, status);
 	w->kicked--;
