@@ -21,8 +21,8 @@ static const struct bench_command commands[] = {
 	 bench_inval_post_run},
 	{"inval-entries", "N", "entries of VT-d for N pages, posted one by one",
 	 bench_inval_entries},
-	{"mapq-post", "[map|unmap|kick]", "post a map or unmap of one page, and give it on",
-	 bench_mapq_post},
+	{"mapq-post", "[map|unmap|kick|pair]",
+	 "post a map or unmap of one page, give it on, retire it", bench_mapq_post},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
 #ifdef UVDK_BENCH_NET

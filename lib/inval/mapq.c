@@ -92,7 +92,7 @@ static int open_queue(struct uvdk_ioas *ioas, struct mapq_queue *q)
 	if (err)
 		return err;
 	q->pub.iova = q->window.iova;
-	q->pub.len = q->window.len;
+	q->pub.pages = q->window.len / q->window.page_size;
 	q->pub.page_size = q->window.page_size;
 	q->pub.page_shift = (unsigned int)__builtin_ctzll(q->window.page_size);
 	err = make_tables(q);
@@ -155,11 +155,11 @@ static bool settled(const struct mapq_queue *q)
 /* All of the window, whatever it has: as one more slot, unless the queue is dead. */
 static void post_last(struct mapq_queue *q)
 {
-	struct uvdk_mapq_slot *slot;
+	struct uvdk_mapq_request *slot;
 
 	mapq_set_tail(q, mapq_tail(q));
-	slot = uvdk_mapq_slot_take(&q->pub, q->window.iova, false);
-	slot->request.last = q->window.iova + q->window.len - 1;
+	slot = uvdk_mapq_slot_take(&q->pub, q->window.iova, 0);
+	slot->last = q->window.iova + q->window.len - 1;
 	slot->cookie = ++q->pub.cookie;
 	uvdk_mapq_kick(&q->pub);
 }
@@ -221,9 +221,9 @@ static uint64_t pages_mapped(const struct mapq_queue *q)
 	for (unsigned int i = 0; i < q->mems; i++)
 		pages += q->pub.mem[i] ? q->pub.mem[i]->mapped : 0;
 	for (uint64_t i = q->head; i != mapq_tail(q); i++) {
-		const struct uvdk_mapq_request *r = &mapq_slot(q, i)->request;
+		const struct uvdk_mapq_request *r = mapq_slot(q, i);
 
-		if (!r->map)
+		if (!r->flags)
 			pages += mapq_pages(q, r->last - r->first + 1);
 	}
 

@@ -8,7 +8,7 @@
 static bool posted_since(const struct mapq_queue *q, uint64_t iova)
 {
 	for (uint64_t i = q->head + 1; i != mapq_tail(q); i++) {
-		const struct uvdk_mapq_request *r = &mapq_slot(q, i)->request;
+		const struct uvdk_mapq_request *r = mapq_slot(q, i);
 
 		if (iova >= r->first && iova <= r->last)
 			return true;
@@ -31,17 +31,18 @@ static void get_stuck(struct mapq_queue *q, uint64_t iova, uint64_t cookie)
 	q->nobody.mapped++;
 }
 
-void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_slot *slot)
+void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_request *slot)
 {
-	const struct uvdk_mapq_request *r = &slot->request;
 	const struct uvdk_inval_error error = {
-		.req = {.first = r->first, .last = r->last, .flags = r->map},
+		.req = {.first = slot->first,
+			.last = slot->last,
+			.flags = slot->flags & UVDK_MAP_RW},
 		.first = q->pub.done + 1,
 		.last = slot->cookie,
-		.err = r->status,
+		.err = slot->status,
 	};
 
-	for (uint64_t iova = r->first; iova < r->last; iova += q->pub.page_size)
+	for (uint64_t iova = slot->first; iova < slot->last; iova += q->pub.page_size)
 		if (!posted_since(q, iova))
 			get_stuck(q, iova, slot->cookie);
 	inval_quarantine_fail(&q->quarantine, &error);

@@ -51,7 +51,7 @@ static int find_number(struct mapq_queue *q, unsigned int *out)
 /* Physical addresses become what the shadow has. */
 static int encode(const struct mapq_queue *q, struct mapq_mem *mem)
 {
-	for (uint64_t i = 0; i < mapq_pages(q, mem->pub.len); i++) {
+	for (uint64_t i = 0; i < mem->pub.pages; i++) {
 		uint64_t phys = mem->page[i];
 
 		if (phys >> PHYS_BITS || phys & (q->pub.page_size - 1))
@@ -67,14 +67,14 @@ static int encode(const struct mapq_queue *q, struct mapq_mem *mem)
 
 static int pin(struct mapq_queue *q, struct mapq_mem *mem)
 {
-	int err = q->window.ops->pin(q->window.priv, mem->va, mem->pub.len, ~mem->pub.denied,
-				     mem->page);
+	int err =
+		q->window.ops->pin(q->window.priv, mem->va, mem->len, ~mem->pub.denied, mem->page);
 
 	if (err)
 		return err;
 	err = encode(q, mem);
 	if (err)
-		q->window.ops->unpin(q->window.priv, mem->va, mem->pub.len);
+		q->window.ops->unpin(q->window.priv, mem->va, mem->len);
 
 	return err;
 }
@@ -96,9 +96,11 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 		return uvdk_fail(-ENOMEM, MAPQ_COMPONENT,
 				 "no memory for the addresses of %" PRIu64 " pages",
 				 mapq_pages(q, len));
-	*mem = (struct mapq_mem){.pub = {.page = mem->page, .len = len, .denied = ~flags},
-				 .va = va,
-				 .number = number};
+	*mem = (struct mapq_mem){
+		.pub = {.page = mem->page, .pages = mapq_pages(q, len), .denied = ~flags},
+		.va = va,
+		.len = len,
+		.number = number};
 	err = pin(q, mem);
 	if (err) {
 		free(mem);
@@ -112,7 +114,7 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 
 static void unpin(struct mapq_queue *q, struct mapq_mem *mem)
 {
-	q->window.ops->unpin(q->window.priv, mem->va, mem->pub.len);
+	q->window.ops->unpin(q->window.priv, mem->va, mem->len);
 	q->pub.mem[mem->number] = NULL;
 	free(mem);
 }

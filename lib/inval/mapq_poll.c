@@ -8,20 +8,25 @@
 
 static void retire(struct mapq_queue *q)
 {
-	const uint64_t before = q->head;
+	const struct uvdk_mapq_request *slots = q->pub.slots;
+	const uint64_t before = q->head, end = q->sent, mask = q->depth - 1;
+	uint64_t i = before;
 
-	while (q->head != q->sent) {
-		struct uvdk_mapq_slot *slot = mapq_slot(q, q->head);
+	for (; i != end; i++) {
+		const struct uvdk_mapq_request *slot = &slots[i & mask];
+		const int status = __atomic_load_n(&slot->status, __ATOMIC_ACQUIRE);
 
-		if (!mapq_over(&slot->request) || slot->request.status == -ECANCELED)
-			break; /* there was a reset: poll() will tell */
-		if (slot->request.status)
+		/* After a reset they are canceled, and poll() will tell. */
+		if (status == UVDK_MAPQ_PENDING || status == -ECANCELED)
+			break;
+		if (status) {
+			q->head = i;
 			mapq_fail(q, slot);
-		slot->after = 0;
+		}
 		q->pub.done = slot->cookie;
-		q->head++;
 	}
-	if (q->head != before)
+	q->head = i;
+	if (i != before)
 		mapq_set_tail(q, mapq_tail(q));
 }
 

@@ -5,7 +5,7 @@
 
 #include "mapq_priv.h"
 
-static_assert(sizeof(struct uvdk_mapq_slot) == 64, "a line of cache");
+static_assert(sizeof(struct uvdk_mapq_request) == 64, "a line of cache");
 
 /* Requests of more than a page, those that have to wait for others, and what is wrong. */
 
@@ -22,6 +22,7 @@ static int check_usable(const struct mapq_queue *q)
 static int check_range(const struct mapq_queue *q, uint64_t iova, uint64_t off, uint64_t len)
 {
 	const struct uvdk_mapq *pub = &q->pub;
+	const uint64_t window = q->window.len;
 
 	if (!len)
 		return uvdk_fail(-EINVAL, MAPQ_COMPONENT,
@@ -31,11 +32,11 @@ static int check_range(const struct mapq_queue *q, uint64_t iova, uint64_t off, 
 				 "IOVA 0x%" PRIx64 "+0x%" PRIx64 ", offset 0x%" PRIx64
 				 ": not made of whole pages of %" PRIu64 " bytes",
 				 iova, len, off, pub->page_size);
-	if (iova < pub->iova || iova - pub->iova >= pub->len || len > pub->len - (iova - pub->iova))
+	if (iova < pub->iova || iova - pub->iova >= window || len > window - (iova - pub->iova))
 		return uvdk_fail(-ERANGE, MAPQ_COMPONENT,
 				 "IOVA 0x%" PRIx64 "+0x%" PRIx64 " is not in the window 0x%" PRIx64
 				 "+0x%" PRIx64,
-				 iova, len, pub->iova, pub->len);
+				 iova, len, pub->iova, window);
 
 	return 0;
 }
@@ -43,11 +44,13 @@ static int check_range(const struct mapq_queue *q, uint64_t iova, uint64_t off, 
 static int check_mem(const struct uvdk_mapq_mem *mem, uint64_t off, uint64_t len,
 		     unsigned int flags)
 {
-	if (off > mem->len || len > mem->len - off)
+	const uint64_t have = ((const struct mapq_mem *)mem)->len;
+
+	if (off > have || len > have - off)
 		return uvdk_fail(-ERANGE, MAPQ_COMPONENT,
 				 "offset 0x%" PRIx64 "+0x%" PRIx64 " is beyond the 0x%" PRIx64
 				 " bytes that were pinned",
-				 off, len, mem->len);
+				 off, len, have);
 	if (!(flags & UVDK_MAP_RW) || flags & ~KNOWN_FLAGS)
 		return uvdk_fail(-EINVAL, MAPQ_COMPONENT,
 				 "flags 0x%x: UVDK_MAP_READ, UVDK_MAP_WRITE or both, and "
@@ -127,20 +130,22 @@ static unsigned int count_runs(const struct mapq_queue *q, const uint64_t *page,
 	return runs;
 }
 
-static struct uvdk_mapq_slot *take_slot(struct mapq_queue *q, uint64_t first, bool map)
+static struct uvdk_mapq_request *take_slot(struct mapq_queue *q, uint64_t first, unsigned int flags)
 {
 	mapq_set_tail(q, mapq_tail(q)); /* round the ring's end */
 
-	return uvdk_mapq_slot_take(&q->pub, first, map);
+	return uvdk_mapq_slot_take(&q->pub, first, flags);
 }
 
-static uint64_t finish_slot(struct mapq_queue *q, struct uvdk_mapq_slot *slot, uint64_t end,
+static uint64_t finish_slot(struct mapq_queue *q, struct uvdk_mapq_request *slot, uint64_t end,
 			    uint64_t after)
 {
-	slot->request.last = end - 1;
+	slot->last = end - 1;
 	slot->cookie = ++q->pub.cookie;
-	if (after > q->pub.done && after > slot->after)
+	if (after > q->pub.done && after > slot->after) {
 		slot->after = after;
+		q->waits = mapq_tail(q);
+	}
 	q->pub.grows = end;
 
 	return slot->cookie;
@@ -160,13 +165,12 @@ static void post_map(struct mapq_queue *q, const struct map_run *run)
 	struct uvdk_mapq *pub = &q->pub;
 	uint64_t iova = pub->iova + (run->first << pub->page_shift);
 	uint64_t phys = uvdk_mapq_phys(run->page[0]), len = run->pages << pub->page_shift;
-	struct uvdk_mapq_slot *slot = pub->next - 1;
+	struct uvdk_mapq_request *slot = pub->next - 1;
 	uint64_t cookie;
 
 	if (!run->join) {
-		slot = take_slot(q, iova, true);
-		slot->request.phys = phys;
-		slot->request.flags = run->access;
+		slot = take_slot(q, iova, run->access);
+		slot->phys = phys;
 	}
 	cookie = finish_slot(q, slot, iova + len, run->after);
 	for (uint64_t i = 0; i < run->pages; i++) {
@@ -182,9 +186,9 @@ static bool joins(const struct mapq_queue *q, uint64_t iova, uint64_t phys, unsi
 
 	if (!(flags & UVDK_MAPQ_JOIN) || mapq_tail(q) == q->kicked || q->pub.next == q->pub.slots)
 		return false;
-	r = &q->pub.next[-1].request;
+	r = &q->pub.next[-1];
 
-	return r->map && r->status == UVDK_MAPQ_PENDING && iova == r->last + 1 &&
+	return r->flags && r->status == UVDK_MAPQ_PENDING && iova == r->last + 1 &&
 	       phys == r->phys + (iova - r->first) && (flags & UVDK_MAP_RW) == r->flags;
 }
 
@@ -265,7 +269,7 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 				     uint64_t *cookie)
 {
 	struct mapq_queue *q = mapq_of(pub);
-	bool join = iova == pub->grows && !pub->next[-1].request.map;
+	bool join = iova == pub->grows && !pub->next[-1].flags;
 	uint64_t first, pages = mapq_pages(q, len), after;
 	int err = check_usable(q);
 
@@ -280,8 +284,7 @@ UVDK_EXPORT int uvdk_mapq_unmap_slow(struct uvdk_mapq *pub, uvdk_iova_t iova, si
 	if (err)
 		return err;
 
-	*cookie =
-		finish_slot(q, join ? pub->next - 1 : take_slot(q, iova, false), iova + len, after);
+	*cookie = finish_slot(q, join ? pub->next - 1 : take_slot(q, iova, 0), iova + len, after);
 	forget(q, first, pages, *cookie);
 
 	return 0;

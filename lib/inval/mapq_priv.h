@@ -31,6 +31,7 @@ struct mapq_restore {
 struct mapq_mem {
 	struct uvdk_mapq_mem pub;
 	void *va;
+	size_t len;
 	unsigned int number;
 	uint64_t page[];
 };
@@ -40,11 +41,13 @@ struct mapq_queue {
 	struct uvdk_mapq pub;
 	struct uvdk_mapq_window window;
 	unsigned int depth;
-	uint64_t lap;	 /* slots that were in the ring before it began anew at @slots */
-	uint64_t head;	 /* the oldest that is not over */
-	uint64_t sent;	 /* the I/O MMU has those before */
-	uint64_t kicked; /* those before were kicked */
-	uint64_t held;	 /* this slot waits for @blocker, as far as is known */
+	uint64_t lap;	   /* slots that were in the ring before it began anew at @slots */
+	uint64_t head;	   /* the oldest that is not over */
+	uint64_t sent;	   /* the I/O MMU has those before */
+	uint64_t kicked;   /* those before were kicked */
+	uint64_t waits;	   /* from this one on none has anything to wait for */
+	uint64_t restored; /* those before are over, even if not sent: there was a reset */
+	uint64_t held;	   /* this slot waits for @blocker, as far as is known */
 	uint64_t blocker;
 	int dead;  /* why nothing works any more */
 	bool gone; /* set from anywhere */
@@ -66,7 +69,7 @@ static inline const struct mapq_queue *mapq_of_const(const struct uvdk_mapq *pub
 	return (const struct mapq_queue *)pub;
 }
 
-static inline struct uvdk_mapq_slot *mapq_slot(const struct mapq_queue *q, uint64_t i)
+static inline struct uvdk_mapq_request *mapq_slot(const struct mapq_queue *q, uint64_t i)
 {
 	return &q->pub.slots[i & (q->depth - 1)];
 }
@@ -98,7 +101,7 @@ void mapq_progress(struct mapq_queue *q);
 void mapq_end(struct mapq_queue *q, int err);
 
 /* mapq_fail.c: a slot that is the oldest and has failed */
-void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_slot *slot);
+void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_request *slot);
 
 /* mapq_restore.c: after a reset. step(): 0 or -errno: nothing works any more */
 void mapq_restore_begin(struct mapq_queue *q);

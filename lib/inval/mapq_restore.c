@@ -12,11 +12,13 @@
 void mapq_restore_begin(struct mapq_queue *q)
 {
 	for (uint64_t i = q->head; i != mapq_tail(q); i++) {
-		struct uvdk_mapq_request *r = &mapq_slot(q, i)->request;
+		struct uvdk_mapq_request *r = mapq_slot(q, i);
 
 		if (!mapq_over(r) || r->status == -ECANCELED)
 			r->status = 0;
+		r->after = 0;
 	}
+	q->restored = mapq_tail(q);
 	q->restore.active = true;
 	q->restore.page = 0;
 	q->restore.count = q->restore.sent = 0;
@@ -27,7 +29,7 @@ void mapq_restore_begin(struct mapq_queue *q)
 /* The next page from one on that has memory, or the end of the window. */
 static uint64_t next_mapped(const struct mapq_queue *q, uint64_t page)
 {
-	const uint64_t end = mapq_pages(q, q->pub.len);
+	const uint64_t end = q->pub.pages;
 
 	while (page < end) {
 		if (!q->pub.recent[page >> MAPQ_GROUP_SHIFT])
@@ -57,7 +59,6 @@ static uint64_t describe(const struct mapq_queue *q, uint64_t first, struct uvdk
 		.last = pub->iova + ((first + n) << pub->page_shift) - 1,
 		.phys = phys,
 		.flags = *entry & UVDK_MAP_RW,
-		.map = true,
 		.status = UVDK_MAPQ_PENDING,
 	};
 
@@ -67,7 +68,7 @@ static uint64_t describe(const struct mapq_queue *q, uint64_t first, struct uvdk
 static void fill(struct mapq_queue *q)
 {
 	struct mapq_restore *r = &q->restore;
-	const uint64_t end = mapq_pages(q, q->pub.len);
+	const uint64_t end = q->pub.pages;
 
 	r->count = r->sent = 0;
 	for (; r->count < MAPQ_BATCH; r->count++) {
@@ -81,12 +82,8 @@ static void fill(struct mapq_queue *q)
 static int submit(struct mapq_queue *q)
 {
 	struct mapq_restore *r = &q->restore;
-	struct uvdk_mapq_request *batch[MAPQ_BATCH];
-	int took;
+	int took = q->window.ops->submit(q->window.priv, r->request + r->sent, r->count - r->sent);
 
-	for (unsigned int i = r->sent; i < r->count; i++)
-		batch[i] = &r->request[i];
-	took = q->window.ops->submit(q->window.priv, batch + r->sent, r->count - r->sent);
 	if (took <= 0)
 		return took;
 	r->sent += (unsigned int)took;

@@ -9,72 +9,72 @@
 
 static bool touch(const struct uvdk_mapq_request *a, const struct uvdk_mapq_request *b)
 {
-	return a->map != b->map && a->first <= b->last && b->first <= a->last;
+	return !a->flags != !b->flags && a->first <= b->last && b->first <= a->last;
 }
 
 /* Remembers what it waits for: it is asked often, and there may be much under way. */
 static bool must_wait(struct mapq_queue *q, uint64_t i)
 {
-	struct uvdk_mapq_slot *slot = mapq_slot(q, i);
+	struct uvdk_mapq_request *slot = mapq_slot(q, i);
 
-	if (slot->after <= q->pub.done)
+	if (!slot->after)
 		return false;
-	if (q->held == i && q->blocker >= q->head && !mapq_over(&mapq_slot(q, q->blocker)->request))
+	if (q->held == i && q->blocker >= q->head && !mapq_over(mapq_slot(q, q->blocker)))
 		return true;
-	for (uint64_t j = q->head; j != i; j++) {
-		const struct uvdk_mapq_request *other = &mapq_slot(q, j)->request;
+	for (uint64_t j = slot->after <= q->pub.done ? i : q->head; j != i; j++) {
+		const struct uvdk_mapq_request *other = mapq_slot(q, j);
 
-		if (touch(other, &slot->request) && !mapq_over(other)) {
+		if (touch(other, slot) && !mapq_over(other)) {
 			q->held = i;
 			q->blocker = j;
 			return true;
 		}
 	}
-	slot->after = 0;
+	slot->after = 0; /* a slot that is free has none */
 
 	return false;
 }
 
-/* After a reset some are over before they are sent. */
-static void skip(struct mapq_queue *q)
+static void skip_restored(struct mapq_queue *q)
 {
-	while (q->sent != q->kicked && mapq_over(&mapq_slot(q, q->sent)->request))
-		q->sent++;
+	const uint64_t end = q->restored < q->kicked ? q->restored : q->kicked;
+
+	if (q->sent < end)
+		q->sent = end;
 }
 
-static unsigned int collect(struct mapq_queue *q, struct uvdk_mapq_request **batch)
+/* How many may go now, of those that lie side by side. */
+static unsigned int ready(struct mapq_queue *q)
 {
-	unsigned int n = 0;
+	const uint64_t round = (q->sent | (q->depth - 1)) + 1;
+	const uint64_t end = q->kicked < round ? q->kicked : round;
+	uint64_t i = q->waits > q->sent ? q->sent : end;
 
-	skip(q);
-	for (uint64_t i = q->sent; n < MAPQ_BATCH && i != q->kicked; i++) {
-		struct uvdk_mapq_request *request = &mapq_slot(q, i)->request;
+	while (i != end && !must_wait(q, i))
+		i++;
 
-		if (mapq_over(request) || must_wait(q, i))
-			break;
-		batch[n++] = request;
-	}
-
-	return n;
+	return (unsigned int)(i - q->sent);
 }
 
 int mapq_send(struct mapq_queue *q)
 {
-	struct uvdk_mapq_request *batch[MAPQ_BATCH];
-	const uint64_t before = q->stats.requests;
+	uint64_t before;
 	unsigned int n;
 	int took;
 
+	skip_restored(q);
+	before = q->sent;
 	do {
-		n = collect(q, batch);
-		took = n ? q->window.ops->submit(q->window.priv, batch, n) : 0;
+		n = ready(q);
+		took = n ? q->window.ops->submit(q->window.priv, mapq_slot(q, q->sent), n) : 0;
 		if (took < 0)
 			return took;
 		q->sent += (unsigned int)took;
-		q->stats.requests += (unsigned int)took;
 	} while (n && (unsigned int)took == n);
-	if (q->stats.requests != before)
+	if (q->sent != before) {
+		q->stats.requests += q->sent - before;
 		q->window.ops->kick(q->window.priv);
+	}
 
 	return 0;
 }

@@ -134,20 +134,6 @@ int uvdk_mapq_unpin(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem);
 
 /* ---- the fast path ---- */
 
-/**
- * struct uvdk_mapq_slot - a request in a queue; private
- * @request: it, with its neighbours
- * @cookie: last one that it stands for
- * @after: not before this one has completed: their ranges touch; 0 in a free slot
- * @spare: fills the line
- */
-struct uvdk_mapq_slot {
-	struct uvdk_mapq_request request;
-	uint64_t cookie;
-	uint64_t after;
-	uint64_t spare;
-};
-
 /* Of a page in &struct uvdk_mapq.shadow: see there. */
 #define UVDK_MAPQ_FIRST	   4u
 #define UVDK_MAPQ_LAST	   8u
@@ -158,14 +144,14 @@ struct uvdk_mapq_slot {
  * struct uvdk_mapq_mem - pinned memory, as the inline calls see it; private
  * @page: by page: UVDK_MAPQ_MAPPED | physical page number << 24 | number of the
  *	memory << 4
- * @len: bytes
+ * @pages: how many
  * @mapped: pages that are mapped
  * @unmapped: cookie of the latest unmap
  * @denied: flags that it can't be mapped with; UVDK_MAPQ_JOIN is, too: not inline
  */
 struct uvdk_mapq_mem {
 	const uint64_t *page;
-	uint64_t len;
+	uint64_t pages;
 	uint64_t mapped;
 	uint64_t unmapped;
 	unsigned int denied;
@@ -173,11 +159,11 @@ struct uvdk_mapq_mem {
 
 /**
  * struct uvdk_mapq - a queue, as the inline calls see it; private
- * @slots: ring of requests
+ * @slots: ring of requests; those that are free have @after 0
  * @next: its next free place
  * @limit: end of the free places from there on
  * @iova: first address of the window
- * @len: its bytes
+ * @pages: its pages
  * @shadow: by page of the window: as &struct uvdk_mapq_mem.page, with
  *	UVDK_MAPQ_FIRST and UVDK_MAPQ_LAST of its map | UVDK_MAP_READ and WRITE.
  *	Nothing mapped: cookie of the unmap, which is less
@@ -192,11 +178,11 @@ struct uvdk_mapq_mem {
  * @page_shift: log2 of that
  */
 struct uvdk_mapq {
-	struct uvdk_mapq_slot *slots;
-	struct uvdk_mapq_slot *next;
-	struct uvdk_mapq_slot *limit;
+	struct uvdk_mapq_request *slots;
+	struct uvdk_mapq_request *next;
+	struct uvdk_mapq_request *limit;
 	uvdk_iova_t iova;
-	uint64_t len;
+	uint64_t pages;
 	uint64_t *shadow;
 	uint64_t *recent;
 	struct uvdk_mapq_mem **mem;
@@ -220,22 +206,34 @@ static inline uint64_t uvdk_mapq_phys(uint64_t entry)
 }
 
 /**
+ * uvdk_mapq_page() - which page; private
+ * @q: queue
+ * @off: bytes
+ *
+ * Return: its number, larger than any if @off is not a multiple of the page size.
+ */
+static inline uint64_t uvdk_mapq_page(const struct uvdk_mapq *q, uint64_t off)
+{
+	return off >> q->page_shift | off << (-q->page_shift & 63);
+}
+
+/**
  * uvdk_mapq_slot_take() - a new slot; private
  * @q: queue with one
  * @iova: first byte
- * @map: a map, else an unmap
+ * @flags: of a map; 0: an unmap
  *
  * Return: slot, the rest of which the caller fills in.
  */
-static inline struct uvdk_mapq_slot *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
-							 bool map)
+static inline struct uvdk_mapq_request *uvdk_mapq_slot_take(struct uvdk_mapq *q, uvdk_iova_t iova,
+							    unsigned int flags)
 {
-	struct uvdk_mapq_slot *slot = q->next;
+	struct uvdk_mapq_request *slot = q->next;
 
 	q->next = slot + 1;
-	slot->request.first = iova;
-	slot->request.map = map;
-	slot->request.status = UVDK_MAPQ_PENDING;
+	slot->first = iova;
+	slot->flags = flags;
+	slot->status = UVDK_MAPQ_PENDING;
 
 	return slot;
 }
@@ -285,31 +283,29 @@ int uvdk_mapq_unmap_slow(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len, uint
 static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uvdk_mapq_mem *mem,
 				size_t off, size_t len, unsigned int flags, uint64_t *cookie)
 {
-	const uint64_t at = iova - q->iova, size = q->page_size, page = at >> q->page_shift;
-	const uint64_t last = q->cookie;
-	struct uvdk_mapq_slot *slot;
+	const uint64_t page = uvdk_mapq_page(q, iova - q->iova), from = uvdk_mapq_page(q, off);
+	const uint64_t next = q->cookie + 1;
+	struct uvdk_mapq_request *slot;
 	uint64_t entry;
 
-	if (__builtin_expect(len != size || at >= q->len || off >= mem->len ||
-				     (at | off) & (size - 1) || !flags || flags & mem->denied ||
-				     q->next == q->limit,
+	if (__builtin_expect(len != q->page_size || page >= q->pages || from >= mem->pages ||
+				     !flags || flags & mem->denied || q->next == q->limit,
 			     0))
 		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
 	/* Mapped, or to be unmapped first. */
 	if (__builtin_expect(q->shadow[page] > q->done, 0))
 		return uvdk_mapq_map_slow(q, iova, mem, off, len, flags, cookie);
 
-	entry = mem->page[off >> q->page_shift] | flags;
+	entry = mem->page[from] | flags;
 	q->shadow[page] = entry | UVDK_MAPQ_FIRST | UVDK_MAPQ_LAST;
-	q->recent[page >> 6] = last + 1;
+	q->recent[page >> 6] = next;
 	mem->mapped++;
-	slot = uvdk_mapq_slot_take(q, iova, true);
-	slot->request.last = iova + size - 1;
-	slot->request.phys = uvdk_mapq_phys(entry);
-	slot->request.flags = flags;
-	slot->cookie = last + 1;
-	q->cookie = last + 1;
-	*cookie = last + 1;
+	slot = uvdk_mapq_slot_take(q, iova, flags);
+	slot->last = iova + len - 1;
+	slot->phys = uvdk_mapq_phys(entry);
+	slot->cookie = next;
+	q->cookie = next;
+	*cookie = next;
 
 	return 0;
 }
@@ -327,13 +323,12 @@ static inline int uvdk_mapq_map(struct uvdk_mapq *q, uvdk_iova_t iova, struct uv
 static inline int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t len,
 				  uint64_t *cookie)
 {
-	const uint64_t at = iova - q->iova, size = q->page_size, page = at >> q->page_shift;
-	const uint64_t last = q->cookie;
-	struct uvdk_mapq_slot *slot = q->next;
+	const uint64_t page = uvdk_mapq_page(q, iova - q->iova), next = q->cookie + 1;
+	struct uvdk_mapq_request *slot = q->next;
 	struct uvdk_mapq_mem *mem;
 	uint64_t entry;
 
-	if (__builtin_expect(len != size || at >= q->len || at & (size - 1) || slot == q->limit ||
+	if (__builtin_expect(len != q->page_size || page >= q->pages || slot == q->limit ||
 				     q->recent[page >> 6] > q->done,
 			     0))
 		return uvdk_mapq_unmap_slow(q, iova, len, cookie);
@@ -343,17 +338,17 @@ static inline int uvdk_mapq_unmap(struct uvdk_mapq *q, uvdk_iova_t iova, size_t 
 
 	mem = q->mem[entry >> 4 & UVDK_MAPQ_MEM_MASK];
 	mem->mapped--;
-	mem->unmapped = last + 1;
-	q->shadow[page] = last + 1;
-	if (iova == q->grows && !slot[-1].request.map)
+	mem->unmapped = next;
+	q->shadow[page] = next;
+	if (iova == q->grows && !slot[-1].flags)
 		slot--;
 	else
-		slot = uvdk_mapq_slot_take(q, iova, false);
-	slot->request.last = iova + size - 1;
-	slot->cookie = last + 1;
-	q->grows = iova + size;
-	q->cookie = last + 1;
-	*cookie = last + 1;
+		slot = uvdk_mapq_slot_take(q, iova, 0);
+	slot->last = iova + len - 1;
+	slot->cookie = next;
+	q->grows = iova + len;
+	q->cookie = next;
+	*cookie = next;
 
 	return 0;
 }

@@ -25,7 +25,7 @@ extern "C" {
  *	of another one until @close. Nothing else is mapped there by the driver from
  *	@iova on for @len bytes. Under the lock of the address space.
  * @close: Undo @open; nothing is under way. Likewise.
- * @submit: Put requests into the ring; returns how many it took, from the first on
+ * @submit: Put an array of requests into the ring; how many it took, from the first on
  *	(0: no room now), or a negative errno after which nothing works any more.
  *	Makes no system call, and does not wait.
  * @kick: Tell the I/O MMU of what was submitted. No system call.
@@ -46,8 +46,7 @@ extern "C" {
 struct uvdk_mapq_ops {
 	int (*open)(void *ioas_priv, uvdk_iova_t iova, uint64_t len, void **mapq_priv);
 	void (*close)(void *mapq_priv);
-	int (*submit)(void *mapq_priv, struct uvdk_mapq_request *const *requests,
-		      unsigned int count);
+	int (*submit)(void *mapq_priv, struct uvdk_mapq_request *requests, unsigned int count);
 	void (*kick)(void *mapq_priv);
 	int (*poll)(void *mapq_priv);
 	void (*stop)(void *mapq_priv);

@@ -23,10 +23,12 @@ extern "C" {
  * @first: first byte
  * @last: last byte, inclusive
  * @phys: map: physical address of @first
- * @flags: map: enum uvdk_map_flags
+ * @flags: map: enum uvdk_map_flags; 0: an unmap
  * @status: UVDK_MAPQ_PENDING; 0 or a negative errno once it is over, stored with
  *	release order by whoever looks at the ring
- * @map: a map, else an unmap
+ * @cookie: the queue's: last one that it stands for
+ * @after: the queue's: not before this one has completed: their ranges touch; 0: none
+ * @spare: fills the line
  *
  * It stays where it is until it is over.
  */
@@ -36,7 +38,9 @@ struct uvdk_mapq_request {
 	uint64_t phys;
 	uint32_t flags;
 	int status;
-	bool map;
+	uint64_t cookie;
+	uint64_t after;
+	uint64_t spare[2];
 };
 
 #ifdef __cplusplus

@@ -22,8 +22,7 @@ static_assert((int)UVDK_MAP_READ == (int)VIOMMU_MAP_READ &&
 
 /* ---- the queue's thread ---- */
 
-static int mapq_submit(void *mapq_priv, struct uvdk_mapq_request *const *requests,
-		       unsigned int count)
+static int mapq_submit(void *mapq_priv, struct uvdk_mapq_request *requests, unsigned int count)
 {
 	struct viommu_mapq *q = mapq_priv;
 	unsigned int n;

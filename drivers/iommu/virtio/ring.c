@@ -32,7 +32,7 @@ static void finish(struct ring_slot *slot, int err)
 
 static void fail_all(struct viommu_ring *ring, int err)
 {
-	for (unsigned int i = 0; i < ring->slots; i++)
+	for (unsigned int i = 0; i < ring->vq.size; i++)
 		if (ring->slot[i].status)
 			finish(&ring->slot[i], err);
 	ring->probe.busy = false;
@@ -52,22 +52,41 @@ static void broken(struct viommu_ring *ring)
 
 /* ---- requests on their way to the device ---- */
 
-int ring_no_slot(const struct viommu_ring *ring)
+static int no_slot(const struct viommu_ring *ring)
 {
 	int state = viommu_ring_state(ring);
 
 	return state ? state : -EAGAIN;
 }
 
-static uint32_t fill_attachment(union wire_request *wire, const struct viommu_request *r)
+/* The slot that publish() makes the device's, if there is one. */
+static struct ring_slot *next_slot(const struct viommu_ring *ring)
 {
+	return ring->free[ring->count - 1];
+}
+
+static void publish(struct viommu_ring *ring, int *status)
+{
+	struct ring_slot *slot = ring->free[--ring->count];
+	struct uvdk_virtq *vq = &ring->vq;
+
+	slot->status = status;
+	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx & vq->mask)] = slot->head;
+	vq->avail_idx++;
+}
+
+static void fill_attachment(struct ring_slot *slot, const struct viommu_request *r)
+{
+	union wire_request *wire = slot->request;
+
 	if (r->op == VIOMMU_DETACH) {
 		wire->detach = (struct wire_detach){
 			.type = uvdk_to_le32(VIOMMU_DETACH),
 			.domain = uvdk_to_le32(r->domain),
 			.endpoint = uvdk_to_le32(r->endpoint),
 		};
-		return WIRE_DETACH_LEN;
+		slot->desc[0].len = uvdk_to_le32(WIRE_DETACH_LEN);
+		return;
 	}
 	wire->attach = (struct wire_attach){
 		.type = uvdk_to_le32(VIOMMU_ATTACH),
@@ -75,8 +94,7 @@ static uint32_t fill_attachment(union wire_request *wire, const struct viommu_re
 		.endpoint = uvdk_to_le32(r->endpoint),
 		.flags = uvdk_to_le32(r->flags),
 	};
-
-	return WIRE_ATTACH_LEN;
+	slot->desc[0].len = uvdk_to_le32(WIRE_ATTACH_LEN);
 }
 
 static void slot_usual(struct ring_slot *slot)
@@ -86,6 +104,7 @@ static void slot_usual(struct ring_slot *slot)
 	slot->desc[1].len = uvdk_to_le32(sizeof(struct wire_tail));
 	slot->room = sizeof(struct wire_tail);
 	slot->reply = NULL;
+	slot->tail->status = TAIL_POISON;
 }
 
 /* The descriptors of a slot point elsewhere for as long as a PROBE is under way. */
@@ -94,6 +113,7 @@ static void slot_probes(struct viommu_ring *ring, struct ring_slot *slot, uint8_
 	uint32_t len = ring->unit->config.probe_size + (uint32_t)sizeof(struct wire_tail);
 
 	slot->desc[0].addr = uvdk_to_le64(ring->probe.request_iova);
+	slot->desc[0].len = uvdk_to_le32(WIRE_PROBE_LEN);
 	slot->desc[1].addr = uvdk_to_le64(ring->probe.reply_iova);
 	slot->desc[1].len = uvdk_to_le32(len);
 	slot->room = len;
@@ -101,41 +121,38 @@ static void slot_probes(struct viommu_ring *ring, struct ring_slot *slot, uint8_
 	ring->probe.busy = true;
 }
 
-__attribute__((noinline, cold)) static int put_probe(struct viommu_ring *ring,
-						     const struct viommu_request *r)
+static int fill_probe(struct viommu_ring *ring, const struct viommu_request *r)
 {
 	uint32_t size = ring->unit->config.probe_size;
-	struct ring_slot *slot;
 
 	if (!size || !r->reply)
 		return -ENXIO;
-	if (!ring->count)
-		return ring_no_slot(ring);
 	if (ring->probe.busy)
 		return -EAGAIN;
-	slot = ring->free[ring->count - 1];
 	*ring->probe.request = (struct wire_probe){
 		.type = uvdk_to_le32(VIOMMU_PROBE),
 		.endpoint = uvdk_to_le32(r->endpoint),
 	};
 	memset(ring->probe.reply, 0, size);
 	ring->probe.reply[size] = TAIL_POISON;
-	slot_probes(ring, slot, r->reply);
-	ring_publish(ring, slot, WIRE_PROBE_LEN, r->status);
+	slot_probes(ring, next_slot(ring), r->reply);
 
 	return 0;
 }
 
-__attribute__((noinline, cold)) static int put_attachment(struct viommu_ring *ring,
-							  const struct viommu_request *r)
+/* Into the next slot. */
+static int fill(struct viommu_ring *ring, const struct viommu_request *r)
 {
-	struct ring_slot *slot;
+	struct ring_slot *slot = next_slot(ring);
 
-	if (!ring->count)
-		return ring_no_slot(ring);
-	slot = ring->free[ring->count - 1];
-	slot->tail->status = TAIL_POISON;
-	ring_publish(ring, slot, fill_attachment(slot->request, r), r->status);
+	if (r->op == VIOMMU_PROBE)
+		return fill_probe(ring, r);
+	if (r->op == VIOMMU_MAP)
+		ring_fill_map(slot, r->domain, r->first, r->last, r->phys, r->flags);
+	else if (r->op == VIOMMU_UNMAP)
+		ring_fill_unmap(slot, r->domain, r->first, r->last);
+	else
+		fill_attachment(slot, r);
 
 	return 0;
 }
@@ -145,15 +162,9 @@ int viommu_ring_submit(struct viommu_ring *ring, const struct viommu_request *r)
 	int err;
 
 	uvdk_lock_acquire(&ring->lock);
-	if (r->op == VIOMMU_MAP)
-		err = ring_put_map(ring, r->domain, r->first, r->last, r->phys, r->flags,
-				   r->status);
-	else if (r->op == VIOMMU_UNMAP)
-		err = ring_put_unmap(ring, r->domain, r->first, r->last, r->status);
-	else if (r->op == VIOMMU_PROBE)
-		err = put_probe(ring, r);
-	else
-		err = put_attachment(ring, r);
+	err = ring->count ? fill(ring, r) : no_slot(ring);
+	if (!err)
+		publish(ring, r->status);
 	uvdk_lock_release(&ring->lock);
 
 	return err;
@@ -169,59 +180,81 @@ void viommu_ring_kick(struct viommu_ring *ring)
 
 /* ---- requests on their way back ---- */
 
-/* The reply is read once, and then judged. */
+static uint8_t take_reply(struct viommu_ring *ring, struct ring_slot *slot)
+{
+	const uint32_t size = ring->unit->config.probe_size;
+	const uint8_t status = ring->probe.reply[size];
+
+	memcpy(slot->reply, ring->probe.reply, size);
+	ring->probe.busy = false;
+	slot_usual(slot);
+
+	return status;
+}
+
+/* What the device wrote is read once, and then judged. */
 static int judge(struct viommu_ring *ring, struct ring_slot *slot, uint32_t len)
 {
-	uint32_t size = ring->unit->config.probe_size;
 	uint8_t status;
 
 	if (unlikely(slot->reply)) {
-		status = ring->probe.reply[size];
-		memcpy(slot->reply, ring->probe.reply, size);
-		ring->probe.busy = false;
-		slot_usual(slot);
+		status = take_reply(ring, slot);
 	} else {
 		status = __atomic_load_n(&slot->tail->status, __ATOMIC_RELAXED);
+		slot->tail->status = TAIL_POISON;
 	}
+	if (unlikely(len < sizeof(struct wire_tail)))
+		return -EPROTO;
 
-	return likely(len >= sizeof(struct wire_tail)) ? viommu_errno(status) : -EPROTO;
+	return likely(!status) ? 0 : viommu_errno(status);
 }
 
-static bool complete(struct viommu_ring *ring, uint32_t id, uint32_t len)
+/* NULL: the device lies. Only where a request begins can one be under way. */
+static struct ring_slot *whose(struct viommu_ring *ring, uint32_t id, uint32_t len)
 {
-	uint32_t number = id >> ring->shift;
-	struct ring_slot *slot = &ring->slot[number];
+	struct uvdk_virtq *vq = &ring->vq;
+	struct ring_slot *slot = &ring->slot[id & vq->mask];
 
-	if (unlikely(number >= ring->slots)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_USED_ID, id, ring->vq.mask);
-		return false;
-	}
-	if (unlikely(!slot->status || number << ring->shift != id)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_NOT_OUTSTANDING, id, 0);
-		return false;
-	}
-	if (unlikely(len > slot->room)) {
-		uvdk_virtq_break(&ring->vq, UVDK_VIRTQ_FAULT_USED_LEN, len, slot->room);
-		return false;
-	}
-	finish(slot, judge(ring, slot, len));
-	ring->free[ring->count++] = slot;
+	if (unlikely(id > vq->mask))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_USED_ID, id, vq->mask);
+	else if (unlikely(!slot->status))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_NOT_OUTSTANDING, id, 0);
+	else if (unlikely(len > slot->room))
+		uvdk_virtq_break(vq, UVDK_VIRTQ_FAULT_USED_LEN, len, slot->room);
+	else
+		return slot;
 
-	return true;
+	return NULL;
+}
+
+/* Local copies: for all the compiler knows, each status that is written changes the ring. */
+static void take_used(struct viommu_ring *ring, unsigned int pending)
+{
+	struct uvdk_virtq *vq = &ring->vq;
+	const struct uvdk_virtq_used_elem *used = vq->used_ring;
+	struct ring_slot **free = ring->free + ring->count;
+	const unsigned int mask = vq->mask, first = vq->used_idx;
+	unsigned int n;
+
+	for (n = 0; n != pending; n++) {
+		const struct uvdk_virtq_used_elem elem = used[(first + n) & mask];
+		const uint32_t len = uvdk_get32(elem.len);
+		struct ring_slot *slot = whose(ring, uvdk_get32(elem.id), len);
+
+		if (unlikely(!slot))
+			break;
+		finish(slot, judge(ring, slot, len));
+		free[n] = slot;
+	}
+	ring->count += n;
+	vq->used_idx = (uint16_t)(first + n);
 }
 
 static void reap(struct viommu_ring *ring)
 {
 	struct uvdk_virtq *vq = &ring->vq;
-	uint16_t pending = uvdk_virtq_pending(vq);
 
-	for (; pending; pending--) {
-		struct uvdk_virtq_used_elem elem = vq->used_ring[vq->used_idx & vq->mask];
-
-		if (!complete(ring, uvdk_get32(elem.id), uvdk_get32(elem.len)))
-			break;
-		vq->used_idx++;
-	}
+	take_used(ring, uvdk_virtq_pending(vq));
 	__atomic_store_n(&ring->seen, vq->used_idx, __ATOMIC_RELAXED);
 	uvdk_virtq_quiet(vq);
 	if (unlikely(uvdk_virtq_broken(vq)))
@@ -244,22 +277,45 @@ int viommu_ring_poll(struct viommu_ring *ring)
 
 /* ---- without waiting for the lock ---- */
 
-static int put(struct viommu_ring *ring, uint32_t domain, struct uvdk_mapq_request *r)
+/* As many as there is room for up to the end of the avail ring, from where on it begins anew. */
+static unsigned int put_straight(struct viommu_ring *ring, uint32_t domain,
+				 struct uvdk_mapq_request *requests, unsigned int count)
 {
-	return r->map ? ring_put_map(ring, domain, r->first, r->last, r->phys, r->flags, &r->status)
-		      : ring_put_unmap(ring, domain, r->first, r->last, &r->status);
+	struct uvdk_virtq *vq = &ring->vq;
+	const unsigned int at = vq->avail_idx & vq->mask, straight = vq->size - at;
+	struct uvdk_le16 *avail = &vq->avail[UVDK_VIRTQ_RING + at];
+	struct ring_slot *const *free;
+
+	count = count < straight ? count : straight;
+	count = count < ring->count ? count : ring->count;
+	ring->count -= count;
+	vq->avail_idx = (uint16_t)(vq->avail_idx + count);
+	free = ring->free + ring->count;
+	for (unsigned int i = 0; i < count; i++) {
+		struct uvdk_mapq_request *r = &requests[i];
+		struct ring_slot *slot = free[i];
+
+		if (r->flags)
+			ring_fill_map(slot, domain, r->first, r->last, r->phys, r->flags);
+		else
+			ring_fill_unmap(slot, domain, r->first, r->last);
+		slot->status = &r->status;
+		avail[i] = slot->head;
+	}
+
+	return count;
 }
 
 unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
-				    struct uvdk_mapq_request *const *requests, unsigned int count)
+				    struct uvdk_mapq_request *requests, unsigned int count)
 {
 	unsigned int n = 0;
 
 	if (!uvdk_lock_try(&ring->lock))
 		return 0;
-	for (; ring->life == life && n < count; n++) {
-		if (put(ring, domain, requests[n]))
-			break;
+	if (ring->life == life) {
+		n = put_straight(ring, domain, requests, count);
+		n += put_straight(ring, domain, requests + n, count - n);
 	}
 	uvdk_lock_release(&ring->lock);
 
@@ -301,7 +357,7 @@ bool viommu_ring_has(struct viommu_ring *ring, uint32_t domain)
 	bool has = false;
 
 	uvdk_lock_acquire(&ring->lock);
-	for (unsigned int i = 0; i < ring->slots && !has; i++)
+	for (unsigned int i = 0; i < ring->vq.size && !has; i++)
 		has = ring->slot[i].status && ring->slot[i].domain == domain;
 	uvdk_lock_release(&ring->lock);
 
@@ -326,7 +382,7 @@ static void prefill(struct viommu_ring *ring)
 	struct uvdk_virtq *vq = &ring->vq;
 
 	for (unsigned int i = 0; i < ring->slots; i++) {
-		struct ring_slot *slot = &ring->slot[i];
+		struct ring_slot *slot = ring_slot(ring, i);
 		struct uvdk_virtq_desc *in = &slot->desc[1];
 
 		slot->head = uvdk_to_le16((uint16_t)(i << ring->shift));
@@ -363,7 +419,7 @@ void viommu_ring_resume(struct viommu_ring *ring)
 {
 	uvdk_lock_acquire(&ring->lock);
 	for (unsigned int i = 0; i < ring->slots; i++)
-		ring->free[i] = &ring->slot[ring->slots - 1 - i];
+		ring->free[i] = ring_slot(ring, ring->slots - 1 - i);
 	ring->count = ring->slots;
 	__atomic_store_n(&ring->state, 0, __ATOMIC_RELEASE);
 	uvdk_lock_release(&ring->lock);

@@ -73,8 +73,8 @@ struct viommu_ring {
 	struct uvdk_lock lock; /* guards all below */
 	unsigned int count;    /* free slots in @free; 0 while stopped */
 	struct ring_slot **free;
-	struct ring_slot *slot;
-	unsigned int shift; /* slot number to its first descriptor in the ring */
+	struct ring_slot *slot; /* by the first descriptor in the ring */
+	unsigned int shift;	/* of a request's number to that */
 	struct uvdk_virtq vq;
 	unsigned int slots;
 	uint32_t life; /* atomic: how often it was started */
@@ -86,35 +86,17 @@ struct viommu_ring {
 	struct ring_memory memory;
 };
 
-/*
- * For those who put many: between uvdk_lock_acquire() and uvdk_lock_release() of @lock, no longer
- * than it takes to put a batch. 0, or as viommu_ring_submit().
- */
-int ring_no_slot(const struct viommu_ring *ring);
-
-/* What a device leaves that writes no status. */
-#define TAIL_POISON 0xff
-
-static inline void ring_publish(struct viommu_ring *ring, struct ring_slot *slot, uint32_t len,
-				int *status)
+static inline struct ring_slot *ring_slot(const struct viommu_ring *ring, unsigned int number)
 {
-	struct uvdk_virtq *vq = &ring->vq;
-
-	slot->desc[0].len = uvdk_to_le32(len);
-	slot->status = status;
-	ring->count--;
-	vq->avail[UVDK_VIRTQ_RING + (vq->avail_idx & vq->mask)] = slot->head;
-	vq->avail_idx++;
+	return &ring->slot[number << ring->shift];
 }
 
-static inline int ring_put_map(struct viommu_ring *ring, uint32_t domain, uint64_t first,
-			       uint64_t last, uint64_t phys, uint32_t flags, int *status)
-{
-	struct ring_slot *slot;
+/* What a device leaves that writes no status: a tail has it whenever its slot is free. */
+#define TAIL_POISON 0xff
 
-	if (__builtin_expect(!ring->count, 0))
-		return ring_no_slot(ring);
-	slot = ring->free[ring->count - 1];
+static inline void ring_fill_map(struct ring_slot *slot, uint32_t domain, uint64_t first,
+				 uint64_t last, uint64_t phys, uint32_t flags)
+{
 	slot->request->map = (struct wire_map){
 		.type = uvdk_to_le32(VIOMMU_MAP),
 		.domain = uvdk_to_le32(domain),
@@ -123,32 +105,21 @@ static inline int ring_put_map(struct viommu_ring *ring, uint32_t domain, uint64
 		.phys = uvdk_to_le64(phys),
 		.flags = uvdk_to_le32(flags),
 	};
-	slot->tail->status = TAIL_POISON;
 	slot->domain = domain;
-	ring_publish(ring, slot, WIRE_MAP_LEN, status);
-
-	return 0;
+	slot->desc[0].len = uvdk_to_le32(WIRE_MAP_LEN);
 }
 
-static inline int ring_put_unmap(struct viommu_ring *ring, uint32_t domain, uint64_t first,
-				 uint64_t last, int *status)
+static inline void ring_fill_unmap(struct ring_slot *slot, uint32_t domain, uint64_t first,
+				   uint64_t last)
 {
-	struct ring_slot *slot;
-
-	if (__builtin_expect(!ring->count, 0))
-		return ring_no_slot(ring);
-	slot = ring->free[ring->count - 1];
 	slot->request->unmap = (struct wire_unmap){
 		.type = uvdk_to_le32(VIOMMU_UNMAP),
 		.domain = uvdk_to_le32(domain),
 		.first = uvdk_to_le64(first),
 		.last = uvdk_to_le64(last),
 	};
-	slot->tail->status = TAIL_POISON;
 	slot->domain = domain;
-	ring_publish(ring, slot, WIRE_UNMAP_LEN, status);
-
-	return 0;
+	slot->desc[0].len = uvdk_to_le32(WIRE_UNMAP_LEN);
 }
 
 #endif /* VIOMMU_RING_H */

@@ -62,14 +62,14 @@ static int get_slots(struct viommu_ring *ring)
 	unsigned int i;
 
 	for (i = 0; i < ring->slots; i++) {
-		struct ring_slot *s = &ring->slot[i];
+		struct ring_slot *s = ring_slot(ring, i);
 
 		s->request = ring_memory_get(memory, sizeof(*s->request), 64, &s->iova);
 		if (!s->request)
 			return -ENOMEM;
 	}
 	for (i = 0; i < ring->slots; i++) {
-		struct ring_slot *s = &ring->slot[i];
+		struct ring_slot *s = ring_slot(ring, i);
 
 		s->desc = ring->shift ? &ring->vq.desc[2 * i]
 				      : ring_memory_get(memory, 2 * sizeof(*s->desc), 32,
@@ -78,7 +78,7 @@ static int get_slots(struct viommu_ring *ring)
 			return -ENOMEM;
 	}
 	for (i = 0; i < ring->slots; i++) {
-		struct ring_slot *s = &ring->slot[i];
+		struct ring_slot *s = ring_slot(ring, i);
 
 		s->tail = ring_memory_get(memory, sizeof(*s->tail), i ? 4 : 64, &s->tail_iova);
 		if (!s->tail)
@@ -117,7 +117,7 @@ int viommu_ring_open(struct viommu_unit *unit, struct viommu_ring **out)
 	ring_memory_open(&ring->memory, unit->viommu->memory);
 	err = get_ring(ring);
 	if (!err) {
-		ring->slot = calloc(ring->slots, sizeof(*ring->slot));
+		ring->slot = calloc(ring->vq.size, sizeof(*ring->slot));
 		ring->free = calloc(ring->slots, sizeof(*ring->free));
 		err = ring->slot && ring->free ? 0 : -ENOMEM;
 	}

@@ -240,7 +240,7 @@ void viommu_ring_fail(struct viommu_ring *ring, int err);
  * to wake a thread that waits for the lock meanwhile.
  */
 unsigned int viommu_ring_try_submit(struct viommu_ring *ring, uint32_t life, uint32_t domain,
-				    struct uvdk_mapq_request *const *requests, unsigned int count);
+				    struct uvdk_mapq_request *requests, unsigned int count);
 bool viommu_ring_try_kick(struct viommu_ring *ring);
 int viommu_ring_try_poll(struct viommu_ring *ring);
 

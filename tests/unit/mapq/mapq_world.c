@@ -60,7 +60,7 @@ static int carry_out(struct mapq_world *w, const struct uvdk_mapq_request *r)
 		return -ERANGE;
 	}
 
-	return r->map ? carry_out_map(w, at, end, r) : carry_out_unmap(w, at, end);
+	return r->flags ? carry_out_map(w, at, end, r) : carry_out_unmap(w, at, end);
 }
 
 static void finish(struct mapq_world *w, unsigned int i)
@@ -69,7 +69,8 @@ static void finish(struct mapq_world *w, unsigned int i)
 	int status = carry_out(w, r);
 
 	if (w->done_count < sizeof(w->done) / sizeof(w->done[0]))
-		w->done[w->done_count++] = (struct window_done){r->map, r->first, r->last, status};
+		w->done[w->done_count++] =
+			(struct window_done){r->flags, r->first, r->last, status};
 	if (w->on_done)
 		w->on_done(r, status);
 	w->kicked--;
@@ -114,7 +115,7 @@ static void fake_close(void *priv)
 	w->opened--;
 }
 
-static int fake_submit(void *priv, struct uvdk_mapq_request *const *requests, unsigned int count)
+static int fake_submit(void *priv, struct uvdk_mapq_request *requests, unsigned int count)
 {
 	struct mapq_world *w = priv;
 	unsigned int n = 0;
@@ -123,11 +124,11 @@ static int fake_submit(void *priv, struct uvdk_mapq_request *const *requests, un
 		return -ENODEV;
 	w->submits++;
 	for (; n < count && w->count < w->room; n++) {
-		w->violations += requests[n]->status != UVDK_MAPQ_PENDING;
+		w->violations += requests[n].status != UVDK_MAPQ_PENDING;
 		for (unsigned int i = 0; i < w->count; i++)
-			w->violations += requests[n]->first <= w->ring[i]->last &&
-					 w->ring[i]->first <= requests[n]->last;
-		w->ring[w->count++] = requests[n];
+			w->violations += requests[n].first <= w->ring[i]->last &&
+					 w->ring[i]->first <= requests[n].last;
+		w->ring[w->count++] = &requests[n];
 	}
 
 	return (int)n;
