@@ -95,8 +95,16 @@ def quiet(guest):
     assert "no system call: all good" in output, output
 
 
+def statuses(guest):
+    """The device answers each request that it refuses with a status; what the library makes of them."""
+    output = guest.check(f"viommu_status {UNIT} {EDU} {OTHER}", timeout=60)
+    print(output.rstrip())
+    assert "statuses: all good" in output, output
+
+
 def everything(case, arch):
-    guest, port = boot(case, arch, "viommu_edu", "viommu_frame", "viommu_quiet")
+    guest, port = boot(case, arch, "viommu_edu", "viommu_frame", "viommu_quiet", "viommu_status")
+    statuses(guest)
     whole(guest)
     nothing_reached(guest)
     killed(guest)
