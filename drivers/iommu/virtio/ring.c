@@ -69,8 +69,9 @@ static uint32_t fill_attachment(union wire_request *wire, const struct viommu_re
 		};
 		return WIRE_DETACH_LEN;
 	}
+	/* A type that is none goes out as it is: what to say to that is up to the device. */
 	wire->attach = (struct wire_attach){
-		.type = uvdk_to_le32(VIOMMU_ATTACH),
+		.type = uvdk_to_le32(r->op),
 		.domain = uvdk_to_le32(r->domain),
 		.endpoint = uvdk_to_le32(r->endpoint),
 		.flags = uvdk_to_le32(r->flags),
