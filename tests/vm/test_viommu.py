@@ -95,8 +95,16 @@ def quiet(guest):
     assert "no system call: all good" in output, output
 
 
+def statuses(guest):
+    """The device answers each request that it refuses with a status; what the library makes of them."""
+    output = guest.check(f"viommu_status {UNIT} {EDU} {OTHER}", timeout=60)
+    print(output.rstrip())
+    assert "statuses: all good" in output, output
+
+
 def everything(case, arch):
-    guest, port = boot(case, arch, "viommu_edu", "viommu_frame", "viommu_quiet")
+    guest, port = boot(case, arch, "viommu_edu", "viommu_frame", "viommu_quiet", "viommu_status")
+    statuses(guest)
     whole(guest)
     nothing_reached(guest)
     killed(guest)
@@ -120,6 +128,9 @@ def test_forward(case):
     vm, ports = testpmd.boot(case, "noiommu", devices=["virtio-iommu-pci,addr=9"])
     bdfs = testpmd.cards(vm)
     testpmd.bind(vm, ["0000:00:09.0", *bdfs])
-    job = testpmd.start(vm, bdfs, "virtio")
+    job = testpmd.start(vm, bdfs, "virtio", options="--inspect")
+    caps = json.loads(vm.guest.check("uvdk-iommuctl caps --pid $(pidof uvdk-testpmd) --json"))["caps"]
+    assert {c["device"]: c["iommu"] for c in caps} == dict.fromkeys(bdfs, "virtio"), caps
+    assert len({c["ioas"] for c in caps} - {None}) == len(bdfs), caps
     testpmd.both_ways(ports, COUNT)
     testpmd.stop(job)

@@ -48,8 +48,11 @@ static void describe(const struct viommu_request *r, char *buf)
 		snprintf(buf, DESCRIPTION, "UNMAP of 0x%" PRIx64 " to 0x%" PRIx64 " in domain %u",
 			 r->first, r->last, r->domain);
 		break;
-	default:
+	case VIOMMU_PROBE:
 		snprintf(buf, DESCRIPTION, "PROBE of endpoint 0x%x", r->endpoint);
+		break;
+	default:
+		snprintf(buf, DESCRIPTION, "request type %u", (unsigned int)r->op);
 		break;
 	}
 }

@@ -88,8 +88,9 @@ static void fill_attachment(struct ring_slot *slot, const struct viommu_request 
 		slot->desc[0].len = uvdk_to_le32(WIRE_DETACH_LEN);
 		return;
 	}
+	/* A type that is none goes out as it is: what to say to that is up to the device. */
 	wire->attach = (struct wire_attach){
-		.type = uvdk_to_le32(VIOMMU_ATTACH),
+		.type = uvdk_to_le32(r->op),
 		.domain = uvdk_to_le32(r->domain),
 		.endpoint = uvdk_to_le32(r->endpoint),
 		.flags = uvdk_to_le32(r->flags),

@@ -23,8 +23,8 @@ def boot(case, kind, hotplug=False, cards=2, devices=(), **kwargs):
         else:
             port.where = {"addr": f"{4 + i}.0"}
         devices.append(port.device(**port.where))
-    programs = [case.program("x86_64", "apps/uvdk-testpmd"),
-                case.program("x86_64", "usertools/uvdk-devbind")]
+    programs = [case.program("x86_64", path) for path in
+                ("apps/uvdk-testpmd", "usertools/uvdk-devbind", "usertools/uvdk-iommuctl")]
     vm = case.boot(kind, programs=programs, devices=devices, memory="2G",
                    args=[word for port in ports for word in port.args], **kwargs)
     return vm, ports
