@@ -119,7 +119,7 @@ check "libuvdk.pc knows version, flags and private libraries" sh -ec '
 	pkg-config --static --libs libuvdk | grep -q -- -lpci
 	pkg-config --static --libs libuvdk | grep -q -- -lnuma'
 check "libuvdk exports uvdk_device_open@UVDK_0.1" has libuvdk.so uvdk_device_open
-for header in hwpt viommu inval mapq pgtable pgtable_arena cdtable follow sva sva_cdev inspect topology; do
+for header in hwpt topology viommu inval mapq pgtable pgtable_arena cdtable follow sva sva_cdev inspect; do
 	check "libuvdk, shared and static, has all of uvdk_$header.h" has_all_of "uvdk_$header.h"
 done
 check "libuvdk exports nothing else" only_ours libuvdk.so

@@ -118,6 +118,38 @@ static void put_attached(struct uvdk_inspect *inspect, uint64_t place, struct uv
 	free(at);
 }
 
+static bool next_window(struct uvdk_inspect *inspect, uint64_t place, uint64_t ioas,
+			uvdk_iova_t from, struct uvdk_seen_window *window)
+{
+	struct inspect_source *source = inspect_hold(inspect, place);
+	int err;
+
+	if (!source)
+		return false;
+	err = uvdk_iommu_see_window(source->iommu, ioas, from, window);
+	inspect_let(inspect);
+
+	return !err;
+}
+
+static void put_windows(struct uvdk_inspect *inspect, uint64_t place, struct uvdk_json *json,
+			uint64_t ioas)
+{
+	struct uvdk_seen_window window = {0};
+
+	uvdk_json_key(json, "map_queues");
+	uvdk_json_open(json, '[');
+	while (!ferror(json->to) &&
+	       next_window(inspect, place, ioas, window.iova + window.len, &window)) {
+		uvdk_json_open(json, '{');
+		uvdk_json_address(json, "iova", window.iova);
+		uvdk_json_number(json, "len", window.len);
+		uvdk_json_number(json, "mapped", window.mapped);
+		uvdk_json_close(json, '}');
+	}
+	uvdk_json_close(json, ']');
+}
+
 static void put_ioas(struct uvdk_inspect *inspect, const struct inspect_place *place,
 		     struct uvdk_json *json, const struct uvdk_seen_ioas *ioas)
 {
@@ -130,6 +162,7 @@ static void put_ioas(struct uvdk_inspect *inspect, const struct inspect_place *p
 	uvdk_json_number(json, "page_size", ioas->page_size);
 	put_stats(json, &ioas->stats);
 	put_ranges(json, ioas);
+	put_windows(inspect, place->id, json, ioas->id);
 	put_attached(inspect, place->id, json, ioas);
 	uvdk_json_close(json, '}');
 }

@@ -125,7 +125,8 @@ UVDK_EXPORT int uvdk_mapq_open(struct uvdk_ioas *ioas, const struct uvdk_mapq_op
 	if (!q)
 		return uvdk_fail(-ENOMEM, MAPQ_COMPONENT, "no memory for a map queue");
 	q->depth = o.depth;
-	q->window = (struct uvdk_mapq_window){.iova = o.iova, .len = o.len, .gone = on_gone};
+	q->window = (struct uvdk_mapq_window){
+		.iova = o.iova, .len = o.len, .gone = on_gone, .mapped = mapq_mapped};
 	err = open_queue(ioas, q);
 	if (err) {
 		free(q);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mapq_priv.h"
 
@@ -23,6 +25,24 @@ static int check(const struct mapq_queue *q, const void *va, size_t len, unsigne
 	return 0;
 }
 
+static void set_table(struct mapq_queue *q, struct uvdk_mapq_mem **table, unsigned int count)
+{
+	struct uvdk_mapq_mem **old = q->pub.mem;
+
+	uvdk_lock_acquire(&q->mem_lock);
+	q->pub.mem = table;
+	q->mems = count;
+	uvdk_lock_release(&q->mem_lock);
+	free(old);
+}
+
+static void set_mem(struct mapq_queue *q, unsigned int number, struct uvdk_mapq_mem *mem)
+{
+	uvdk_lock_acquire(&q->mem_lock);
+	q->pub.mem[number] = mem;
+	uvdk_lock_release(&q->mem_lock);
+}
+
 /* A free number above 0, with room for it. */
 static int find_number(struct mapq_queue *q, unsigned int *out)
 {
@@ -35,13 +55,11 @@ static int find_number(struct mapq_queue *q, unsigned int *out)
 		return uvdk_fail(-ENOMEM, MAPQ_COMPONENT, "%u pieces of memory are pinned: no more",
 				 n);
 	if (n == q->mems) {
-		grown = realloc(q->pub.mem, 2 * (size_t)n * sizeof(struct uvdk_mapq_mem *));
+		grown = calloc(2 * (size_t)n, sizeof(struct uvdk_mapq_mem *));
 		if (!grown)
 			return uvdk_fail(-ENOMEM, MAPQ_COMPONENT, "no memory for a table");
-		for (unsigned int i = n; i < 2 * n; i++)
-			grown[i] = NULL;
-		q->pub.mem = grown;
-		q->mems = 2 * n;
+		memcpy(grown, q->pub.mem, n * sizeof(struct uvdk_mapq_mem *));
+		set_table(q, grown, 2 * n);
 	}
 	*out = n;
 
@@ -106,7 +124,7 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 		free(mem);
 		return err;
 	}
-	pub->mem[number] = &mem->pub;
+	set_mem(q, number, &mem->pub);
 	*out = &mem->pub;
 
 	return 0;
@@ -115,7 +133,7 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 static void unpin(struct mapq_queue *q, struct mapq_mem *mem)
 {
 	q->window.ops->unpin(q->window.priv, mem->va, mem->len);
-	q->pub.mem[mem->number] = NULL;
+	set_mem(q, mem->number, NULL);
 	free(mem);
 }
 
@@ -143,4 +161,25 @@ void mapq_unpin_all(struct mapq_queue *q)
 	for (unsigned int i = 1; i < q->mems; i++)
 		if (q->pub.mem[i])
 			unpin(q, (struct mapq_mem *)q->pub.mem[i]);
+}
+
+/*
+ * The queue's thread counts without a lock, which it has no time for: each number is one word,
+ * and may be a moment old. What is unmapped has left it when that is posted.
+ */
+__attribute__((no_sanitize("thread"))) uint64_t mapq_mapped(struct uvdk_mapq_window *window)
+{
+	struct mapq_queue *q =
+		(struct mapq_queue *)((char *)window - offsetof(struct mapq_queue, window));
+	uint64_t pages = 0;
+
+	if (__atomic_load_n(&q->gone, __ATOMIC_ACQUIRE))
+		return 0;
+	uvdk_lock_acquire(&q->mem_lock);
+	for (unsigned int i = 0; i < q->mems; i++)
+		if (q->pub.mem[i])
+			pages += *(const volatile uint64_t *)&q->pub.mem[i]->mapped;
+	uvdk_lock_release(&q->mem_lock);
+
+	return pages;
 }

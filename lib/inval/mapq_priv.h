@@ -3,6 +3,7 @@
 #define MAPQ_PRIV_H
 
 #include <uvdk_base_driver.h>
+#include <uvdk_lock_driver.h>
 #include <uvdk_mapq.h>
 #include <uvdk_mapq_window_driver.h>
 
@@ -52,6 +53,7 @@ struct mapq_queue {
 	int dead;  /* why nothing works any more */
 	bool gone; /* set from anywhere */
 	bool closing;
+	struct uvdk_lock mem_lock; /* guards which @pub.mem there are, from those who look */
 	unsigned int mems;
 	struct uvdk_mapq_mem nobody; /* number 0: memory of pages that are stuck */
 	struct inval_quarantine quarantine;
@@ -107,7 +109,8 @@ void mapq_fail(struct mapq_queue *q, const struct uvdk_mapq_request *slot);
 void mapq_restore_begin(struct mapq_queue *q);
 int mapq_restore_step(struct mapq_queue *q);
 
-/* mapq_mem.c */
+/* mapq_mem.c; mapped(): from any thread */
+uint64_t mapq_mapped(struct uvdk_mapq_window *window);
 void mapq_unpin_all(struct mapq_queue *q);
 
 #endif /* MAPQ_PRIV_H */

@@ -83,6 +83,18 @@ struct uvdk_seen_attached {
 };
 
 /**
+ * struct uvdk_seen_window - a window in which a map queue maps
+ * @iova: its first address
+ * @len: its bytes
+ * @mapped: pages that are mapped there; they are not in &struct uvdk_seen_ioas.stats
+ */
+struct uvdk_seen_window {
+	uvdk_iova_t iova;
+	uint64_t len;
+	uint64_t mapped;
+};
+
+/**
  * uvdk_iommu_see_device() - the next device
  * @iommu: iommu
  * @after: number; 0: from the first on
@@ -129,6 +141,18 @@ int uvdk_iommu_see_attached(struct uvdk_iommu *iommu, uint64_t ioas, struct uvdk
  */
 int uvdk_iommu_see_maps(struct uvdk_iommu *iommu, uint64_t ioas, uvdk_iova_t from,
 			struct uvdk_map_info *out, unsigned int max, unsigned int *count);
+
+/**
+ * uvdk_iommu_see_window() - the next window of a map queue in an address space
+ * @iommu: iommu
+ * @ioas: number of the address space
+ * @from: lowest IOVA of interest
+ * @out: the lowest window that starts there or beyond
+ *
+ * Return: 0, or -ENOENT: there is none, or the address space is gone.
+ */
+int uvdk_iommu_see_window(struct uvdk_iommu *iommu, uint64_t ioas, uvdk_iova_t from,
+			  struct uvdk_seen_window *out);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,8 @@ extern "C" {
  * @len: its bytes. Likewise
  * @gone: called once, when the last device of the address space is detached, with
  *	locks of the iommu's. Likewise
+ * @mapped: how many pages are mapped there, for those who show it: from any thread, with
+ *	locks of the iommu's, while the window is taken. Likewise
  * @ops: what the iommu driver does for it
  * @priv: of the driver, for @ops
  * @page_size: of the address space; stays as it is
@@ -32,6 +34,7 @@ struct uvdk_mapq_window {
 	uvdk_iova_t iova;
 	uint64_t len;
 	void (*gone)(struct uvdk_mapq_window *window);
+	uint64_t (*mapped)(struct uvdk_mapq_window *window);
 	const struct uvdk_mapq_ops *ops;
 	void *priv;
 	size_t page_size;

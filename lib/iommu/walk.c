@@ -204,3 +204,35 @@ UVDK_EXPORT int uvdk_iommu_see_maps(struct uvdk_iommu *iommu, uint64_t id, uvdk_
 
 	return ioas ? 0 : -ENOENT;
 }
+
+static struct uvdk_mapq_window *next_window(const struct uvdk_ioas *ioas, uvdk_iova_t from)
+{
+	struct uvdk_mapq_window *found = NULL;
+
+	for (struct uvdk_mapq_window *w = ioas->mapqs; w; w = w->next)
+		if (w->iova >= from && (!found || w->iova < found->iova))
+			found = w;
+
+	return found;
+}
+
+UVDK_EXPORT int uvdk_iommu_see_window(struct uvdk_iommu *iommu, uint64_t id, uvdk_iova_t from,
+				      struct uvdk_seen_window *out)
+{
+	struct uvdk_mapq_window *window = NULL;
+	struct uvdk_ioas *ioas;
+
+	pthread_mutex_lock(&iommu->lock);
+	ioas = find_space(iommu, id);
+	if (ioas) {
+		uvdk_lock_acquire(&ioas->lock);
+		window = next_window(ioas, from);
+		if (window)
+			*out = (struct uvdk_seen_window){window->iova, window->len,
+							 window->mapped(window)};
+		uvdk_lock_release(&ioas->lock);
+	}
+	pthread_mutex_unlock(&iommu->lock);
+
+	return window ? 0 : -ENOENT;
+}

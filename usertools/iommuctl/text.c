@@ -135,6 +135,20 @@ static void text_attached(const struct node *ioas)
 	}
 }
 
+static void text_windows(const struct node *ioas)
+{
+	char text[64];
+
+	for (const struct node *n = node_get(ioas, "map_queues")->first; n; n = n->next) {
+		uint64_t first = strtoull(node_text(n, "iova", "0"), NULL, 16);
+		uint64_t len = node_number(n, "len");
+
+		printf("  map queue   0x%" PRIx64 "-0x%" PRIx64 ", %s: %s pages mapped\n", first,
+		       first + (len - 1), bytes_text(len, text, sizeof(text)),
+		       node_text(n, "mapped", "?"));
+	}
+}
+
 static const char *limit_text(const struct node *n, const char *key, char *text, size_t size)
 {
 	if (node_get(n, key)->type == NODE_NULL)
@@ -163,6 +177,7 @@ static void text_ioas(const struct node *spaces)
 		for (const struct node *r = node_get(n, "apertures")->first; r; r = r->next)
 			printf("  aperture    %s-%s\n", node_text(r, "first", "?"),
 			       node_text(r, "last", "?"));
+		text_windows(n);
 		text_attached(n);
 	}
 }

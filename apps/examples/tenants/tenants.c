@@ -2,8 +2,9 @@
 /*
  * One device, many tenants: each with memory of its own, at the same IOVA.
  *
- *   tenants [DEVICE [COUNT]]	"emu:copier" (the default) or a PCI address; 4
+ *   tenants [--inspect] [DEVICE [COUNT]]	"emu:copier" (the default) or a PCI address; 4
  *
+ * With --inspect it waits for Enter half-way, and uvdk-iommuctl can look into it.
  * doc/guides/tenants.md goes through it step by step. The device copies from
  * one IOVA to another; a PASID in each descriptor says whose. Its registers are
  * described in tests/vm/README.md.
@@ -14,8 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <uvdk_device.h>
+#include <uvdk_inspect.h>
 #include <uvdk_pasid_attach.h>
 
 #define REG_MAGIC     0x000
@@ -52,6 +55,8 @@ struct host {
 	struct tenant *tenant;
 	unsigned int count;
 	uint32_t tail;
+	bool looked_at;
+	struct uvdk_inspect *inspect;
 };
 
 /* Why a call failed is in the log, and in uvdk_last_error() for whoever has no log. */
@@ -204,6 +209,21 @@ static int everybody_copies(struct host *h)
 	return 0;
 }
 
+/* With --inspect: a server, and what it may show. */
+static int be_looked_at(struct host *h)
+{
+	if (!h->looked_at)
+		return 0;
+	if (uvdk_inspect_create(NULL, &h->inspect) ||
+	    uvdk_inspect_add_iommu(h->inspect, h->iommu) ||
+	    uvdk_inspect_add_pasids(h->inspect, "tenants", h->space))
+		return fail("nobody can look into this process");
+	printf("uvdk-iommuctl ioas --pid %d shows the tenants; Enter goes on\n", (int)getpid());
+	getchar();
+
+	return 0;
+}
+
 /* Step 5: beyond its own memory there is nothing, whatever a neighbour has mapped. */
 static int out_of_bounds(struct host *h)
 {
@@ -274,11 +294,13 @@ static int tenant_leaves(struct host *h)
 }
 
 /*
- * Safe after any failure above. The owner goes first: that frees, and so
- * detaches, whatever is left; then nothing uses address spaces or device.
+ * Safe after any failure above. Nobody looks any more, then the owner goes:
+ * that frees, and so detaches, whatever is left; then nothing uses address
+ * spaces or device.
  */
 static void host_close(struct host *h)
 {
+	uvdk_inspect_destroy(h->inspect);
 	uvdk_pasid_owner_destroy(h->owner);
 	for (unsigned int i = 0; i < h->count; i++)
 		memory_free(h->tenant[i].memory, h->tenant[i].ioas);
@@ -302,6 +324,8 @@ static int run(struct host *h, const char *spec)
 	if (!ret)
 		ret = everybody_copies(h);
 	if (!ret)
+		ret = be_looked_at(h);
+	if (!ret)
 		ret = out_of_bounds(h);
 	if (!ret)
 		ret = replace(h);
@@ -315,12 +339,15 @@ static int run(struct host *h, const char *spec)
 
 int main(int argc, char **argv)
 {
-	int count = argc > 2 ? atoi(argv[2]) : 4;
-	struct host h = {0};
-	int ret;
+	struct host h = {.looked_at = argc > 1 && !strcmp(argv[1], "--inspect")};
+	int count, ret;
 
+	argc -= h.looked_at;
+	argv += h.looked_at;
+	count = argc > 2 ? atoi(argv[2]) : 4;
 	if (argc > 3 || count < 2 || count > 10000) {
-		fprintf(stderr, "usage: tenants [DEVICE [COUNT]], COUNT from 2 to 10000\n");
+		fprintf(stderr,
+			"usage: tenants [--inspect] [DEVICE [COUNT]], COUNT from 2 to 10000\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

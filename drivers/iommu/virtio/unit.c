@@ -30,15 +30,17 @@
  *                                           | drivers turn it on:  |
  *                                           | then as after a reset|
  *   the process dies                        | what was mapped,     | likewise
- *                                           | where no reset of    |
- *                                           | vfio's or of the next|
- *                                           | start undoes it      |
+ *                                           | until the next start,|
+ *                                           | or a reset of vfio's,|
+ *                                           | if the device forgets|
+ *                                           | at it (QEMU: not)    |
  *
  * So no endpoint is opened before its unit is at DRIVER_OK, and all are closed before their unit
  * is. The next start resets the unit before it may reach memory (bus master), so that the queues of
- * a process that died are not used again; and since a domain may outlive that reset, domain.c
- * empties each one before use, and detaches each endpoint when it is opened. Memory of a unit that
- * was given up with endpoints attached stays locked (viommu_ioas_lose()).
+ * a process that died are not used again; and since a domain may outlive that reset, sweep.c
+ * detaches what is behind the unit once it is up, and domain.c empties each domain before use, and
+ * detaches each endpoint when it is opened. Memory of a unit that was given up with endpoints
+ * attached stays locked (viommu_ioas_lose()).
  */
 
 #define VENDOR_VIRTIO 0x1af4

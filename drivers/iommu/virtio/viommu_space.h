@@ -37,6 +37,9 @@ int viommu_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 
 /* Whoever drove it before us may have left it attached, see viommu_empty(). 0 or -errno. */
 int viommu_disown(struct viommu_endpoint *endpoint);
+
+/* sweep.c: the same for each function of the machine that is behind a unit of ours */
+int viommu_sweep(struct viommu *viommu);
 void viommu_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 
 /* ---- space.c ---- */

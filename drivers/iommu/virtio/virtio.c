@@ -109,6 +109,8 @@ static int virtio_open(const struct uvdk_iommu_opts *opts, void **priv)
 		err = open_inner(viommu, opts);
 	if (!err)
 		err = viommu_open_units(viommu, opts);
+	if (!err)
+		err = viommu_sweep(viommu);
 	if (err)
 		viommu_close(viommu);
 	else

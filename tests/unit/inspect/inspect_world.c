@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,50 @@ void world_close(void)
 		munmap(w.mem, WORLD_MEM);
 	unlink(w.path);
 	rmdir(w.folder);
+}
+
+static void mapq_open(struct world_mapqs *m, int i, uvdk_iova_t iova)
+{
+	const struct uvdk_mapq_opts opts = {
+		.size = sizeof(opts), .iova = iova, .len = MAPQ_PAGES * 4096};
+
+	cr_assert_eq(uvdk_ioas_reserve(m->ioas, opts.len, 0, true, &iova), 0);
+	cr_assert_eq(uvdk_mapq_open(m->ioas, &opts, &m->q[i]), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_mapq_pin(m->q[i], w.mem, WORLD_MEM, UVDK_MAP_RW, &m->mem[i]), 0, "%s",
+		     uvdk_last_error());
+}
+
+void mapqs_open(struct world_mapqs *m)
+{
+	cr_assert_eq(uvdk_iommu_open("virtio-emu", NULL, &m->iommu), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_device_open(m->iommu, "emu:edu", NULL, &m->dev), 0);
+	cr_assert_eq(uvdk_ioas_create(m->iommu, NULL, &m->ioas), 0);
+	cr_assert_eq(uvdk_ioas_attach(m->ioas, m->dev), 0);
+	mapq_open(m, 0, MAPQ_LOW);
+	mapq_open(m, 1, MAPQ_HIGH);
+	cr_assert_eq(uvdk_inspect_add_iommu(w.inspect, m->iommu), 0);
+}
+
+void mapqs_close(struct world_mapqs *m)
+{
+	for (int i = 0; i < 2; i++)
+		uvdk_mapq_close(m->q[i]);
+	uvdk_inspect_remove_iommu(w.inspect, m->iommu);
+	uvdk_ioas_destroy(m->ioas);
+	uvdk_device_close(m->dev);
+	uvdk_iommu_close(m->iommu);
+}
+
+void mapqs_map(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem, uvdk_iova_t iova, unsigned int pages)
+{
+	uint64_t cookie;
+	int err;
+
+	cr_assert_eq(uvdk_mapq_map(q, iova, mem, 0, pages * 4096ul, UVDK_MAP_RW, &cookie), 0);
+	cr_assert_eq(uvdk_mapq_kick(q), 0);
+	while ((err = uvdk_mapq_poll(q, cookie)) == -EINPROGRESS)
+		;
+	cr_assert_eq(err, 0);
 }
 
 int client_connect(void)

@@ -6,6 +6,7 @@
 
 #include <uvdk_inspect.h>
 #include <uvdk_iommu.h>
+#include <uvdk_mapq.h>
 #include <uvdk_pasid_attach.h>
 
 /*
@@ -37,6 +38,27 @@ void world_close(void);
 
 /* Detach the PASIDs, and end the address space that they are attached to. */
 void world_end_pasid_ioas(void);
+
+/* Two map queues behind a virtio-iommu, shown by the server, too. */
+#define MAPQ_LOW   UINT64_C(0x40000000)
+#define MAPQ_HIGH  UINT64_C(0x80000000)
+#define MAPQ_PAGES 16u
+
+struct world_mapqs {
+	struct uvdk_iommu *iommu;
+	struct uvdk_device *dev;
+	struct uvdk_ioas *ioas;
+	struct uvdk_mapq *q[2];
+	struct uvdk_mapq_mem *mem[2]; /* all of w.mem */
+	bool done;		      /* of who uses them */
+};
+
+void mapqs_open(struct world_mapqs *m);
+void mapqs_close(struct world_mapqs *m);
+
+/* Pages of the window to the first of the memory, and waits for that. */
+void mapqs_map(struct uvdk_mapq *q, struct uvdk_mapq_mem *mem, uvdk_iova_t iova,
+	       unsigned int pages);
 
 /* A connection, or -1 with errno. */
 int client_connect(void);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +59,68 @@ Test(inspect, maps_tell_iova_memory_length_and_access)
 			       text("d['maps'][0]['maps'] == [{'iova': '0x%llx', 'va': '%p', "
 				    "'len': %d, 'access': 'r', 'alias': False}]",
 				    (unsigned long long)w.iova, (void *)w.mem, WORLD_MEM)));
+}
+
+Test(inspect, ioas_tell_windows_of_map_queues)
+{
+	struct world_mapqs m = {0};
+	uint64_t cookie;
+
+	cr_expect(answer_holds("ioas\n", "[s['map_queues'] for s in d['ioas']] == [[], []]"));
+	mapqs_open(&m);
+	mapqs_map(m.q[0], m.mem[0], MAPQ_LOW + 8192, 3);
+	mapqs_map(m.q[0], m.mem[0], MAPQ_LOW + 32768, 2);
+	mapqs_map(m.q[1], m.mem[1], MAPQ_HIGH, 1);
+	cr_expect(answer_holds(
+		"ioas\n", "d['ioas'][2]['map_queues'] == [{'iova': '0x40000000', 'len': 65536, "
+			  "'mapped': 5}, {'iova': '0x80000000', 'len': 65536, 'mapped': 1}]"));
+	cr_expect(answer_holds("ioas\n", "d['ioas'][2]['maps'] == d['ioas'][2]['bytes'] == 0"));
+	cr_assert_eq(uvdk_mapq_unmap(m.q[0], MAPQ_LOW + 8192, 3 * 4096, &cookie), 0);
+	uvdk_mapq_close(m.q[1]);
+	m.q[1] = NULL;
+	cr_expect(answer_holds("ioas\n", "[w['mapped'] for w in d['ioas'][2]['map_queues']] == "
+					 "[2]"));
+	uvdk_ioas_detach(m.ioas, m.dev);
+	cr_expect(answer_holds("ioas\n", "[w['mapped'] for w in d['ioas'][2]['map_queues']] == "
+					 "[0]"),
+		  "without a device nothing is mapped");
+	mapqs_close(&m);
+	cr_expect(answer_holds("ioas\n", "len(d['ioas']) == 2"));
+}
+
+/* Returns whether a call failed. */
+static void *pins_and_unpins(void *arg)
+{
+	struct world_mapqs *m = arg;
+	struct uvdk_mapq_mem *mem[64];
+	int err = 0;
+
+	for (int round = 0; round < 100 && !err; round++) {
+		for (int i = 0; i < 64; i++)
+			err |= uvdk_mapq_pin(m->q[0], w.mem, 4096, UVDK_MAP_RW, &mem[i]);
+		for (int i = 0; i < 64 && !err; i++)
+			err |= uvdk_mapq_unpin(m->q[0], mem[i]);
+	}
+	__atomic_store_n(&m->done, true, __ATOMIC_RELEASE);
+
+	return err ? m : NULL;
+}
+
+Test(inspect, windows_are_shown_while_their_memory_comes_and_goes)
+{
+	struct world_mapqs m = {0};
+	FILE *null = fopen("/dev/null", "w");
+	pthread_t thread;
+	void *failed;
+
+	mapqs_open(&m);
+	cr_assert_eq(pthread_create(&thread, NULL, pins_and_unpins, &m), 0);
+	while (!__atomic_load_n(&m.done, __ATOMIC_ACQUIRE))
+		cr_assert_eq(uvdk_inspect_write(w.inspect, "ioas", null), 0);
+	pthread_join(thread, &failed);
+	cr_expect_null(failed);
+	mapqs_close(&m);
+	fclose(null);
 }
 
 Test(inspect, pasids_tell_accounts_and_numbers)

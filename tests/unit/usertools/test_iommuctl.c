@@ -71,6 +71,18 @@ Test(iommuctl, shows_a_process_by_its_socket)
 	cr_expect_str_eq(err, "");
 }
 
+Test(iommuctl, shows_windows_of_map_queues)
+{
+	struct world_mapqs m = {0};
+
+	mapqs_open(&m);
+	mapqs_map(m.q[0], m.mem[0], MAPQ_LOW, 3);
+	cr_assert_eq(run("ioas --socket %s", w.path), 0, "%s", err);
+	expect_out("map queue   0x40000000-0x4000ffff, 65,536 (64 KiB): 3 pages mapped\n");
+	expect_out("map queue   0x80000000-0x8000ffff, 65,536 (64 KiB): 0 pages mapped\n");
+	mapqs_close(&m);
+}
+
 Test(iommuctl, shows_a_process_as_json)
 {
 	static const char *const what[] = {"caps", "ioas", "maps", "pasids"};

@@ -2,15 +2,22 @@
 /*
  * viommu_edu BDF BDF UNIT [hold|after]: two edu behind a virtio-iommu (UNIT) that this process
  * drives. What is mapped is reached, and nothing else; the events say who and where. With "hold" it
- * maps a page, has it written to again and again, and waits to be killed. With "after" it looks
- * at what an edu reaches whose driver is gone, before the virtio-iommu has a new one.
+ * maps a page, has it written to again and again, lets uvdk-iommuctl look, and waits to be killed.
+ * With "after" it looks at what an edu reaches whose driver is gone, before the virtio-iommu has a
+ * new one.
  */
 #include <fcntl.h>
 #include <limits.h>
 
+#include <uvdk_inspect.h>
+#include <uvdk_mapq.h>
+
 #include "viommu_edu.h"
 
 #define FIRST_IOVA (UINT64_C(1) << 30) /* what hold() maps */
+#define HELD	   "/run/viommu_held"  /* the memory there, which outlives the process */
+#define WINDOW	   (64 * PAGE)
+#define POSTED	   3 /* pages of the window that are mapped */
 
 static struct edu a, b;
 static struct uvdk_ioas *ioas;
@@ -273,15 +280,51 @@ static void attach(void)
 	iova = mapped(ioas, page, PAGE, UVDK_MAP_RW);
 }
 
+static uint8_t *held_page(void)
+{
+	int fd = open(HELD, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint8_t *at;
+
+	CHECK(fd >= 0 && !ftruncate(fd, PAGE), HELD ": %s", strerror(errno));
+	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(at != MAP_FAILED, HELD ": %s", strerror(errno));
+	close(fd);
+
+	return at;
+}
+
+/* A window with pages that no record of the address space has. */
+static void post_maps(void)
+{
+	struct uvdk_mapq_opts opts = {.size = sizeof(opts), .len = WINDOW};
+	struct uvdk_mapq_mem *mem;
+	struct uvdk_mapq *q;
+	uint64_t cookie;
+
+	CHECK_EQ(uvdk_ioas_reserve(ioas, WINDOW, 0, false, &opts.iova), 0);
+	CHECK_EQ(uvdk_mapq_open(ioas, &opts, &q), 0);
+	CHECK_EQ(uvdk_mapq_pin(q, memory_new(WINDOW, 0), WINDOW, UVDK_MAP_RW, &mem), 0);
+	for (unsigned int i = 0; i < POSTED; i++)
+		CHECK_EQ(uvdk_mapq_map(q, opts.iova + 2 * i * PAGE, mem, i * PAGE, PAGE,
+				       UVDK_MAP_RW, &cookie),
+			 0);
+	CHECK_EQ(uvdk_mapq_kick(q), 0);
+	while (uvdk_mapq_poll(q, cookie) == -EINPROGRESS)
+		;
+	CHECK_EQ(uvdk_mapq_poll(q, cookie), 0);
+}
+
 static _Noreturn void hold(void)
 {
+	struct uvdk_inspect *inspect;
 	uvdk_iova_t first = FIRST_IOVA;
 
 	attach();
 	CHECK_EQ(uvdk_ioas_attach(ioas, b.dev), 0);
-	CHECK_EQ(uvdk_ioas_map(ioas, memory_new(PAGE, 0), PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED,
-			       &first),
-		 0);
+	CHECK_EQ(uvdk_ioas_map(ioas, held_page(), PAGE, UVDK_MAP_RW | UVDK_MAP_FIXED, &first), 0);
+	post_maps();
+	CHECK_EQ(uvdk_inspect_create(NULL, &inspect), 0);
+	CHECK_EQ(uvdk_inspect_add_iommu(inspect, iommu), 0);
 	for (;;) {
 		memset(page, 0, EDU_BYTES);
 		edu_fill(&a, iova, page + 512, 0x61);
@@ -294,16 +337,21 @@ static _Noreturn void hold(void)
 static void after(const char *first, const char *second)
 {
 	uint8_t *va = memory_new(PAGE, 0);
+	uint8_t *held = held_page();
 
 	memset(va, 1, PAGE);
+	memset(held, 1, PAGE);
 	CHECK_EQ(mlock(va, PAGE), 0);
 	CHECK_EQ(uvdk_iommu_open("noiommu", NULL, &iommu), 0);
 	edu_open(&a, iommu, first);
 	edu_open(&b, iommu, second);
 	edu_dma(&a, physical_of(va), EDU_BUFFER, EDU_TO_RAM);
 	edu_dma(&b, physical_of(va), EDU_BUFFER, EDU_TO_RAM);
+	edu_dma(&a, FIRST_IOVA, EDU_BUFFER, EDU_TO_RAM);
+	edu_dma(&b, FIRST_IOVA, EDU_BUFFER, EDU_TO_RAM);
 	for (unsigned int i = 0; i < PAGE; i++)
 		CHECK(va[i] == 1, "byte %u was written", i);
+	printf("held: %s\n", arrived(held, 1) ? "not reached" : "reached");
 	uvdk_device_close(b.dev);
 	uvdk_device_close(a.dev);
 	uvdk_iommu_close(iommu);
