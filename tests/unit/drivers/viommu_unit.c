@@ -276,6 +276,17 @@ Test(viommu_unit, each_status_is_an_errno_and_a_sentence)
 	closes();
 }
 
+Test(viommu_unit, a_request_of_no_known_type_is_sent_as_it_is)
+{
+	fake_open(&w);
+	fake.status = 2;
+	cr_expect_eq(call((enum viommu_op)99, 7, 0), -EOPNOTSUPP);
+	cr_expect_eq(field(&fake.log[0], 0, 4), 99);
+	cr_expect(strstr(uvdk_last_error(), "request type 99"), "%s", uvdk_last_error());
+	fake.status = 0;
+	closes();
+}
+
 /* ---- the ring ---- */
 
 static int statuses[600];
