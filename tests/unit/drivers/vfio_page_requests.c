@@ -171,7 +171,8 @@ Test(vfio_page_requests, kernels_and_iommus_without_queues_say_so)
 	cr_expect(strstr(uvdk_last_error(), "Linux 6.11"), "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_iommu_open("type1", sim_iommu_opts(), &type1), 0);
 	cr_expect_eq(uvdk_faultq_create(type1, NULL, &none), -EOPNOTSUPP);
-	cr_expect(strstr(uvdk_last_error(), "iommufd, emu and virtio have"), "%s", uvdk_last_error());
+	cr_expect(strstr(uvdk_last_error(), "iommufd, emu and virtio have"), "%s",
+		  uvdk_last_error());
 	uvdk_iommu_close(type1);
 	teardown();
 }
