@@ -101,7 +101,7 @@ int viommu_probe(struct viommu_endpoint *endpoint)
 		goto out;
 	}
 	pthread_mutex_lock(&unit->lock);
-	err = viommu_call(unit, &request);
+	err = viommu_ask(unit, &request);
 	pthread_mutex_unlock(&unit->lock);
 	if (!err)
 		err = parse(endpoint, request.reply, size);
