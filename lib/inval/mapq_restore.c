@@ -35,7 +35,8 @@ static uint64_t next_mapped(const struct mapq_queue *q, uint64_t page)
 	while (page < end) {
 		if (!q->pub.recent[page >> MAPQ_GROUP_SHIFT])
 			page = ((page >> MAPQ_GROUP_SHIFT) + 1) << MAPQ_GROUP_SHIFT;
-		else if (q->pub.shadow[page] & UVDK_MAPQ_MAPPED && q->pub.shadow[page] & UVDK_MAP_RW)
+		else if (q->pub.shadow[page] & UVDK_MAPQ_MAPPED &&
+			 q->pub.shadow[page] & UVDK_MAP_RW)
 			return page;
 		else
 			page++;

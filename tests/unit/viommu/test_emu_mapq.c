@@ -367,7 +367,11 @@ Test(virtio_emu_mapq, one_would_have_been_noticed, .signal = SIGSYS)
 
 /* ---- the storm ---- */
 
+#ifdef __SANITIZE_ADDRESS__
+#define OPERATIONS 1000000u
+#else
 #define OPERATIONS 10000000u
+#endif
 
 struct frame {
 	struct uvdk_inval_node node; /* first */
