@@ -26,7 +26,10 @@ void mapq_restore_begin(struct mapq_queue *q)
 	q->pub.limit = q->pub.next;
 }
 
-/* The next page from one on that has memory, or the end of the window. */
+/*
+ * The next page from one on that has memory, or the end of the window. Those that are stuck have
+ * none, and of those that were unmapped the shadow has the cookie.
+ */
 static uint64_t next_mapped(const struct mapq_queue *q, uint64_t page)
 {
 	const uint64_t end = q->pub.pages;
@@ -34,7 +37,8 @@ static uint64_t next_mapped(const struct mapq_queue *q, uint64_t page)
 	while (page < end) {
 		if (!q->pub.recent[page >> MAPQ_GROUP_SHIFT])
 			page = ((page >> MAPQ_GROUP_SHIFT) + 1) << MAPQ_GROUP_SHIFT;
-		else if (q->pub.shadow[page] & UVDK_MAP_RW)
+		else if (q->pub.shadow[page] & UVDK_MAPQ_MAPPED &&
+			 q->pub.shadow[page] & UVDK_MAP_RW)
 			return page;
 		else
 			page++;

@@ -35,7 +35,14 @@ UVDK_EXPORT size_t uvdk_virtq_bytes(unsigned int size)
 
 UVDK_EXPORT void uvdk_virtq_reset(struct uvdk_virtq *vq)
 {
-	memset(vq->desc, 0, uvdk_virtq_bytes(vq->size));
+	size_t used = uvdk_virtq_used_offset(vq->size);
+
+	/* The used index is looked at by others, now and then, without a lock. */
+	memset(vq->desc, 0, used);
+	__atomic_store_n(&vq->used[UVDK_VIRTQ_FLAGS].raw, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->used[UVDK_VIRTQ_IDX].raw, 0, __ATOMIC_RELAXED);
+	memset(vq->used_ring, 0,
+	       uvdk_virtq_bytes(vq->size) - used - UVDK_VIRTQ_RING * sizeof(vq->used[0]));
 	memset(vq->cookie, 0, vq->size * sizeof(vq->cookie[0]));
 	for (unsigned int i = 0; i < vq->size; i++) {
 		vq->free_ids[i] = (uint16_t)i;

@@ -199,16 +199,18 @@ static int detach_request(struct viommu_domain *domain, const struct viommu_endp
 	struct viommu_request request = attachment(domain, endpoint, VIOMMU_DETACH);
 	int err = viommu_call(domain->unit, &request);
 
-	if (err != -ECANCELED)
-		return err;
-	err = viommu_unit_check(domain->unit);
-	if (err)
-		return err;
-	uvdk_log_hush(true);
-	err = viommu_call(domain->unit, &request);
-	uvdk_log_hush(false);
+	for (unsigned int i = 0; err == -ECANCELED && i < VIOMMU_RESTORES_MAX; i++) {
+		err = viommu_unit_check(domain->unit);
+		if (err)
+			return err;
+		uvdk_log_hush(true);
+		err = viommu_call(domain->unit, &request);
+		uvdk_log_hush(false);
+		if (err == -EINVAL || err == -ENOENT)
+			return 0;
+	}
 
-	return err == -EINVAL || err == -ENOENT ? 0 : err;
+	return err;
 }
 
 static void leave(struct viommu_endpoint *endpoint)
@@ -243,11 +245,13 @@ static int empty(struct viommu_unit *unit, uint32_t id)
 {
 	int err = viommu_empty(unit, id);
 
-	if (err != -ECANCELED)
-		return err;
-	err = viommu_unit_check(unit);
+	for (unsigned int i = 0; err == -ECANCELED && i < VIOMMU_RESTORES_MAX; i++) {
+		err = viommu_unit_check(unit);
+		if (!err)
+			err = viommu_empty(unit, id);
+	}
 
-	return err ? err : viommu_empty(unit, id);
+	return err;
 }
 
 /*

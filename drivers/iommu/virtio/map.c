@@ -11,9 +11,6 @@
  * all the units held, so that whoever puts a unit back has its lock and sees them as they are.
  */
 
-/* How often a unit may be put back while it is asked for one thing. */
-#define RESTORES_MAX 3
-
 static int compare(const void *a, const void *b)
 {
 	const struct viommu_map *x = a;
@@ -53,7 +50,7 @@ int viommu_ask(struct viommu_unit *unit, const struct viommu_request *request)
 {
 	int err = viommu_call(unit, request);
 
-	for (unsigned int i = 0; err == -ECANCELED && i < RESTORES_MAX; i++) {
+	for (unsigned int i = 0; err == -ECANCELED && i < VIOMMU_RESTORES_MAX; i++) {
 		err = viommu_unit_check(unit);
 		if (!err)
 			err = viommu_call(unit, request);
@@ -111,7 +108,7 @@ int viommu_map_send(struct viommu_domain *domain, const struct viommu_map *map)
 {
 	int err = map_runs(domain, map);
 
-	for (unsigned int i = 0; err == -ECANCELED && i < RESTORES_MAX; i++) {
+	for (unsigned int i = 0; err == -ECANCELED && i < VIOMMU_RESTORES_MAX; i++) {
 		err = viommu_unit_check(domain->unit);
 		if (!err && map->settled)
 			return 1;

@@ -269,7 +269,18 @@ static int restart(struct viommu_unit *unit)
 	return err;
 }
 
-/* 0: all is well; 1: it is up again, and has forgotten all; or -ENODEV. */
+/* Under unit->transport. It may ask at any time, in the middle of a restart, too. */
+static bool wants_reset(struct viommu_unit *unit)
+{
+	int status = uvdk_virtio_status(&unit->virtio);
+
+	return status >= 0 && status & UVDK_VIRTIO_STATUS_NEEDS_RESET;
+}
+
+/*
+ * 0: all is well; 1: it is up again, and has forgotten all; -ECANCELED: it wants another reset; or
+ * -ENODEV.
+ */
 static int check(struct viommu_unit *unit)
 {
 	const char *wrong;
@@ -286,6 +297,8 @@ static int check(struct viommu_unit *unit)
 		 "%s: %s: it is reset, and what was attached and mapped is put back",
 		 unit->virtio.name, wrong);
 	err = restart(unit);
+	if (err && wants_reset(unit))
+		return -ECANCELED;
 
 	return err ? give_up(unit, -ENODEV) : 1;
 }

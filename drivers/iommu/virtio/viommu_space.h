@@ -51,6 +51,9 @@ int viommu_ranges(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max
 void viommu_limits(void *ioas_priv, struct uvdk_iommu_limits *out);
 int viommu_info(void *priv, struct uvdk_iommu_binding *binding, struct uvdk_iommu_info *out);
 
+/* How often a unit may be put back while it is asked for one thing. */
+#define VIOMMU_RESTORES_MAX 3
+
 /* ---- map.c ---- */
 
 /* viommu_call(), and once more where the unit had to be put back first. Under unit->lock. */

@@ -22,6 +22,8 @@ static void count_ref(struct mapq_world *w, uint64_t phys, int by)
 static int carry_out_map(struct mapq_world *w, uint64_t at, uint64_t end,
 			 const struct uvdk_mapq_request *r)
 {
+	w->violations += r->phys < (uintptr_t)w->memory ||
+			 r->phys - (uintptr_t)w->memory >= 2 * WINDOW_PAGES * WINDOW_PAGE;
 	for (uint64_t i = at; i < end; i++)
 		if (w->page[i].phys)
 			return -EINVAL;

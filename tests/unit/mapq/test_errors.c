@@ -305,6 +305,26 @@ Test(mapq_errors, after_a_reset_what_is_mapped_is_put_back)
 	window_close(&w);
 }
 
+/* What is known of them is no address. */
+Test(mapq_errors, after_a_reset_pages_that_were_unmapped_are_not_mapped)
+{
+	uint64_t cookie = 0;
+
+	window_open(&w, 0);
+	mapped(0, 100);
+	for (unsigned int i = 0; i < 100; i++)
+		cookie = window_unmap(&w, i, 1);
+	window_kick(&w);
+	cr_assert_eq(window_wait(&w, cookie), 0);
+	w.reset = true;
+	w.done_count = 0;
+	for (unsigned int i = 0; i < 10; i++)
+		uvdk_mapq_completed(w.q);
+	cr_expect_eq(w.done_count, 0);
+	mapped(0, 100);
+	window_close(&w);
+}
+
 Test(mapq_errors, a_reset_during_that_begins_it_anew)
 {
 	uint64_t cookie;

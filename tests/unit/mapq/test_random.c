@@ -7,7 +7,11 @@
  * and as late as it likes. A page of memory is mapped once at most; when it leaves quarantine the
  * I/O MMU must not have it any more.
  */
-#define OPERATIONS  10000000u
+#ifdef __SANITIZE_ADDRESS__
+#define OPERATIONS 1000000u
+#else
+#define OPERATIONS 10000000u
+#endif
 #define RESET_EVERY 200000u
 #define UNIT_MAX    8u
 
