@@ -446,9 +446,10 @@ Test(viommu_unit, device_that_never_answers)
 
 Test(viommu_unit, answers_without_a_status_are_no_success)
 {
-	fake.lie = FAKE_NO_TAIL;
 	fake_open(&w);
-	cr_expect_eq(map(0), -EPROTO, "%s", uvdk_last_error());
+	cr_expect_eq(map(0), 0, "%s", uvdk_last_error());
+	fake.lie = FAKE_NO_TAIL;
+	cr_expect_eq(map(0), -EPROTO, "the status of the one before does not count");
 	fake.lie = FAKE_SHORT;
 	cr_expect_eq(map(0), -EPROTO);
 	closes();
