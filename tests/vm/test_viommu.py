@@ -6,7 +6,7 @@ import json
 from harness import net, testpmd
 
 UNIT, EDU, OTHER, CARD = (f"0000:00:0{slot}.0" for slot in (5, 3, 4, 6))
-PARTS = ("detached", "mapped", "outside", "two spaces", "apertures", "reset", "everything")
+PARTS = ("detached", "mapped", "outside", "two spaces", "registers", "apertures", "reset", "everything")
 KINDS = {"x86_64": "noiommu", "arm64": "noiommu-arm64"}
 COUNT = 10000
 

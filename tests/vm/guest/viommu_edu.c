@@ -151,6 +151,51 @@ static void two_spaces(void)
 	printf("two spaces: all good\n");
 }
 
+/* ---- registers ---- */
+
+#define EDU_LIVENESS 0x04 /* gives back the inverse of what was written */
+
+static void four_bytes(struct edu *e, uvdk_iova_t dst)
+{
+	CHECK_EQ(uvdk_region_write(&e->bar, EDU_SRC, 8, EDU_BUFFER), 0);
+	CHECK_EQ(uvdk_region_write(&e->bar, EDU_DST, 8, dst), 0);
+	CHECK_EQ(uvdk_region_write(&e->bar, EDU_COUNT, 8, 4), 0);
+	CHECK_EQ(uvdk_region_write(&e->bar, EDU_CMD, 8, EDU_TO_RAM | EDU_START), 0);
+	edu_wait(e);
+}
+
+static void expect_liveness(const struct edu *e, uint32_t expected)
+{
+	uint64_t value;
+
+	CHECK_EQ(uvdk_region_read(&e->bar, EDU_LIVENESS, 4, &value), 0);
+	CHECK_EQ(value, expected);
+}
+
+/* What one device has for registers the other one reaches where they are mapped, and only there. */
+static void registers(void)
+{
+	void *bar = (void *)(uintptr_t)uvdk_region_ptr(&b.bar, 0, PAGE);
+	uvdk_iova_t at = 0;
+
+	CHECK(bar, "no pointer to the BAR");
+	CHECK_EQ(uvdk_region_write(&b.bar, EDU_LIVENESS, 4, 0), 0);
+	CHECK_ERR(uvdk_ioas_map(ioas, bar, PAGE, UVDK_MAP_RW, &at), -EFAULT); /* of a stranger's */
+	CHECK_EQ(uvdk_ioas_attach(ioas, b.dev), 0);
+	at = mapped(ioas, bar, PAGE, UVDK_MAP_RW);
+	edu_fill(&a, iova, page, 0x5a);
+	four_bytes(&a, at + EDU_LIVENESS);
+	no_fault();
+	expect_liveness(&b, 0xa5a5a5a5);
+	CHECK_EQ(uvdk_region_write(&b.bar, EDU_LIVENESS, 4, 0), 0);
+	CHECK_EQ(uvdk_ioas_unmap(ioas, at, PAGE), 0);
+	four_bytes(&a, at + EDU_LIVENESS);
+	faulted(&a, at + EDU_LIVENESS, UVDK_FAULT_WRITE, UVDK_FAULT_UNMAPPED);
+	expect_liveness(&b, 0xffffffff);
+	uvdk_ioas_detach(ioas, b.dev);
+	printf("registers: all good\n");
+}
+
 /* ---- where nothing can be mapped ---- */
 
 static void refused_at(struct uvdk_ioas *early, uint8_t *va, uvdk_iova_t at)
@@ -391,6 +436,7 @@ int main(int argc, char **argv)
 	mapped_memory();
 	outside();
 	two_spaces();
+	registers();
 	apertures();
 	reset(argv[3]);
 	uvdk_ioas_destroy(ioas);
