@@ -13,8 +13,8 @@
 
 #include "viommu_mapq.h"
 
-#define PAIRS  100000u
-#define DMA_AT 99u /* the page that the device is to find, of the last batch */
+#define PAIRS  100250u /* the last page stays mapped, to be looked at */
+#define DMA_AT 99u     /* the page that the device is to find, of the last batch */
 #define BATCH  250u
 #define DEPTH  4u /* batches that are under way */
 
