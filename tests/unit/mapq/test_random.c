@@ -196,7 +196,7 @@ Test(mapq_random, ten_million_operations_agree_with_the_model)
 	cr_expect_eq(wrong, 0, "%lu wrong", (unsigned long)wrong);
 	cr_expect_eq(reused_early, 0, "%lu reused early", (unsigned long)reused_early);
 	uvdk_mapq_get_stats(w.q, &stats);
-	cr_expect_gt(stats.merged, 50000, "%lu", (unsigned long)stats.merged);
+	cr_expect_gt(stats.merged, OPERATIONS / 200, "%lu", (unsigned long)stats.merged);
 	cr_expect_eq(stats.errors, 0);
 	window_close(&w);
 }
