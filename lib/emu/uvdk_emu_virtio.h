@@ -262,6 +262,56 @@ void uvdk_emu_virtio_lock(struct uvdk_emu_virtio *v);
 void uvdk_emu_virtio_unlock(struct uvdk_emu_virtio *v);
 
 /**
+ * uvdk_emu_virtio_add() - can be found by name; from create(), last of all
+ * @v: described; uvdk_emu_virtio_remove() is due on success
+ *
+ * Return: 0, -ENOMEM or -ENOSPC.
+ */
+int uvdk_emu_virtio_add(struct uvdk_emu_virtio *v);
+
+/**
+ * uvdk_emu_virtio_remove() - undo uvdk_emu_virtio_add(); from destroy(), first of all
+ * @v: registers
+ */
+void uvdk_emu_virtio_remove(struct uvdk_emu_virtio *v);
+
+/**
+ * uvdk_emu_virtio_hold() - find a device, and keep it: with its lock, and against removal
+ * @emu: machine
+ * @type: of this type
+ * @name: name of the function; uvdk_emu_virtio_release() is due on success
+ *
+ * Return: registers, or NULL (no sentence).
+ */
+struct uvdk_emu_virtio *uvdk_emu_virtio_hold(struct uvdk_emu *emu, uint16_t type, const char *name);
+
+/**
+ * uvdk_emu_virtio_release() - undo uvdk_emu_virtio_hold()
+ * @v: registers
+ */
+void uvdk_emu_virtio_release(struct uvdk_emu_virtio *v);
+
+/**
+ * uvdk_emu_virtio_notifications() - doorbells of all queues
+ * @v: registers
+ *
+ * Return: how many rang.
+ */
+uint64_t uvdk_emu_virtio_notifications(const struct uvdk_emu_virtio *v);
+
+/**
+ * uvdk_emu_virtio_violation() - a rule that the driver broke, in words
+ * @v: registers
+ * @index: from 0
+ * @text: receives the sentence
+ * @len: room in @text
+ *
+ * Return: 0 or -ENOENT (no such, or its text was not kept).
+ */
+int uvdk_emu_virtio_violation(const struct uvdk_emu_virtio *v, unsigned int index, char *text,
+			      size_t len);
+
+/**
  * uvdk_emu_virtio_note() - the driver broke a rule, and the device goes on
  * @v: registers
  * @fmt: printf format of a sentence with the section of the specification

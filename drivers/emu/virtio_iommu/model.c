@@ -88,7 +88,7 @@ static void destroy(struct uvdk_emu_function *fn)
 {
 	struct vio *m = uvdk_emu_fn_priv(fn);
 
-	vio_ports_remove(m);
+	uvdk_emu_virtio_remove(&m->v);
 	free_all(m);
 }
 
@@ -151,7 +151,7 @@ static int create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	ret = uvdk_emu_virtio_describe(&m->v);
 	if (ret)
 		goto err_free;
-	ret = vio_ports_add(m);
+	ret = uvdk_emu_virtio_add(&m->v);
 	if (ret)
 		goto err_free;
 	uvdk_emu_fn_set_priv(fn, m);

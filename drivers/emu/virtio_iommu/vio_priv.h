@@ -198,8 +198,4 @@ void vio_forget_all(struct vio *m);		 /* the same */
 void vio_fault_put(struct vio *m, const struct vio_fault *fault); /* under m->lock */
 bool vio_events_work(struct vio *m);
 
-/* control.c */
-int vio_ports_add(struct vio *m);
-void vio_ports_remove(struct vio *m);
-
 #endif /* VIO_PRIV_H */

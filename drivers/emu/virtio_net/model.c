@@ -82,7 +82,7 @@ static void destroy(struct uvdk_emu_function *fn)
 {
 	struct vnet *m = uvdk_emu_fn_priv(fn);
 
-	vnet_ports_remove(m);
+	uvdk_emu_virtio_remove(&m->v);
 	vnet_link_leave(m);
 	free_all(m);
 }
@@ -160,7 +160,7 @@ static int create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	ret = uvdk_emu_virtio_describe(&m->v);
 	if (ret)
 		goto err_leave;
-	ret = vnet_ports_add(m);
+	ret = uvdk_emu_virtio_add(&m->v);
 	if (ret)
 		goto err_leave;
 	uvdk_emu_fn_set_priv(fn, m);

@@ -173,8 +173,4 @@ void vnet_link_running(struct vnet *m, bool running);
 bool vnet_link_carrier(const struct vnet *m);
 void vnet_link_look(struct vnet *m);
 
-/* control.c */
-int vnet_ports_add(struct vnet *m);
-void vnet_ports_remove(struct vnet *m);
-
 #endif /* VNET_PRIV_H */
