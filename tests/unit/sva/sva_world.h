@@ -96,9 +96,17 @@ static inline void share_ok(struct uvdk_sva *sva, const void *addr, size_t len)
 	cr_assert_eq(uvdk_sva_share(sva, addr, len), 0, "%s", uvdk_last_error());
 }
 
+/*
+ * Where nobody else maps: what a test gives back stays empty, also while threads start or a
+ * sanitizer's runtime takes memory.
+ */
 static inline uint8_t *new_memory(size_t len)
 {
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static uintptr_t next = UINT64_C(0x2c0000000000);
+	uintptr_t hint =
+		__atomic_fetch_add(&next, (len + 0x10fff) & ~UINT64_C(0xffff), __ATOMIC_RELAXED);
+	void *p =
+		mmap((void *)hint, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	cr_assert_neq(p, MAP_FAILED);
 	return p;
