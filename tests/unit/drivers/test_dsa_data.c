@@ -1,0 +1,1 @@
+#include "dsa_testing.h"
