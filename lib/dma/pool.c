@@ -73,18 +73,21 @@ static unsigned int cell_shift(size_t stride)
 	return shift < POOL_CELL_MAX_SHIFT ? shift : POOL_CELL_MAX_SHIFT;
 }
 
+static void set_free(struct uvdk_dma_pool *pool, unsigned int count)
+{
+	__atomic_store_n(&pool->free, count, __ATOMIC_RELAXED);
+}
+
 /* All objects are free; the lowest is the first to be taken. */
 static void fill(struct uvdk_dma_pool *pool)
 {
 	for (unsigned int i = 0; i < pool->count; i++) {
 		size_t off = offset_of(pool, i);
-		size_t low = off & (((size_t)1 << pool->cell) - 1);
 
-		pool->cells[off >> pool->cell] =
-			(uint32_t)(low << POOL_CELL_OFF_SHIFT) | POOL_CELL_OBJECT;
+		pool->cells[off >> pool->cell] = pool_cell_of(off, pool->cell);
 		pool->stack[pool->count - 1 - i] = (char *)pool->buf.va + off;
 	}
-	pool_set_free(pool, pool->count);
+	set_free(pool, pool->count);
 }
 
 static int get_memory(struct uvdk_dma_pool *pool, struct uvdk_ioas *ioas,
@@ -176,34 +179,69 @@ UVDK_EXPORT void uvdk_dma_pool_destroy(struct uvdk_dma_pool *pool)
 
 void pool_take(struct uvdk_dma_pool *pool, void **object, unsigned int count)
 {
-	pool_set_free(pool, pool->free - count);
+	const uint64_t va = (uint64_t)(uintptr_t)pool->buf.va;
+	void *const *from = pool->stack + (pool->free - count);
+	uint32_t *const cells = pool->cells;
+	const unsigned int shift = pool->cell;
+
 	for (unsigned int i = 0; i < count; i++) {
-		object[i] = pool->stack[pool->free + i];
-		*pool_cell(pool, object[i]) |= POOL_CELL_TAKEN;
+		cells[((uint64_t)(uintptr_t)from[i] - va) >> shift] |= POOL_CELL_TAKEN;
+		object[i] = from[i];
+	}
+	set_free(pool, pool->free - count);
+}
+
+static void refuse(struct uvdk_dma_pool *pool, const void *object, bool foreign,
+		   struct pool_refused *refused)
+{
+	pool->refused++;
+	if (!refused->count++) {
+		refused->first = object;
+		refused->foreign = foreign;
 	}
 }
 
-int pool_give(struct uvdk_dma_pool *pool, void *object)
+unsigned int pool_give(struct uvdk_dma_pool *pool, void *const *object, unsigned int count,
+		       struct pool_refused *refused)
 {
-	uint32_t *cell = pool_cell(pool, object);
+	const uint64_t va = (uint64_t)(uintptr_t)pool->buf.va;
+	const uint64_t len = pool->buf.len;
+	uint32_t *const cells = pool->cells;
+	const unsigned int shift = pool->cell;
+	void **to = pool->stack + pool->free;
+	void **const start = to;
 
-	if (!cell || !(*cell & POOL_CELL_TAKEN)) {
-		pool->refused++;
-		return cell ? -EALREADY : -ENOENT;
+	for (void *const *end = object + count; object < end; object++) {
+		uint64_t off = (uint64_t)(uintptr_t)*object - va;
+		uint32_t is = 0;
+
+		if (off < len)
+			is = cells[off >> shift] ^ pool_cell_of(off, shift);
+		if (__builtin_expect(off >= len || is != POOL_CELL_TAKEN, 0)) {
+			refuse(pool, *object, off >= len || is, refused);
+			continue;
+		}
+		cells[off >> shift] ^= POOL_CELL_TAKEN;
+		*to++ = *object;
 	}
-	*cell &= ~POOL_CELL_TAKEN;
-	pool->stack[pool->free] = object;
-	pool_set_free(pool, pool->free + 1);
+	set_free(pool, (unsigned int)(to - pool->stack));
 
-	return 0;
+	return (unsigned int)(to - start);
 }
 
-int pool_refuse(const void *object, int why)
+int pool_say_refused(const struct pool_refused *refused)
 {
+	if (!refused->count)
+		return 0;
+	if (refused->count > 1)
+		uvdk_log(UVDK_LOG_ERR, DMA_COMPONENT,
+			 "%" PRIu64 " objects that were put into one cache are refused; the first:",
+			 refused->count);
+
 	return uvdk_fail(-EINVAL, DMA_COMPONENT,
-			 why == -ENOENT ? "%p is not an object of this pool"
-					: "object %p was given back already",
-			 object);
+			 refused->foreign ? "%p is not an object of this pool"
+					  : "object %p was given back already",
+			 refused->first);
 }
 
 /* ---- calls ---- */
@@ -228,14 +266,13 @@ UVDK_EXPORT void *uvdk_dma_pool_get(struct uvdk_dma_pool *pool, uvdk_iova_t *iov
 
 UVDK_EXPORT int uvdk_dma_pool_put(struct uvdk_dma_pool *pool, void *object)
 {
-	int err;
+	struct pool_refused refused = {0};
 
 	uvdk_lock_acquire(&pool->lock);
-	err = pool_give(pool, object);
-	pool->puts += !err;
+	pool->puts += pool_give(pool, &object, 1, &refused);
 	uvdk_lock_release(&pool->lock);
 
-	return err ? pool_refuse(object, err) : 0;
+	return pool_say_refused(&refused);
 }
 
 UVDK_EXPORT unsigned int uvdk_dma_pool_free_count(const struct uvdk_dma_pool *pool)

@@ -2,45 +2,53 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pool_priv.h"
 
 #define LINE 64 /* bytes that caches of different threads must not share */
 
-/* What did not come back, to be said once the lock is free. */
-struct refused {
-	const void *first;
-	int why;
-	uint64_t count;
-};
-
 static unsigned int count_of(const struct uvdk_dma_pool_cache *cache)
 {
-	return (unsigned int)(cache->state & UVDK_DMA_POOL_CACHE_COUNT);
+	return (unsigned int)(cache->top - cache->bottom);
 }
 
-/* Another thread may be reading it, to add it up. */
-static void set_state(struct uvdk_dma_pool_cache *cache, unsigned int count, unsigned int taken)
+static unsigned int size_of(const struct uvdk_dma_pool_cache *cache)
 {
-	uint64_t state = (cache->state & ~UVDK_DMA_POOL_CACHE_COUNT) + count +
-			 taken * UVDK_DMA_POOL_CACHE_TAKEN;
+	return (unsigned int)(cache->limit - cache->bottom);
+}
 
-	__atomic_store_n(&cache->state, state, __ATOMIC_RELAXED);
+/* Another thread may be looking at it. */
+static void set_count(struct uvdk_dma_pool_cache *cache, unsigned int count)
+{
+	__atomic_store_n(&cache->top, cache->bottom + count, __ATOMIC_RELAXED);
 }
 
 /* ---- statistics ---- */
 
+/*
+ * The owner counts by one instruction in memory, which no atomic operation of
+ * C's compiles to; what is read meanwhile is the count before or after.
+ */
+__attribute__((no_sanitize("thread"))) static uint64_t read_gets(
+	const volatile struct uvdk_dma_pool_cache *cache)
+{
+	return cache->gets;
+}
+
 /* What went in and came out tells how many were put: nobody has to count them. */
 void pool_cache_add_stats(struct uvdk_dma_pool_cache_priv *priv, struct uvdk_dma_pool_stats *out)
 {
-	uint64_t state = __atomic_load_n(&priv->cache.state, __ATOMIC_RELAXED);
-	uint64_t count = state & UVDK_DMA_POOL_CACHE_COUNT;
-	uint64_t gets = state / UVDK_DMA_POOL_CACHE_TAKEN;
+	void **top = __atomic_load_n(&priv->cache.top, __ATOMIC_RELAXED);
+	uint64_t count = (uint64_t)(top - priv->cache.bottom);
+	uint64_t gets = read_gets(&priv->cache);
+	uint64_t puts = gets + count + priv->out - priv->in;
 
 	out->caches++;
 	out->cached += count;
 	out->gets += gets;
-	out->puts += gets + count + priv->out - priv->in;
+	/* Between the two reads its thread may have taken some. */
+	out->puts += (int64_t)puts < 0 ? 0 : puts;
 }
 
 /* ---- life ---- */
@@ -79,8 +87,9 @@ UVDK_EXPORT int uvdk_dma_pool_cache_create(struct uvdk_dma_pool *pool, unsigned 
 	*priv = (struct uvdk_dma_pool_cache_priv){.pool = pool};
 	priv->cache = (struct uvdk_dma_pool_cache){
 		.delta = pool->buf.iova - (uint64_t)(uintptr_t)pool->buf.va,
-		.size = flags & UVDK_DMA_POOL_CACHE_CHECK ? 0 : entries,
-		.object = object,
+		.top = object,
+		.bottom = object,
+		.limit = flags & UVDK_DMA_POOL_CACHE_CHECK ? object : object + entries,
 		.priv = priv,
 	};
 	uvdk_lock_acquire(&pool->lock);
@@ -109,7 +118,7 @@ UVDK_EXPORT void uvdk_dma_pool_cache_destroy(struct uvdk_dma_pool_cache *cache)
 		LIST_REMOVE(priv, entry);
 		uvdk_lock_release(&pool->lock);
 	}
-	free(cache->object);
+	free(cache->bottom);
 	free(priv);
 }
 
@@ -120,8 +129,8 @@ void pool_orphan_caches(struct uvdk_dma_pool *pool)
 	LIST_FOREACH(priv, &pool->caches, entry)
 	{
 		priv->pool = NULL;
-		priv->cache.size = 0;
-		set_state(&priv->cache, 0, 0);
+		priv->cache.limit = priv->cache.bottom;
+		set_count(&priv->cache, 0);
 	}
 }
 
@@ -130,11 +139,11 @@ void pool_orphan_caches(struct uvdk_dma_pool *pool)
 /* Half of it, so that neither a get nor a put that follows misses. */
 static unsigned int refill(struct uvdk_dma_pool *pool, struct uvdk_dma_pool_cache *cache)
 {
-	unsigned int n = (unsigned int)(cache->size + 1) / 2;
+	unsigned int n = (size_of(cache) + 1) / 2;
 
 	n = n < pool->free ? n : pool->free;
-	pool_take(pool, cache->object, n);
-	pool->refills += cache->size != 0;
+	pool_take(pool, cache->bottom, n);
+	pool->refills += size_of(cache) != 0;
 
 	return n;
 }
@@ -157,43 +166,38 @@ UVDK_EXPORT int uvdk_dma_pool_cache_get_slow(struct uvdk_dma_pool_cache *cache, 
 		return -ENOBUFS;
 	}
 	pool_take(pool, object, more);
-	memcpy(object + more, cache->object, here * sizeof(*object));
+	memcpy(object + more, cache->bottom, here * sizeof(*object));
 	kept = refill(pool, cache);
 	priv->in += more + kept;
-	set_state(cache, kept, count);
+	cache->gets += count;
+	set_count(cache, kept);
 	uvdk_lock_release(&pool->lock);
 
 	return 0;
 }
 
-/* ---- giving ---- */
-
-/* The lock is held. */
-static void give(struct uvdk_dma_pool_cache_priv *priv, void *const *object, unsigned int count,
-		 struct refused *refused)
+UVDK_EXPORT void *uvdk_dma_pool_cache_get_one(struct uvdk_dma_pool_cache *cache)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		int err = pool_give(priv->pool, object[i]);
+	void *object;
 
-		if (!err)
-			priv->out++;
-		else if (!refused->count++)
-			*refused = (struct refused){object[i], err, 1};
-	}
+	return uvdk_dma_pool_cache_get_slow(cache, &object, 1) ? NULL : object;
 }
 
-static void say_refused(const struct refused *refused)
+/* ---- giving ---- */
+
+/*
+ * What is refused leaves the cache as if it had never been put. The lock is
+ * held.
+ */
+static void give(struct uvdk_dma_pool_cache_priv *priv, void *const *object, unsigned int count,
+		 struct pool_refused *refused)
 {
-	if (refused->count > 1)
-		uvdk_log(UVDK_LOG_ERR, DMA_COMPONENT,
-			 "%" PRIu64 " objects that were put into one cache are refused; the first:",
-			 refused->count);
-	if (refused->count)
-		pool_refuse(refused->first, refused->why);
+	priv->out += pool_give(priv->pool, object, count, refused);
 }
 
 /* Give up the oldest, so that @keep stay; the lock is held. */
-static void drain(struct uvdk_dma_pool_cache_priv *priv, unsigned int keep, struct refused *refused)
+static void drain(struct uvdk_dma_pool_cache_priv *priv, unsigned int keep,
+		  struct pool_refused *refused)
 {
 	struct uvdk_dma_pool_cache *cache = &priv->cache;
 	unsigned int here = count_of(cache);
@@ -201,9 +205,9 @@ static void drain(struct uvdk_dma_pool_cache_priv *priv, unsigned int keep, stru
 
 	if (!gone)
 		return;
-	give(priv, cache->object, gone, refused);
-	memmove(cache->object, cache->object + gone, (here - gone) * sizeof(*cache->object));
-	set_state(cache, here - gone, 0);
+	give(priv, cache->bottom, gone, refused);
+	memmove(cache->bottom, cache->bottom + gone, (here - gone) * sizeof(*cache->bottom));
+	set_count(cache, here - gone);
 	priv->pool->flushes++;
 }
 
@@ -211,9 +215,9 @@ UVDK_EXPORT void uvdk_dma_pool_cache_put_slow(struct uvdk_dma_pool_cache *cache,
 					      void *const *object, unsigned int count)
 {
 	struct uvdk_dma_pool_cache_priv *priv = cache->priv;
-	unsigned int keep = (unsigned int)cache->size / 2;
+	unsigned int keep = size_of(cache) / 2;
 	struct uvdk_dma_pool *pool = priv->pool;
-	struct refused refused = {0};
+	struct pool_refused refused = {0};
 
 	if (!pool) {
 		uvdk_log(UVDK_LOG_ERR, DMA_COMPONENT,
@@ -221,28 +225,33 @@ UVDK_EXPORT void uvdk_dma_pool_cache_put_slow(struct uvdk_dma_pool_cache *cache,
 		return;
 	}
 	uvdk_lock_acquire(&pool->lock);
-	if (count <= cache->size - keep) {
+	if (count <= size_of(cache) - keep) {
 		drain(priv, keep, &refused);
-		memcpy(cache->object + count_of(cache), object, count * sizeof(*object));
-		set_state(cache, count_of(cache) + count, 0);
+		memcpy(cache->top, object, count * sizeof(*object));
+		set_count(cache, count_of(cache) + count);
 	} else {
 		give(priv, object, count, &refused);
-		pool->flushes += cache->size != 0;
+		pool->flushes += size_of(cache) != 0;
 	}
 	uvdk_lock_release(&pool->lock);
-	say_refused(&refused);
+	pool_say_refused(&refused);
+}
+
+UVDK_EXPORT void uvdk_dma_pool_cache_put_one(struct uvdk_dma_pool_cache *cache, void *object)
+{
+	uvdk_dma_pool_cache_put_slow(cache, &object, 1);
 }
 
 UVDK_EXPORT void uvdk_dma_pool_cache_flush(struct uvdk_dma_pool_cache *cache)
 {
 	struct uvdk_dma_pool_cache_priv *priv = cache->priv;
 	struct uvdk_dma_pool *pool = priv->pool;
-	struct refused refused = {0};
+	struct pool_refused refused = {0};
 
 	if (!pool)
 		return;
 	uvdk_lock_acquire(&pool->lock);
 	drain(priv, 0, &refused);
 	uvdk_lock_release(&pool->lock);
-	say_refused(&refused);
+	pool_say_refused(&refused);
 }

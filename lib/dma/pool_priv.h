@@ -19,6 +19,14 @@
 #define POOL_CELL_OFF_SHIFT 2  /* where in the cell */
 #define POOL_CELL_MAX_SHIFT 30
 
+/* The cell where an object starts that is free. */
+static inline uint32_t pool_cell_of(uint64_t off, unsigned int shift)
+{
+	uint64_t low = off & ((UINT64_C(1) << shift) - 1);
+
+	return (uint32_t)(low << POOL_CELL_OFF_SHIFT) | POOL_CELL_OBJECT;
+}
+
 struct uvdk_dma_pool {
 	struct uvdk_dma_buf buf;
 	size_t object_size;
@@ -42,42 +50,25 @@ struct uvdk_dma_pool_cache_priv {
 	LIST_ENTRY(uvdk_dma_pool_cache_priv) entry;
 	uint64_t in;  /* objects that came from the pool */
 	uint64_t out; /* objects that went back; those that were refused are as if never put */
-	struct uvdk_dma_pool_cache cache;
+	struct uvdk_dma_pool_cache cache; /* its thread's */
 };
 
-static inline void pool_set_free(struct uvdk_dma_pool *pool, unsigned int count)
-{
-	__atomic_store_n(&pool->free, count, __ATOMIC_RELAXED);
-}
-
-/* The cell of an object, or NULL if it is none of the pool's. */
-static inline uint32_t *pool_cell(const struct uvdk_dma_pool *pool, const void *object)
-{
-	uint64_t off = (uint64_t)(uintptr_t)object - (uint64_t)(uintptr_t)pool->buf.va;
-	uint32_t low = (uint32_t)(off & ((UINT64_C(1) << pool->cell) - 1));
-	uint32_t *cell;
-
-	if (off >= pool->buf.len)
-		return NULL;
-	cell = &pool->cells[off >> pool->cell];
-
-	return (*cell | POOL_CELL_TAKEN) ==
-			       (low << POOL_CELL_OFF_SHIFT | POOL_CELL_OBJECT | POOL_CELL_TAKEN)
-		       ? cell
-		       : NULL;
-}
+/* What did not come back, to be said once the lock is free. */
+struct pool_refused {
+	const void *first;
+	bool foreign; /* no object of the pool; else it was not out */
+	uint64_t count;
+};
 
 /* Take @count objects, which there are; the lock is held. */
 void pool_take(struct uvdk_dma_pool *pool, void **object, unsigned int count);
 
-/*
- * Give one back: 0; else it is counted as refused: -ENOENT (no object of the
- * pool) or -EALREADY (not out). The lock is held.
- */
-int pool_give(struct uvdk_dma_pool *pool, void *object);
+/* Give some back, all that are the pool's and out; how many that are. The lock is held. */
+unsigned int pool_give(struct uvdk_dma_pool *pool, void *const *object, unsigned int count,
+		       struct pool_refused *refused);
 
-/* Say why; the lock is not held. @why: from pool_give(). Returns -EINVAL. */
-int pool_refuse(const void *object, int why);
+/* Say what was refused, if anything was; 0 or -EINVAL. The lock is not held. */
+int pool_say_refused(const struct pool_refused *refused);
 
 /* Take part in the statistics; the lock is held. */
 void pool_cache_add_stats(struct uvdk_dma_pool_cache_priv *priv, struct uvdk_dma_pool_stats *out);

@@ -36,26 +36,25 @@ extern "C" {
 #define UVDK_DMA_POOL_CACHE_MAX	    32768
 #define UVDK_DMA_POOL_CACHE_DEFAULT 256
 
-/* &struct uvdk_dma_pool_cache.state: objects in the cache, and one taken from it */
-#define UVDK_DMA_POOL_CACHE_COUNT UINT64_C(0xffff)
-#define UVDK_DMA_POOL_CACHE_TAKEN UINT64_C(0x10000)
-
 struct uvdk_dma_pool_cache_priv;
 
 /**
  * struct uvdk_dma_pool_cache - the documented fast-path struct: one thread's objects
- * @state: objects in it (16 bits), and above that how many were ever taken from it; written by
- *	its thread alone, read by uvdk_dma_pool_get_stats()
+ * @top: behind the object that was put last; @bottom: there is none
+ * @bottom: the object that is going to stay longest
+ * @limit: where there is no more room; @bottom: every call goes to the pool
  * @delta: IOVA of an object less its address
- * @size: most it holds; 0: every call goes to the pool
- * @object: @size of them, the latest put last
+ * @gets: objects ever taken from it
  * @priv: the library's
+ *
+ * Written by its thread alone; uvdk_dma_pool_get_stats() of any thread looks at @top and @gets.
  */
 struct uvdk_dma_pool_cache {
-	uint64_t state;
+	void **top;
+	void **bottom;
+	void **limit;
 	uint64_t delta;
-	uint64_t size;
-	void **object;
+	uint64_t gets;
 	struct uvdk_dma_pool_cache_priv *priv;
 };
 
@@ -117,6 +116,21 @@ void uvdk_dma_pool_cache_put_slow(struct uvdk_dma_pool_cache *cache, void *const
 				  unsigned int count);
 
 /**
+ * uvdk_dma_pool_cache_get_one() - for the inline calls: take one where there is none
+ * @cache: cache
+ *
+ * Return: as uvdk_dma_pool_cache_get().
+ */
+void *uvdk_dma_pool_cache_get_one(struct uvdk_dma_pool_cache *cache);
+
+/**
+ * uvdk_dma_pool_cache_put_one() - for the inline calls: give one where there is no room
+ * @cache: cache
+ * @object: object
+ */
+void uvdk_dma_pool_cache_put_one(struct uvdk_dma_pool_cache *cache, void *object);
+
+/**
  * uvdk_dma_pool_cache_get() - take an object
  * @cache: cache; its thread only
  *
@@ -124,16 +138,14 @@ void uvdk_dma_pool_cache_put_slow(struct uvdk_dma_pool_cache *cache, void *const
  */
 static inline void *uvdk_dma_pool_cache_get(struct uvdk_dma_pool_cache *cache)
 {
-	uint64_t state = __atomic_load_n(&cache->state, __ATOMIC_RELAXED);
-	uint64_t count = state & UVDK_DMA_POOL_CACHE_COUNT;
-	void *object;
+	void **top = cache->top;
 
-	if (__builtin_expect(!count, 0))
-		return uvdk_dma_pool_cache_get_slow(cache, &object, 1) ? NULL : object;
-	/* One taken more, and one there less. */
-	__atomic_store_n(&cache->state, state + UVDK_DMA_POOL_CACHE_TAKEN - 1, __ATOMIC_RELAXED);
+	if (__builtin_expect(top == cache->bottom, 0))
+		return uvdk_dma_pool_cache_get_one(cache);
+	cache->gets++;
+	__atomic_store_n(&cache->top, top - 1, __ATOMIC_RELAXED);
 
-	return cache->object[count - 1];
+	return top[-1];
 }
 
 /**
@@ -143,36 +155,34 @@ static inline void *uvdk_dma_pool_cache_get(struct uvdk_dma_pool_cache *cache)
  */
 static inline void uvdk_dma_pool_cache_put(struct uvdk_dma_pool_cache *cache, void *object)
 {
-	uint64_t state = __atomic_load_n(&cache->state, __ATOMIC_RELAXED);
-	uint64_t count = state & UVDK_DMA_POOL_CACHE_COUNT;
+	void **top = cache->top;
 
-	if (__builtin_expect(count >= cache->size, 0)) {
-		uvdk_dma_pool_cache_put_slow(cache, &object, 1);
+	if (__builtin_expect(top == cache->limit, 0)) {
+		uvdk_dma_pool_cache_put_one(cache, object);
 		return;
 	}
-	cache->object[count] = object;
-	__atomic_store_n(&cache->state, state + 1, __ATOMIC_RELAXED);
+	*top = object;
+	__atomic_store_n(&cache->top, top + 1, __ATOMIC_RELAXED);
 }
 
 /**
  * uvdk_dma_pool_cache_get_bulk() - take several objects, all or none
  * @cache: cache; its thread only
  * @object: out: the objects
- * @n: how many
+ * @count: how many
  *
  * Return: 0, or -ENOBUFS if cache and pool have less (nothing is logged).
  */
 static inline int uvdk_dma_pool_cache_get_bulk(struct uvdk_dma_pool_cache *cache, void **object,
-					       unsigned int n)
+					       unsigned int count)
 {
-	uint64_t state = __atomic_load_n(&cache->state, __ATOMIC_RELAXED);
-	uint64_t count = state & UVDK_DMA_POOL_CACHE_COUNT;
+	void **top = cache->top;
 
-	if (__builtin_expect(n > count, 0))
-		return uvdk_dma_pool_cache_get_slow(cache, object, n);
-	memcpy(object, &cache->object[count - n], n * sizeof(*object));
-	__atomic_store_n(&cache->state, state + n * (UVDK_DMA_POOL_CACHE_TAKEN - 1),
-			 __ATOMIC_RELAXED);
+	if (__builtin_expect(count > (size_t)(top - cache->bottom), 0))
+		return uvdk_dma_pool_cache_get_slow(cache, object, count);
+	memcpy(object, top - count, count * sizeof(*object));
+	cache->gets += count;
+	__atomic_store_n(&cache->top, top - count, __ATOMIC_RELAXED);
 
 	return 0;
 }
@@ -181,20 +191,19 @@ static inline int uvdk_dma_pool_cache_get_bulk(struct uvdk_dma_pool_cache *cache
  * uvdk_dma_pool_cache_put_bulk() - give several objects back
  * @cache: as uvdk_dma_pool_cache_put()
  * @object: the objects
- * @n: how many
+ * @count: how many
  */
 static inline void uvdk_dma_pool_cache_put_bulk(struct uvdk_dma_pool_cache *cache,
-						void *const *object, unsigned int n)
+						void *const *object, unsigned int count)
 {
-	uint64_t state = __atomic_load_n(&cache->state, __ATOMIC_RELAXED);
-	uint64_t count = state & UVDK_DMA_POOL_CACHE_COUNT;
+	void **top = cache->top;
 
-	if (__builtin_expect(n > cache->size - count, 0)) {
-		uvdk_dma_pool_cache_put_slow(cache, object, n);
+	if (__builtin_expect(count > (size_t)(cache->limit - top), 0)) {
+		uvdk_dma_pool_cache_put_slow(cache, object, count);
 		return;
 	}
-	memcpy(&cache->object[count], object, n * sizeof(*object));
-	__atomic_store_n(&cache->state, state + n, __ATOMIC_RELAXED);
+	memcpy(top, object, count * sizeof(*object));
+	__atomic_store_n(&cache->top, top + count, __ATOMIC_RELAXED);
 }
 
 /**
