@@ -48,6 +48,7 @@ int bench_emu_translate(int argc, char **argv);
 
 /* dma_bench.c */
 int bench_pool_getput(int argc, char **argv);
+int bench_sg_map(int argc, char **argv);
 
 /* net_bench.c, where there is DPDK */
 int bench_start_eal(void);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uvdk_dma_pool_cache.h>
+#include <uvdk_dma_sg.h>
 
 #include "bench.h"
 #include "dma_bench.h"
@@ -120,4 +120,62 @@ int bench_pool_getput(int argc, char **argv)
 	       rte ? "bench_mempool" : "bench_pool", (double)ns / (double)operations);
 
 	return 0;
+}
+
+/* ---- scatter lists ---- */
+
+#define SG_ROUNDS 65536
+#define SG_MAX	  (64u << 20)
+
+NOINLINE static void bench_sg(struct uvdk_dma_sg *sg, struct uvdk_dma_list *list,
+			      const struct uvdk_dma_buf *buf, size_t len)
+{
+	if (uvdk_dma_sg_map(sg, list, buf->va, len, UVDK_DMA_TO_DEVICE))
+		abort();
+	uvdk_dma_sg_unmap(sg, list, UINT64_MAX);
+}
+
+/* With the limits of many an engine, in normal pages: each is looked up. */
+static int run_sg(const char *name, size_t len)
+{
+	const struct uvdk_dma_opts opts = {
+		.size = sizeof(opts), .source = UVDK_DMA_NORMAL, .numa_node = UVDK_DMA_ANY_NODE};
+	const struct uvdk_dma_sg_opts sg_opts = {
+		.size = sizeof(sg_opts),
+		.limits = {.len_max = 1u << 20, .addr_align = 4, .len_align = 4},
+	};
+	struct uvdk_dma_piece piece[64];
+	struct uvdk_dma_list list = {.piece = piece, .max = 64};
+	struct uvdk_dma_sg *sg = NULL;
+	struct uvdk_dma_buf buf;
+	struct state s = {0};
+	uint64_t start;
+
+	if (uvdk_iommu_open("emu", NULL, &s.iommu) || uvdk_ioas_create(s.iommu, NULL, &s.ioas) ||
+	    uvdk_dma_alloc(s.ioas, len, &opts, &buf) || uvdk_dma_sg_create(s.ioas, &sg_opts, &sg))
+		return 1;
+	start = bench_ns();
+	for (unsigned int r = 0; r < SG_ROUNDS; r++)
+		bench_sg(sg, &list, &buf, len);
+	printf("%s %zu: operations=%u function=bench_sg ns_per_op=%.1f\n", name, len, SG_ROUNDS,
+	       (double)(bench_ns() - start) / SG_ROUNDS);
+	uvdk_dma_sg_destroy(sg);
+	uvdk_dma_free(&buf);
+	finish(&s);
+
+	return 0;
+}
+
+int bench_sg_map(int argc, char **argv)
+{
+	char *end = NULL;
+	unsigned long len = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
+
+	if (!end || *end || !len || len > SG_MAX || len % 4) {
+		fprintf(stderr, "usage: uvdk-bench %s LEN, a multiple of 4 up to %u\n", argv[0],
+			SG_MAX);
+		return 2;
+	}
+
+	return run_sg(argv[0], len);
 }
