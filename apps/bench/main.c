@@ -25,6 +25,9 @@ static const struct bench_command commands[] = {
 	 "post a map or unmap of one page, give it on, retire it", bench_mapq_post},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
+	{"pool-getput", "[uvdk|rte [across]]", "take an object of a pool and give it back",
+	 bench_pool_getput},
+	{"sg-map", "LEN", "a buffer of LEN bytes as a scatter list", bench_sg_map},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},

@@ -42,7 +42,7 @@ static int fail(const char *what)
 	return 1;
 }
 
-static int start_eal(void)
+int bench_start_eal(void)
 {
 	static const char *const args[] = {
 		"uvdk-bench",  "--no-huge",	 "-m", "128", "--no-pci",
@@ -112,7 +112,7 @@ static int setup(struct state *s, int argc, char **argv, const char *extra)
 		return 2;
 	}
 	snprintf(all, sizeof(all), "%s%s%s", args, *args && *extra ? "," : "", extra);
-	if (start_eal() || open_device(s, all) ||
+	if (bench_start_eal() || open_device(s, all) ||
 	    start_port(s, multi_seg ? UVDK_NETDEV_MULTI_SEG : 0))
 		return 1;
 

@@ -101,6 +101,9 @@ void uvdk_dma_free(struct uvdk_dma_buf *buf);
  * @opts: options of the memory, or NULL
  * @out: new pool, owned by the caller
  *
+ * Thread-safe, as are all calls on a pool but for its destruction. Where speed
+ * matters each thread has a cache: uvdk_dma_pool_cache.h.
+ *
  * Return: as uvdk_dma_alloc().
  */
 int uvdk_dma_pool_create(struct uvdk_ioas *ioas, size_t object_size, size_t align,
@@ -108,36 +111,89 @@ int uvdk_dma_pool_create(struct uvdk_ioas *ioas, size_t object_size, size_t alig
 			 struct uvdk_dma_pool **out);
 
 /**
- * uvdk_dma_pool_destroy() - free a pool; every object must be back
- * @pool: pool, or NULL
+ * uvdk_dma_pool_destroy() - unmap and free a pool
+ * @pool: pool, or NULL; every object should be back, every cache destroyed: what is not is logged
+ *
+ * Objects that are out must not be touched any more. A cache that is left has nothing to
+ * give, takes nothing back, and can still be destroyed.
  */
 void uvdk_dma_pool_destroy(struct uvdk_dma_pool *pool);
 
 /**
  * uvdk_dma_pool_get() - take an object
- * @pool: pool; one thread at a time
+ * @pool: pool
  * @iova: out: where the device finds it; or NULL
  *
- * Return: object, or NULL when the pool is empty.
+ * Return: object, or NULL when the pool is empty (whatever its caches hold).
  */
 void *uvdk_dma_pool_get(struct uvdk_dma_pool *pool, uvdk_iova_t *iova);
 
 /**
- * uvdk_dma_pool_put() - give an object back
- * @pool: pool; one thread at a time
- * @object: from uvdk_dma_pool_get() of this pool
+ * uvdk_dma_pool_put() - give an object back, with every check
+ * @pool: pool
+ * @object: from uvdk_dma_pool_get() of this pool, or from a cache of it
+ *
+ * What lies in a cache counts as out here.
  *
  * Return: 0, or -EINVAL (not an object of this pool, or already free).
  */
 int uvdk_dma_pool_put(struct uvdk_dma_pool *pool, void *object);
 
 /**
- * uvdk_dma_pool_free_count() - objects that can be taken
+ * uvdk_dma_pool_free_count() - objects that uvdk_dma_pool_get() can take
  * @pool: pool
  *
- * Return: count.
+ * Return: count, without what lies in caches.
  */
 unsigned int uvdk_dma_pool_free_count(const struct uvdk_dma_pool *pool);
+
+/**
+ * uvdk_dma_pool_object_size() - bytes that each object has
+ * @pool: pool
+ *
+ * Return: what it was created with.
+ */
+size_t uvdk_dma_pool_object_size(const struct uvdk_dma_pool *pool);
+
+/**
+ * struct uvdk_dma_pool_stats - what a pool has done, always counted
+ * @objects: objects in all
+ * @free: free in the pool itself
+ * @cached: free in caches
+ * @caches: caches there are
+ * @gets: objects taken by applications, from the pool or from caches
+ * @puts: objects given back by them
+ * @refills: times a cache took objects from the pool
+ * @flushes: times a cache gave objects to the pool
+ * @empty: times somebody asked for more than there was
+ * @refused: objects given back that were not the pool's, or not out; those put into a cache are
+ *	counted when it is emptied
+ * @memory: bytes mapped
+ * @page_size: bytes a page of that memory has
+ */
+struct uvdk_dma_pool_stats {
+	uint64_t objects;
+	uint64_t free;
+	uint64_t cached;
+	uint64_t caches;
+	uint64_t gets;
+	uint64_t puts;
+	uint64_t refills;
+	uint64_t flushes;
+	uint64_t empty;
+	uint64_t refused;
+	uint64_t memory;
+	uint64_t page_size;
+};
+
+/**
+ * uvdk_dma_pool_get_stats() - counts of a pool and all its caches
+ * @pool: pool
+ * @out: filled in
+ *
+ * Exact if nobody takes or gives meanwhile.
+ */
+void uvdk_dma_pool_get_stats(struct uvdk_dma_pool *pool, struct uvdk_dma_pool_stats *out);
 
 #ifdef __cplusplus
 }

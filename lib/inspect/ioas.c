@@ -150,13 +150,19 @@ static void put_windows(struct uvdk_inspect *inspect, uint64_t place, struct uvd
 	uvdk_json_close(json, ']');
 }
 
+static const char *const policies[] = {
+	[UVDK_IOVA_LOW] = "low",
+	[UVDK_IOVA_VA] = "va",
+	[UVDK_IOVA_HUGE] = "huge",
+};
+
 static void put_ioas(struct uvdk_inspect *inspect, const struct inspect_place *place,
 		     struct uvdk_json *json, const struct uvdk_seen_ioas *ioas)
 {
 	uvdk_json_open(json, '{');
 	uvdk_json_number(json, "ioas", ioas->id);
 	uvdk_json_string(json, "iommu", place->name);
-	uvdk_json_string(json, "policy", ioas->policy == UVDK_IOVA_VA ? "va" : "low");
+	uvdk_json_string(json, "policy", policies[ioas->policy]);
 	uvdk_json_string(json, "coherency",
 			 ioas->coherency == UVDK_COHERENCY_SEPARATE ? "separate" : "share");
 	uvdk_json_number(json, "page_size", ioas->page_size);

@@ -6,7 +6,7 @@
 
 static int check_opts(const struct uvdk_ioas_opts *opts)
 {
-	if (opts->policy != UVDK_IOVA_LOW && opts->policy != UVDK_IOVA_VA)
+	if ((unsigned int)opts->policy > UVDK_IOVA_HUGE)
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "unknown IOVA policy %d",
 				 (int)opts->policy);
 	if (opts->coherency != UVDK_COHERENCY_SHARE && opts->coherency != UVDK_COHERENCY_SEPARATE)

@@ -182,7 +182,7 @@ static inline uint64_t ioas_page(uvdk_iova_t iova)
 
 static inline void ioas_plain_set(struct uvdk_ioas *ioas)
 {
-	ioas->plain = ioas->granule == IOAS_PAGE && ioas->policy == UVDK_IOVA_LOW &&
+	ioas->plain = ioas->granule == IOAS_PAGE && ioas->policy != UVDK_IOVA_VA &&
 		      !ioas->ops->picks_iova && !ioas->rw_parents;
 }
 
@@ -369,6 +369,8 @@ const char *ioas_ranges_text(const struct ioas_ranges *ranges, char *text, size_
 
 /* iova.c: where maps go. A claim or an allocation is undone by release(). */
 int ioas_iova_alloc(struct uvdk_ioas *ioas, uint64_t pages, uint64_t align, uint64_t *page);
+/* The same for memory whose first page is @like: see UVDK_IOVA_HUGE. */
+int ioas_iova_alloc_like(struct uvdk_ioas *ioas, uint64_t pages, uint64_t like, uint64_t *page);
 int ioas_iova_claim(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);
 void ioas_iova_release(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);
 int ioas_iova_in_apertures(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);

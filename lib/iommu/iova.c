@@ -35,9 +35,9 @@ static int alloc_run(struct uvdk_ioas *ioas, uint64_t pages, uint64_t align, uin
 	int err = -ENOSPC;
 
 	if (!align && pages > SPACE_LEAF_PAGES)
-		err = space_take_run(&ioas->space, pages, SPACE_LEAF_PAGES, page);
+		err = space_take_run(&ioas->space, pages, SPACE_LEAF_PAGES, 0, page);
 	if (err == -ENOSPC)
-		err = space_take_run(&ioas->space, pages, least, page);
+		err = space_take_run(&ioas->space, pages, least, 0, page);
 
 	return err ? no_room(ioas, err, pages, least) : 0;
 }
@@ -57,6 +57,65 @@ int ioas_iova_alloc(struct uvdk_ioas *ioas, uint64_t pages, uint64_t align, uint
 		return no_room(ioas, err, pages, align);
 
 	return alloc_run(ioas, pages, align, page);
+}
+
+/* ---- congruent to memory ---- */
+
+#define HUGE_ORDER 9 /* 2 MiB, the smallest size of a huge page */
+
+/* The largest block, as an order of pages, that lies in these pages as a whole and aligned. */
+static unsigned int block_in(uint64_t page, uint64_t pages)
+{
+	unsigned int order = 63 - (unsigned int)__builtin_clzll(pages);
+
+	order = order < SPACE_LEAF_SHIFT ? order : SPACE_LEAF_SHIFT;
+	while (order) {
+		uint64_t size = UINT64_C(1) << order;
+
+		if ((-page & (size - 1)) + size <= pages)
+			break;
+		order--;
+	}
+
+	return order;
+}
+
+/*
+ * As far behind a multiple of 2^order as @like is: the rest of a larger block
+ * that is taken for it goes back; else any run that is long enough.
+ */
+static int alloc_congruent(struct uvdk_ioas *ioas, uint64_t pages, unsigned int order,
+			   uint64_t like, uint64_t *page)
+{
+	uint64_t align = UINT64_C(1) << order;
+	uint64_t offset = like & (align - 1);
+	unsigned int block = order_of(offset + pages);
+	int err = space_take(&ioas->space, block > order ? block : order, offset + pages, page);
+
+	if (err == -ENOSPC)
+		return space_take_run(&ioas->space, pages, align, offset, page);
+	if (err)
+		return err;
+	if (offset)
+		space_give(&ioas->space, *page, *page + offset);
+	*page += offset;
+
+	return 0;
+}
+
+int ioas_iova_alloc_like(struct uvdk_ioas *ioas, uint64_t pages, uint64_t like, uint64_t *page)
+{
+	unsigned int order = block_in(like, pages);
+	int err = -ENOSPC;
+
+	if (order >= HUGE_ORDER)
+		err = alloc_congruent(ioas, pages, order, like, page);
+	if (err == -ENOSPC && order > HUGE_ORDER)
+		err = alloc_congruent(ioas, pages, HUGE_ORDER, like, page);
+	if (err != -ENOSPC)
+		return err ? no_room(ioas, err, pages, 0) : 0;
+
+	return ioas_iova_alloc(ioas, pages, 0, page);
 }
 
 /* Call @fn for every part of the pages that lies in the window. */

@@ -85,7 +85,10 @@ int ioas_place(struct uvdk_ioas *ioas, struct ioas_map *map)
 		return place_at_va(ioas, map);
 
 	map->epoch = ioas->epoch;
-	err = ioas_iova_alloc(ioas, map->pages, 0, &map->page);
+	if (ioas->policy == UVDK_IOVA_HUGE)
+		err = ioas_iova_alloc_like(ioas, map->pages, ioas_page(map->va), &map->page);
+	else
+		err = ioas_iova_alloc(ioas, map->pages, 0, &map->page);
 	if (err)
 		return err;
 	err = ioas_leaves_make(ioas, map->page, map->pages);

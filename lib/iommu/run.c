@@ -10,7 +10,8 @@
 struct run {
 	uint64_t pages;
 	uint64_t align;
-	uint64_t best; /* lowest start so far, SPACE_PAGES: none */
+	uint64_t offset; /* from a multiple of @align to the start */
+	uint64_t best;	 /* lowest start so far, SPACE_PAGES: none */
 };
 
 /* Pages that are free from a page on, up to where its block or group ends. */
@@ -35,20 +36,22 @@ static uint64_t free_here(const struct ioas_space *space, uint64_t page)
 
 static void consider(const struct ioas_space *space, uint64_t page, struct run *run)
 {
+	uint64_t skip = (run->offset - page) & (run->align - 1);
 	uint64_t end = page;
 
-	if (page >= run->best || page & (run->align - 1))
+	/* At a multiple there is a block or group that is looked at for itself. */
+	if (page + skip >= run->best || (skip && !run->offset))
 		return;
 
-	while (end - page < run->pages && end < SPACE_PAGES) {
+	while (end - page < skip + run->pages && end < SPACE_PAGES) {
 		uint64_t more = free_here(space, end);
 
 		if (!more)
 			return;
 		end += more;
 	}
-	if (end - page >= run->pages)
-		run->best = page;
+	if (end - page >= skip + run->pages)
+		run->best = page + skip;
 }
 
 /* Every free block of a level as the start of a run. */
@@ -83,9 +86,10 @@ static void scan(const struct ioas_space *space, struct run *run)
 	}
 }
 
-int space_take_run(struct ioas_space *space, uint64_t pages, uint64_t align, uint64_t *page)
+int space_take_run(struct ioas_space *space, uint64_t pages, uint64_t align, uint64_t offset,
+		   uint64_t *page)
 {
-	struct run run = {.pages = pages, .align = align, .best = SPACE_PAGES};
+	struct run run = {.pages = pages, .align = align, .offset = offset, .best = SPACE_PAGES};
 
 	if (space->free_pages < pages)
 		return -ENOSPC;

@@ -120,8 +120,9 @@ int space_leaf_make(struct ioas_space *space, uint64_t page);
  */
 int space_take(struct ioas_space *space, unsigned int order, uint64_t pages, uint64_t *page);
 
-/* The lowest free run of @pages that starts at a multiple of @align; as above. */
-int space_take_run(struct ioas_space *space, uint64_t pages, uint64_t align, uint64_t *page);
+/* The lowest free run of @pages that starts @offset behind a multiple of @align; as above. */
+int space_take_run(struct ioas_space *space, uint64_t pages, uint64_t align, uint64_t offset,
+		   uint64_t *page);
 
 /* Take exactly these pages, all of which are free, and whose edges have leaves. */
 void space_carve(struct ioas_space *space, uint64_t page, uint64_t end);

@@ -179,11 +179,18 @@ int uvdk_iommu_get_info(struct uvdk_device *dev, struct uvdk_iommu_info *out);
 /**
  * enum uvdk_iova_policy - where maps without a fixed IOVA go
  * @UVDK_IOVA_LOW: packed from low addresses, natural alignment up to 1 GiB
- * @UVDK_IOVA_VA: IOVA = virtual address
+ * @UVDK_IOVA_VA: IOVA = virtual address; memory above &struct uvdk_ioas_opts.iova_last, or
+ *	outside the apertures, is refused
+ * @UVDK_IOVA_HUGE: as UVDK_IOVA_LOW, but congruent to the virtual address modulo the
+ *	largest power of two, from 2 MiB to 1 GiB, of which the memory holds a whole
+ *	aligned block: so every huge page of it can be one of the iommu's, whatever was
+ *	mapped before. Where there is no such place any more: modulo 2 MiB, then
+ *	as UVDK_IOVA_LOW
  */
 enum uvdk_iova_policy {
 	UVDK_IOVA_LOW,
 	UVDK_IOVA_VA,
+	UVDK_IOVA_HUGE,
 };
 
 /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <uvdk_dma.h>
@@ -127,5 +128,144 @@ Test(pool, bad_requests_are_refused)
 	cr_expect_eq(uvdk_dma_pool_create(ioas, 64, 0, 1, NULL, &pool), -EDQUOT);
 	cr_expect_null(pool);
 	uvdk_dma_pool_destroy(NULL);
+	fake_teardown();
+}
+
+/* ---- sources ---- */
+
+static unsigned long huge_free(const char *size)
+{
+	unsigned long n = 0;
+	char path[100];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%skB/free_hugepages",
+		 size);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%lu", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Objects of a pool lie within pages of a size, unless they are larger, and are contiguous for
+ * the device. */
+static void check_layout(struct uvdk_dma_pool *pool, size_t size, unsigned int count, size_t page)
+{
+	char **objects = calloc(count, sizeof(*objects));
+	uint64_t delta = 0;
+	uvdk_iova_t iova;
+
+	for (unsigned int i = 0; i < count; i++) {
+		objects[i] = uvdk_dma_pool_get(pool, &iova);
+		cr_assert_not_null(objects[i], "%u", i);
+		if (!i)
+			delta = iova - (uintptr_t)objects[i];
+		cr_assert_eq(iova - (uintptr_t)objects[i], delta);
+		cr_assert_eq(iova, uvdk_translate(uvdk_ioas_xlate(ioas), objects[i]));
+		if (size <= page)
+			cr_assert_leq((uintptr_t)objects[i] % page + size, page);
+		for (unsigned int j = i < 64 ? 0 : i - 64; j < i; j++)
+			cr_assert(objects[i] >= objects[j] + size ||
+				  objects[j] >= objects[i] + size);
+	}
+	cr_expect_null(uvdk_dma_pool_get(pool, NULL));
+	for (unsigned int i = count; i-- > 0;)
+		cr_assert_eq(uvdk_dma_pool_put(pool, objects[i]), 0);
+	free(objects);
+}
+
+static void try_source(enum uvdk_dma_source source, size_t size, unsigned int count, size_t page)
+{
+	struct uvdk_dma_opts opts = {.size = sizeof(opts), .source = source, .numa_node = 0};
+	struct uvdk_dma_pool_stats stats;
+	struct uvdk_dma_pool *pool = NULL;
+	int err = uvdk_dma_pool_create(ioas, size, 0, count, &opts, &pool);
+
+	/* Huge pages are few, and other tests take them, too. */
+	if (err == -ENOMEM && page > PAGE)
+		return;
+	cr_assert_eq(err, 0, "%s", uvdk_last_error());
+	check_layout(pool, size, count, page);
+	uvdk_dma_pool_get_stats(pool, &stats);
+	cr_expect_eq(stats.gets, count);
+	cr_expect_geq(stats.page_size, page);
+	cr_expect_geq(stats.memory, size * count);
+	cr_expect_eq(stats.memory % stats.page_size, 0);
+	cr_expect_eq(uvdk_dma_pool_object_size(pool), size);
+	uvdk_dma_pool_destroy(pool);
+}
+
+/* Huge pages may come unasked (ANY): objects then stay within normal ones all the same. */
+Test(pool, objects_lie_right_whatever_the_memory_is_made_of)
+{
+	static const size_t sizes[] = {64, 2048, 3000, 5000, 70000};
+	bool huge = huge_free("2048") > 0;
+
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		unsigned int count = 1600000 / (unsigned int)((sizes[i] + PAGE - 1) / PAGE * PAGE);
+
+		try_source(UVDK_DMA_NORMAL, sizes[i], count, PAGE);
+		try_source(UVDK_DMA_ANY, sizes[i], count, PAGE);
+		try_source(UVDK_DMA_MEMFD, sizes[i], count, PAGE);
+		if (huge)
+			try_source(UVDK_DMA_HUGE_2M, sizes[i], count, 2ul << 20);
+	}
+	if (huge_free("1048576"))
+		try_source(UVDK_DMA_HUGE_1G, 3000, 10000, 1ul << 30);
+	fake_teardown();
+}
+
+Test(pool, where_there_are_no_pages_of_a_gib_it_says_what_to_do)
+{
+	struct uvdk_dma_opts opts = {.size = sizeof(opts), .source = UVDK_DMA_HUGE_1G};
+	struct uvdk_dma_pool *pool = NULL;
+	char text[100];
+
+	/* More than there are, wherever this runs. */
+	cr_expect_eq(uvdk_dma_pool_create(ioas, 1ul << 30, 0,
+					  (unsigned int)huge_free("1048576") + 2, &opts, &pool),
+		     -ENOMEM);
+	snprintf(text, sizeof(text), "need %lu huge pages of 1048576 kB", huge_free("1048576") + 2);
+	cr_expect(said(text), "%s", uvdk_last_error());
+	cr_expect(said("UVDK_DMA_NORMAL"), "%s", uvdk_last_error());
+	cr_expect_null(pool);
+	fake_teardown();
+}
+
+Test(pool, options_of_an_older_program_are_read_as_far_as_they_go)
+{
+	struct uvdk_dma_opts opts = {.size = sizeof(opts.size), .source = UVDK_DMA_HUGE_1G};
+	struct uvdk_dma_pool *pool = NULL;
+
+	cr_assert_eq(uvdk_dma_pool_create(ioas, 64, 0, 1, &opts, &pool), 0, "%s",
+		     uvdk_last_error());
+	uvdk_dma_pool_destroy(pool);
+	opts.size = 0;
+	cr_expect_eq(uvdk_dma_pool_create(ioas, 64, 0, 1, &opts, &pool), -EINVAL);
+	fake_teardown();
+}
+
+/* In the calls without a cache as well. */
+Test(pool, what_is_done_is_counted)
+{
+	struct uvdk_dma_pool *pool = pool_of(64, 0, 2);
+	struct uvdk_dma_pool_stats stats;
+	void *a = uvdk_dma_pool_get(pool, NULL), *b = uvdk_dma_pool_get(pool, NULL);
+
+	cr_expect_null(uvdk_dma_pool_get(pool, NULL));
+	cr_assert_eq(uvdk_dma_pool_put(pool, a), 0);
+	cr_assert_eq(uvdk_dma_pool_put(pool, a), -EINVAL);
+	uvdk_dma_pool_get_stats(pool, &stats);
+	cr_expect_eq(stats.objects, 2);
+	cr_expect_eq(stats.free, 1);
+	cr_expect_eq(stats.gets, 2);
+	cr_expect_eq(stats.puts, 1);
+	cr_expect_eq(stats.empty, 1);
+	cr_expect_eq(stats.refused, 1);
+	cr_expect_eq(stats.cached + stats.caches + stats.refills + stats.flushes, 0);
+	cr_assert_eq(uvdk_dma_pool_put(pool, b), 0);
+	uvdk_dma_pool_destroy(pool);
 	fake_teardown();
 }
