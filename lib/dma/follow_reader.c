@@ -60,6 +60,9 @@ static void note(struct follow_ring *ring, const struct uffd_msg *msg)
 		event.why = msg->event == UFFD_EVENT_UNMAP ? UVDK_FOLLOW_UNMAP : UVDK_FOLLOW_REMOVE;
 		break;
 	case UFFD_EVENT_REMAP:
+		/* A second mapping of shared memory: nothing is gone. */
+		if (!msg->arg.remap.len)
+			return;
 		event.first = (uintptr_t)msg->arg.remap.from;
 		event.last = event.first + (uintptr_t)msg->arg.remap.len - 1;
 		event.why = UVDK_FOLLOW_REMAP;
