@@ -36,6 +36,10 @@ extern "C" {
  * Files that are truncated, holes punched into them, mprotect(), shmdt() and
  * remap_file_pages(): uvdk_regcache_forget() after it, or before with nothing got in between.
  *
+ * What is followed is a mapping of its own for the kernel: mremap() of a range of which
+ * only part was got may fail (-EFAULT), as that of several mappings does; realloc() copies
+ * then.
+ *
  * Memory that is registered or mapped otherwise is mapped once more (UVDK_MAP_ALIAS), so
  * that its owner may unmap it; where each map is charged to RLIMIT_MEMLOCK it is charged
  * twice. In an address space with UVDK_IOVA_VA the cache can only take memory that
