@@ -33,13 +33,13 @@
 #include <uvdk_regcache.h>
 
 #define THREADS	    4
-#define BUFFERS	    24
+#define BUFFERS	    12
 #define PAGE	    ((size_t)4096)
 #define HUGE	    ((size_t)2 << 20)
 #define LEN_MAX	    (24 * PAGE)
 #define COPY	    (UINT64_C(1) << 32)
 #define MAX_BYTES   (UINT64_C(12) << 20)
-#define MAX_ENTRIES 64
+#define MAX_ENTRIES 40
 
 #define FAIL(...)   (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), atomic_store(&failed, true))
 
@@ -186,7 +186,8 @@ static void settle(void)
 
 static void allocate(struct worker *w, struct buffer *b)
 {
-	b->kind = (enum kind)rnd(w, with_huge ? KINDS : HUGEPAGE);
+	/* What is shared tells most. */
+	b->kind = rnd(w, 2) ? SHARED : (enum kind)rnd(w, with_huge ? KINDS : HUGEPAGE);
 	b->len = 1 + rnd(w, LEN_MAX);
 	b->room = b->kind == HUGEPAGE ? HUGE : (b->len + PAGE - 1) & ~(PAGE - 1);
 	b->va = b->kind == HEAP ? malloc(b->len) : map_memory(b->kind, b->room);
@@ -249,6 +250,21 @@ static void renew(struct worker *w, struct buffer *b)
 	} else if (mmap(b->va, b->room, PROT_READ | PROT_WRITE, flags, -1, 0) != b->va) {
 		abort();
 	}
+	fill(w, b);
+}
+
+/* Freed and allocated at once: the kernel often gives the same address. */
+static void replace(struct worker *w, struct buffer *b)
+{
+	size_t room = b->room;
+
+	if (b->kind != SHARED)
+		return;
+	munmap(b->va, room);
+	b->va = map_memory(SHARED, room);
+	if (!b->va)
+		abort();
+	settle();
 	fill(w, b);
 }
 
@@ -331,14 +347,16 @@ static void lose(struct worker *w, struct buffer *b, const struct uvdk_regcache_
 
 static void transfer(struct worker *w, struct buffer *from, struct buffer *to)
 {
-	size_t len = 1 + rnd(w, from->len < to->len ? from->len : to->len);
-	size_t a = rnd(w, from->len - len + 1), b = rnd(w, to->len - len + 1);
+	size_t len = from->len < to->len ? from->len : to->len, a = 0, b = 0;
 	bool whole = rnd(w, 8) == 0 && from->kind == SHARED && !blind;
 	struct uvdk_regcache_hold src, dst;
 	uint32_t status;
 
-	if (whole)
-		a = b = 0;
+	if (!whole && rnd(w, 2)) {
+		len = 1 + rnd(w, len);
+		a = rnd(w, from->len - len + 1);
+		b = rnd(w, to->len - len + 1);
+	}
 	if (get(from, a, len, &src))
 		return;
 	if (get(to, b, len, &dst)) {
@@ -412,11 +430,13 @@ static void step(struct worker *w)
 		discard(b);
 	else if (what == 4)
 		move(w, b);
-	else if (what == 5)
+	else if (what < 7)
 		renew(w, b);
-	else if (what == 6)
+	else if (what < 10)
+		replace(w, b);
+	else if (what < 12)
 		exchange(w, b);
-	else if (to != b && to->va)
+	if (to != b && to->va && b->va)
 		transfer(w, b, to);
 	if (with_fork && b->va && !rnd(w, 400))
 		have_child(b);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -501,28 +502,39 @@ Test(regcache, a_child_is_refused_and_the_parent_goes_on)
 
 /* ---- while the library reads events ---- */
 
-/* 1: hold up the next read of events before it begins, 2: after its end; 0: don't. */
+/* Hold up the thread that reads events: 1: once there is one; 2: when it has been read. */
 static atomic_int hold_up, held_up;
 
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
 
-static void stand(int where, size_t len)
+static void stand(int where)
 {
-	if (len % sizeof(struct uffd_msg) || atomic_load(&hold_up) != where)
+	if (atomic_load(&hold_up) != where)
 		return;
 	atomic_store(&held_up, where);
 	while (atomic_load(&hold_up))
 		sched_yield();
 }
 
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	int ret = __real_poll(fds, n, timeout);
+
+	if (n == 2 && fds[1].revents)
+		stand(1);
+
+	return ret;
+}
+
 ssize_t __wrap_read(int fd, void *buf, size_t len)
 {
-	ssize_t n;
+	ssize_t n = __real_read(fd, buf, len);
 
-	stand(1, len);
-	n = __real_read(fd, buf, len);
-	stand(2, len);
+	if (n > 0 && len % sizeof(struct uffd_msg) == 0)
+		stand(2);
 
 	return n;
 }
