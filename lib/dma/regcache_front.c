@@ -14,7 +14,15 @@
 
 #define HOLDS (UVDK_REGCACHE_HIT - 1)
 
-UVDK_EXPORT __thread struct uvdk_regcache_front *uvdk_regcache_fronts[UVDK_REGCACHE_FRONTS + 1];
+_Static_assert(sizeof(struct uvdk_regcache_slot) == 64, "a cache line, as slot_of() takes it");
+
+/* Finds nothing, so that nobody has to ask whether there is one. */
+static struct uvdk_regcache_front empty;
+
+#define EMPTY_4 &empty, &empty, &empty, &empty
+
+UVDK_EXPORT __thread struct uvdk_regcache_front *uvdk_regcache_fronts[UVDK_REGCACHE_FRONTS + 1] = {
+	EMPTY_4, EMPTY_4, EMPTY_4, EMPTY_4, &empty};
 
 /* Taken after a cache's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -24,7 +32,9 @@ static bool have_key;
 
 static struct regcache_front *front_at(size_t index)
 {
-	return (struct regcache_front *)(void *)uvdk_regcache_fronts[index];
+	struct uvdk_regcache_front *front = uvdk_regcache_fronts[index];
+
+	return front == &empty ? NULL : (struct regcache_front *)(void *)front;
 }
 
 /* The thread has it no more, or the cache. */
@@ -43,7 +53,7 @@ static void thread_ends(void *unused)
 
 		if (!front)
 			continue;
-		uvdk_regcache_fronts[i] = NULL;
+		uvdk_regcache_fronts[i] = &empty;
 		front->owned = false;
 		let_go(front);
 	}
@@ -273,7 +283,7 @@ void regcache_hold(struct uvdk_regcache *cache, struct regcache_entry *entry, ui
 	struct uvdk_regcache_slot *slot = NULL;
 
 	if (front)
-		slot = &front->pub.slot[(at >> 12 ^ at >> 20) % UVDK_REGCACHE_SLOTS];
+		slot = uvdk_regcache_slot_of(&front->pub, at);
 	if (slot && slot->entry != entry && holds_of(slot))
 		slot = NULL;
 	entry->used = true;

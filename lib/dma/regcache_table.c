@@ -130,7 +130,10 @@ void regcache_empty(struct uvdk_regcache *cache)
 
 /* ---- making room ---- */
 
-/* What was used since the last time, or is remembered by a thread, gets another chance. */
+/*
+ * What was used since the last time gets another chance: threads forget it, so that who uses it
+ * next has to ask, and is seen.
+ */
 static bool spare(struct uvdk_regcache *cache, struct regcache_entry *entry)
 {
 	bool used = entry->used;

@@ -151,7 +151,7 @@ struct uvdk_regcache_fast {
 	size_t index;
 };
 
-/* Of the calling thread, by the cache's index; NULL: none yet. The last stays NULL. */
+/* Of the calling thread, by the cache's index; an empty one: none yet. The last stays empty. */
 extern __thread struct uvdk_regcache_front *uvdk_regcache_fronts[UVDK_REGCACHE_FRONTS + 1]
 	__attribute__((tls_model("initial-exec")));
 
@@ -174,11 +174,20 @@ int uvdk_regcache_get_slow(struct uvdk_regcache *cache, const void *va, size_t l
 /* The rest of uvdk_regcache_put(). */
 void uvdk_regcache_put_slow(struct uvdk_regcache *cache, const struct uvdk_regcache_hold *hold);
 
+/* The slot for an address: neighbours in turn, and not the same for all multiples of 1 MiB. */
+static inline struct uvdk_regcache_slot *uvdk_regcache_slot_of(struct uvdk_regcache_front *front,
+							       uintptr_t at)
+{
+	uintptr_t off = (at >> 6 ^ at >> 14) & (UVDK_REGCACHE_SLOTS - 1) * sizeof(front->slot[0]);
+
+	return (struct uvdk_regcache_slot *)(void *)((char *)front + off);
+}
+
 /**
  * uvdk_regcache_get() - where a device finds a buffer; hold it there
  * @cache: cache
  * @va: first byte, of any alignment
- * @len: bytes, not 0
+ * @len: bytes, not 0; that is checked only of memory that is not known yet
  * @hold: filled in, the caller's until uvdk_regcache_put()
  *
  * Return: 0; -EINVAL (no bytes, or past the end); -ENOSPC (all that would have to be
@@ -190,16 +199,11 @@ static inline int uvdk_regcache_get(struct uvdk_regcache *cache, const void *va,
 				    struct uvdk_regcache_hold *hold)
 {
 	const struct uvdk_regcache_fast *fast = (const struct uvdk_regcache_fast *)(void *)cache;
-	struct uvdk_regcache_front *front = uvdk_regcache_fronts[fast->index];
 	uintptr_t at = (uintptr_t)va;
-	struct uvdk_regcache_slot *slot;
-	size_t off;
+	struct uvdk_regcache_slot *slot =
+		uvdk_regcache_slot_of(uvdk_regcache_fronts[fast->index], at);
 
-	if (__builtin_expect(!front, 0))
-		return uvdk_regcache_get_slow(cache, va, len, NULL, hold);
-	slot = &front->slot[(at >> 12 ^ at >> 20) % UVDK_REGCACHE_SLOTS];
-	off = at - slot->first;
-	if (__builtin_expect(off >= slot->len || len - 1 >= slot->len - off, 0))
+	if (__builtin_expect(len > slot->len || at - slot->first > slot->len - len, 0))
 		return uvdk_regcache_get_slow(cache, va, len, NULL, hold);
 	/* Held first: whoever takes it away marks the slot, and looks then who holds it. */
 	__atomic_fetch_add(&slot->holds, UVDK_REGCACHE_HIT + UVDK_REGCACHE_HOLD, __ATOMIC_SEQ_CST);
