@@ -268,7 +268,7 @@ Test(eal, log_lines_go_to_dpdk)
 
 	init_eal("--no-huge");
 	rte_openlog_stream(f);
-	rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_DEBUG);
+	cr_assert_eq(rte_log_set_level_pattern("uvdk", RTE_LOG_DEBUG), 0);
 	rte_log_set_global_level(RTE_LOG_DEBUG);
 	uvdk_eal_log(NULL, UVDK_LOG_ERR, "net.virtio", "it went wrong");
 	fflush(f);
