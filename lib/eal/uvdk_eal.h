@@ -2,6 +2,7 @@
 #ifndef UVDK_EAL_H
 #define UVDK_EAL_H
 
+#include <uvdk_eal_mbuf.h>
 #include <uvdk_iommu.h>
 
 #ifdef __cplusplus
