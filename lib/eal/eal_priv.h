@@ -92,8 +92,8 @@ void eal_maps_visit(void (*fn)(struct uvdk_eal_map *map, void *arg), void *arg);
 void eal_map_event(enum rte_mem_event event, const void *addr, size_t len, void *arg);
 /* As uvdk_eal_map_sync(), which lets one in at a time. */
 int eal_map_sync(struct uvdk_eal_map *map);
-/* External memory that starts at @va is about to go. */
-void eal_map_forget(struct uvdk_eal_map *map, const char *va);
+/* External memory is about to go. */
+void eal_map_forget(struct uvdk_eal_map *map, const char *va, size_t len);
 /* Nothing is mapped any more, and nothing will be. */
 void eal_map_clear(struct uvdk_eal_map *map);
 

@@ -15,6 +15,7 @@
 
 struct piece {
 	const char *va;
+	size_t len;
 	bool always; /* also those that EAL tells */
 	int ret;
 };
@@ -33,7 +34,7 @@ static void forget(struct uvdk_eal_map *map, void *arg)
 	const struct piece *piece = arg;
 
 	if (map->external && (piece->always || !map->listens))
-		eal_map_forget(map, piece->va);
+		eal_map_forget(map, piece->va, piece->len);
 }
 
 static int learn_all(void)
@@ -45,9 +46,9 @@ static int learn_all(void)
 	return piece.ret;
 }
 
-static void forget_all(const void *va, bool always)
+static void forget_all(const void *va, size_t len, bool always)
 {
-	struct piece piece = {.va = va, .always = always};
+	struct piece piece = {.va = va, .len = len, .always = always};
 
 	eal_maps_visit(forget, &piece);
 }
@@ -67,7 +68,7 @@ UVDK_EXPORT int uvdk_eal_extmem_register(void *va, size_t len, size_t page_size)
 	ret = learn_all();
 	if (!ret)
 		return 0;
-	forget_all(va, true);
+	forget_all(va, len, true);
 	rte_extmem_unregister(va, len);
 
 	return ret;
@@ -77,7 +78,7 @@ UVDK_EXPORT int uvdk_eal_extmem_unregister(void *va, size_t len)
 {
 	int err;
 
-	forget_all(va, true);
+	forget_all(va, len, true);
 	if (!rte_extmem_unregister(va, len))
 		return 0;
 	err = refused("unregister", va, len);
@@ -95,7 +96,7 @@ UVDK_EXPORT int uvdk_eal_heap_add(const char *heap, void *va, size_t len, size_t
 	ret = learn_all();
 	if (!ret)
 		return 0;
-	forget_all(va, true);
+	forget_all(va, len, true);
 	rte_malloc_heap_memory_remove(heap, va, len);
 
 	return ret;
@@ -106,7 +107,7 @@ UVDK_EXPORT int uvdk_eal_heap_remove(const char *heap, void *va, size_t len)
 	int err;
 
 	/* Where EAL tells, it does so at the right moment. */
-	forget_all(va, false);
+	forget_all(va, len, false);
 	if (!rte_malloc_heap_memory_remove(heap, va, len))
 		return 0;
 	err = refused("remove", va, len);

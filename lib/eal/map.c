@@ -19,15 +19,16 @@ static uint64_t last_id;
 
 static int join_maps(struct uvdk_eal_map *map)
 {
+	struct uvdk_eal_map **link = &maps;
 	const struct uvdk_eal_map *other;
 
 	pthread_mutex_lock(&maps_lock);
-	for (other = maps; other && other->ioas != map->ioas; other = other->next)
-		;
+	while (*link && (*link)->ioas != map->ioas)
+		link = &(*link)->next;
+	other = *link;
 	if (!other) {
 		map->id = ++last_id;
-		map->next = maps;
-		maps = map;
+		*link = map;
 	}
 	pthread_mutex_unlock(&maps_lock);
 	if (!other)

@@ -202,16 +202,15 @@ int eal_map_sync(struct uvdk_eal_map *map)
 	return ret;
 }
 
-void eal_map_forget(struct uvdk_eal_map *map, const char *va)
+void eal_map_forget(struct uvdk_eal_map *map, const char *va, size_t len)
 {
 	struct window *w;
 
 	pthread_mutex_lock(&map->lock);
+	missed_cut(&map->missed, va, len);
 	w = find_window(map, va);
-	if (w && w->external) {
-		missed_cut(&map->missed, w->va, w->len);
+	if (w && w->external)
 		remove_window(map, w);
-	}
 	pthread_mutex_unlock(&map->lock);
 }
 

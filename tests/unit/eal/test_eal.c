@@ -6,7 +6,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
-#include "net_testing.h"
+#include "eal_world.h"
 
 /* Every page of EAL memory is mapped while it is there, and no longer. */
 
