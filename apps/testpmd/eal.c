@@ -8,6 +8,8 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include <uvdk_eal_telemetry.h>
+
 #include "app.h"
 
 /* Most that we add to what the user gave. */
@@ -148,6 +150,11 @@ int eal_start(int argc, char **argv)
 	}
 	/* EAL keeps pointers to the strings, not to the array. */
 	free(full);
+	if (ret >= 0 && uvdk_eal_telemetry_start()) {
+		complain("DPDK's telemetry has no room: %s", uvdk_last_error());
+		rte_eal_cleanup();
+		ret = -1;
+	}
 
 	return ret < 0 ? -1 : 0;
 }

@@ -156,6 +156,7 @@ int main(int argc, char **argv)
 	if (eal_start(eal_argc, argv))
 		return EXIT_FAILURE;
 	uvdk_log_set_sink(log_sink, NULL);
+	uvdk_log_set_level(NULL, uvdk_eal_log_level());
 	ret = run(&app);
 	if (rte_eal_cleanup() && !ret)
 		ret = -1;

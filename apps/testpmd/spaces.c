@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <uvdk_eal.h>
+#include <uvdk_eal_telemetry.h>
 #include <uvdk_inspect.h>
 
 #include "app.h"
@@ -46,6 +47,12 @@ static int get_iommu(struct app *app, const char *name, struct uvdk_iommu **out)
 			uvdk_iommu_close(*out);
 			return ret;
 		}
+	}
+	ret = uvdk_eal_telemetry_add_iommu(*out);
+	if (ret) {
+		uvdk_inspect_remove_iommu(spaces->inspect, *out);
+		uvdk_iommu_close(*out);
+		return ret;
 	}
 	spaces->iommu[spaces->iommus++] = *out;
 
@@ -150,6 +157,7 @@ void spaces_close(struct app *app)
 {
 	struct spaces *spaces = &app->spaces;
 
+	uvdk_eal_telemetry_stop();
 	uvdk_inspect_destroy(spaces->inspect);
 	spaces->inspect = NULL;
 	while (spaces->iommus)

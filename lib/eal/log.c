@@ -3,20 +3,18 @@
 
 #include "eal_priv.h"
 
-/* Registered when first used; a second registration returns the same type. */
-static int log_type(void)
+/*
+ * Registered before main(), so that EAL finds it when it parses its options:
+ * --log-level=uvdk:debug.
+ */
+int eal_log_type = RTE_LOGTYPE_USER1;
+
+__attribute__((constructor)) static void register_type(void)
 {
-	static int type = -1;
-	int t = __atomic_load_n(&type, __ATOMIC_RELAXED);
+	int type = rte_log_register_type_and_pick_level("uvdk", RTE_LOG_NOTICE);
 
-	if (t < 0) {
-		t = rte_log_register("uvdk");
-		if (t < 0)
-			return RTE_LOGTYPE_USER1;
-		__atomic_store_n(&type, t, __ATOMIC_RELAXED);
-	}
-
-	return t;
+	if (type >= 0)
+		eal_log_type = type;
 }
 
 UVDK_EXPORT void uvdk_eal_log(void *priv, enum uvdk_log_level level, const char *component,
@@ -30,5 +28,23 @@ UVDK_EXPORT void uvdk_eal_log(void *priv, enum uvdk_log_level level, const char 
 	};
 
 	(void)priv;
-	rte_log(levels[level], (uint32_t)log_type(), "uvdk: %s: %s\n", component, msg);
+	rte_log(levels[level], (uint32_t)eal_log_type, "uvdk: %s: %s\n", component, msg);
+}
+
+UVDK_EXPORT enum uvdk_log_level uvdk_eal_log_level(void)
+{
+	uint32_t level = (uint32_t)rte_log_get_level((uint32_t)eal_log_type);
+
+	if (level >= RTE_LOG_DEBUG)
+		return UVDK_LOG_DEBUG;
+	if (level >= RTE_LOG_INFO)
+		return UVDK_LOG_INFO;
+
+	return level >= RTE_LOG_WARNING ? UVDK_LOG_WARN : UVDK_LOG_ERR;
+}
+
+UVDK_EXPORT void uvdk_eal_log_start(void)
+{
+	uvdk_log_set_sink(uvdk_eal_log, NULL);
+	uvdk_log_set_level(NULL, uvdk_eal_log_level());
 }

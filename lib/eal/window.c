@@ -59,38 +59,47 @@ static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t 
 {
 	uvdk_iova_t iova = w->iova + (uvdk_iova_t)(va - w->va);
 	unsigned int flags = UVDK_MAP_RW | (w->scattered ? 0 : UVDK_MAP_FIXED);
+	int ret = uvdk_ioas_map(ioas, va, len, flags, &iova);
 
-	return uvdk_ioas_map(ioas, va, len, flags, &iova);
+	if (ret)
+		return ret;
+	w->maps++;
+	w->bytes += len;
+
+	return 0;
 }
 
-int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
+int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, size_t *done)
 {
 	size_t step = w->keeps && !w->scattered ? len : w->page;
 
-	for (size_t done = 0; done < len; done += step) {
+	for (*done = 0; *done < len; *done += step) {
 		int ret;
 
 		/* A walk may meet what an event has brought already. */
-		if (is_mapped(ioas, va + done))
+		if (is_mapped(ioas, va + *done))
 			continue;
-		ret = map_piece(ioas, w, va + done, step);
-		if (ret) {
-			window_unmap(ioas, w, va, done);
+		ret = map_piece(ioas, w, va + *done, step);
+		if (ret)
 			return ret;
-		}
 	}
 
 	return 0;
 }
 
-static void unmap_piece(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)
+static void unmap_piece(struct uvdk_ioas *ioas, struct window *w, uvdk_iova_t iova, size_t len)
 {
 	int ret = uvdk_ioas_unmap(ioas, iova, len);
 
-	if (ret)
-		uvdk_log(UVDK_LOG_ERR, COMPONENT,
-			 "DPDK memory at IOVA 0x%" PRIx64 ", %zu bytes, can't be unmapped (%d)",
-			 iova, len, ret);
+	if (!ret) {
+		w->maps--;
+		w->bytes -= len;
+		return;
+	}
+	w->stuck++;
+	uvdk_log(UVDK_LOG_ERR, COMPONENT,
+		 "DPDK memory at IOVA 0x%" PRIx64 ", %zu bytes, can't be unmapped (%d)", iova, len,
+		 ret);
 }
 
 static void unmap_scattered(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
@@ -99,7 +108,7 @@ static void unmap_scattered(struct uvdk_ioas *ioas, struct window *w, char *va, 
 		uvdk_iova_t iova = uvdk_translate(uvdk_ioas_xlate(ioas), va + done);
 
 		if (iova != UVDK_IOVA_NONE)
-			unmap_piece(ioas, iova, w->page);
+			unmap_piece(ioas, w, iova, w->page);
 	}
 }
 
@@ -115,7 +124,7 @@ void window_unmap(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len
 	}
 	/* Every map in the window is ours: it is reserved. */
 	while (from < end && !uvdk_ioas_next(ioas, from, &map) && map.iova < end) {
-		unmap_piece(ioas, map.iova, map.len);
+		unmap_piece(ioas, w, map.iova, map.len);
 		from = map.iova + map.len;
 	}
 }

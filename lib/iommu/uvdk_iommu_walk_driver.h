@@ -95,6 +95,14 @@ struct uvdk_seen_window {
 };
 
 /**
+ * uvdk_ioas_see_id() - the number of an address space
+ * @ioas: address space
+ *
+ * Return: as &struct uvdk_seen_ioas.id.
+ */
+uint64_t uvdk_ioas_see_id(const struct uvdk_ioas *ioas);
+
+/**
  * uvdk_iommu_see_device() - the next device
  * @iommu: iommu
  * @after: number; 0: from the first on

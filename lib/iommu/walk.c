@@ -35,6 +35,11 @@ static struct ioas_binding *next_binding(struct uvdk_iommu *iommu, uint64_t afte
 	return found;
 }
 
+UVDK_EXPORT uint64_t uvdk_ioas_see_id(const struct uvdk_ioas *ioas)
+{
+	return ioas->seen;
+}
+
 static unsigned int count_pasids(const struct ioas_binding *binding)
 {
 	const struct ioas_tag *tag;

@@ -89,6 +89,8 @@ UVDK_EXPORT int uvdk_netdev_open(struct uvdk_device *dev, struct uvdk_ioas *ioas
 		free(nd);
 		return ret;
 	}
+	pthread_mutex_init(&nd->busy, NULL);
+	netdev_show(nd);
 	*out = nd;
 
 	return 0;
@@ -99,9 +101,11 @@ UVDK_EXPORT void uvdk_netdev_close(struct uvdk_netdev *nd)
 	if (!nd)
 		return;
 
+	netdev_hide(nd);
 	uvdk_netdev_stop(nd);
 	nd->ops->close(nd);
 	uvdk_device_unclaim(nd->dev);
+	pthread_mutex_destroy(&nd->busy);
 	free(nd);
 }
 
@@ -153,14 +157,17 @@ UVDK_EXPORT int uvdk_netdev_configure(struct uvdk_netdev *nd, const struct uvdk_
 		ret = uvdk_opts_copy(&own, sizeof(own), conf, "uvdk_netdev_conf");
 	if (!ret)
 		ret = check_conf(nd, &own);
-	if (!ret)
-		ret = nd->ops->configure(nd, &own);
 	if (ret)
 		return ret;
-	nd->conf = own;
-	nd->configured = true;
+	pthread_mutex_lock(&nd->busy);
+	ret = nd->ops->configure(nd, &own);
+	if (!ret) {
+		nd->conf = own;
+		nd->configured = true;
+	}
+	pthread_mutex_unlock(&nd->busy);
 
-	return 0;
+	return ret;
 }
 
 static int check_queue(const struct uvdk_netdev *nd, const char *what, unsigned int queue,
@@ -196,7 +203,11 @@ UVDK_EXPORT int uvdk_netdev_rx_queue_setup(struct uvdk_netdev *nd, unsigned int 
 	if (!pool)
 		return uvdk_fail(-EINVAL, COMPONENT, "%s: rx queue setup: no pool", name_of(nd));
 
-	return nd->ops->rx_queue_setup(nd, queue, descs, pool);
+	pthread_mutex_lock(&nd->busy);
+	ret = nd->ops->rx_queue_setup(nd, queue, descs, pool);
+	pthread_mutex_unlock(&nd->busy);
+
+	return ret;
 }
 
 UVDK_EXPORT int uvdk_netdev_tx_queue_setup(struct uvdk_netdev *nd, unsigned int queue,
@@ -204,7 +215,13 @@ UVDK_EXPORT int uvdk_netdev_tx_queue_setup(struct uvdk_netdev *nd, unsigned int 
 {
 	int ret = check_queue(nd, "tx queue setup", queue, nd->conf.tx_queues, &descs);
 
-	return ret ? ret : nd->ops->tx_queue_setup(nd, queue, descs);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&nd->busy);
+	ret = nd->ops->tx_queue_setup(nd, queue, descs);
+	pthread_mutex_unlock(&nd->busy);
+
+	return ret;
 }
 
 UVDK_EXPORT int uvdk_netdev_start(struct uvdk_netdev *nd)
@@ -219,25 +236,30 @@ UVDK_EXPORT int uvdk_netdev_start(struct uvdk_netdev *nd)
 		return uvdk_fail(-EINVAL, COMPONENT, "%s: start: configure the port first",
 				 name_of(nd));
 
+	pthread_mutex_lock(&nd->busy);
 	ret = nd->ops->start(nd);
-	if (ret) {
+	if (ret)
 		silence(nd);
-		return ret;
-	}
-	nd->started = true;
+	nd->started = !ret;
+	pthread_mutex_unlock(&nd->busy);
 
-	return 0;
+	return ret;
 }
 
 UVDK_EXPORT int uvdk_netdev_stop(struct uvdk_netdev *nd)
 {
+	int ret;
+
 	if (!nd->started)
 		return 0;
 
+	pthread_mutex_lock(&nd->busy);
 	silence(nd);
 	nd->started = false;
+	ret = nd->ops->stop(nd);
+	pthread_mutex_unlock(&nd->busy);
 
-	return nd->ops->stop(nd);
+	return ret;
 }
 
 UVDK_EXPORT int uvdk_netdev_reset(struct uvdk_netdev *nd)
@@ -247,9 +269,11 @@ UVDK_EXPORT int uvdk_netdev_reset(struct uvdk_netdev *nd)
 
 	if (ret)
 		return ret;
+	pthread_mutex_lock(&nd->busy);
 	silence(nd);
 	nd->started = false;
 	ret = nd->ops->reset(nd);
+	pthread_mutex_unlock(&nd->busy);
 	if (!ret && started)
 		ret = uvdk_netdev_start(nd);
 

@@ -2,6 +2,9 @@
 #ifndef UVDK_NETDEV_DRIVER_H
 #define UVDK_NETDEV_DRIVER_H
 
+#include <pthread.h>
+#include <sys/queue.h>
+
 #include <uvdk_base_driver.h>
 #include <uvdk_netdev.h>
 
@@ -25,6 +28,10 @@ extern "C" {
  * @conf: in force
  * @configured: configure() succeeded
  * @started: between start and stop
+ * @id: number in telemetry
+ * @entry: among all ports; as @id the class's own
+ * @busy: held while queues are made, freed, started or stopped, so that a thread of
+ *	telemetry leaves the port alone
  */
 struct uvdk_netdev {
 	struct uvdk_netdev_fast fast;
@@ -36,6 +43,9 @@ struct uvdk_netdev {
 	struct uvdk_netdev_conf conf;
 	bool configured;
 	bool started;
+	uint64_t id;
+	TAILQ_ENTRY(uvdk_netdev) entry;
+	pthread_mutex_t busy;
 };
 
 /**

@@ -6,7 +6,7 @@
 #include <rte_lcore.h>
 #include <rte_memory.h>
 
-#include "net_testing.h"
+#include "eal_world.h"
 
 /*
  * Memory events as EAL sends them in its dynamic mode, which needs huge pages.
@@ -81,6 +81,9 @@ int rte_memseg_contig_walk(rte_memseg_contig_walk_t fn, void *arg)
 	return 0;
 }
 
+/* Called once every callback has returned, where EAL gives pages back. */
+static void (*before_it_goes)(unsigned int first, unsigned int count);
+
 static void event(enum rte_mem_event what, unsigned int first, unsigned int count)
 {
 	for (unsigned int i = first; i < first + count; i++)
@@ -89,6 +92,8 @@ static void event(enum rte_mem_event what, unsigned int first, unsigned int coun
 		if (callbacks[i])
 			callbacks[i](what, (char *)list.base_va + first * PAGE, count * PAGE,
 				     args[i]);
+	if (what == RTE_MEM_EVENT_FREE && before_it_goes)
+		before_it_goes(first, count);
 }
 
 static struct uvdk_emu *emu;
@@ -216,4 +221,151 @@ Test(eal_events, external_memory_only_when_asked_for)
 	uvdk_eal_map_destroy(map[0]);
 	uvdk_eal_map_destroy(map[1]);
 	drop();
+}
+
+/* ---- what devices reach ---- */
+
+static struct world w;
+
+static void *page(unsigned int i)
+{
+	return (char *)list.base_va + i * PAGE;
+}
+
+static void make_world(unsigned int iova_bits)
+{
+	list.len = PAGE * PAGES;
+	list.page_sz = PAGE;
+	list.base_va = reserve(list.len);
+	world_open(&w, iova_bits);
+}
+
+static unsigned int gone;
+
+static void expect_out_of_reach(unsigned int first, unsigned int count)
+{
+	uvdk_iova_t safe = uvdk_translate(uvdk_ioas_xlate(w.ioas), page(0));
+
+	for (unsigned int i = first; i < first + count; i++) {
+		uvdk_iova_t iova = safe + i * PAGE;
+
+		cr_expect_eq(world_copy(&w, RID, iova, safe, 64), WRITE_FAULT, "page %u", i);
+		cr_expect_eq(world_copy(&w, RID, safe, iova, 64), READ_FAULT, "page %u", i);
+		cr_expect_eq(*(char *)page(i), 7, "page %u was written", i);
+		gone++;
+	}
+}
+
+/* EAL gives memory back when the callbacks have returned: no DMA may reach it by then. */
+static void freed_in_time(unsigned int iova_bits)
+{
+	struct uvdk_eal_map *map;
+
+	make_world(iova_bits);
+	event(RTE_MEM_EVENT_ALLOC, 0, 1);
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	before_it_goes = expect_out_of_reach;
+	for (unsigned int n = 1; n < 6; n++) {
+		event(RTE_MEM_EVENT_ALLOC, 2 * n, n);
+		/* At once: the event is all there is. */
+		for (unsigned int i = 2 * n; i < 3 * n; i++) {
+			cr_expect(world_reaches(&w, w.ioas, RID, page(i), 8192), "page %u", i);
+			*(char *)page(i) = 7;
+		}
+		event(RTE_MEM_EVENT_FREE, 2 * n, n);
+	}
+	cr_expect_eq(gone, 1 + 2 + 3 + 4 + 5);
+	before_it_goes = NULL;
+	uvdk_eal_map_destroy(map);
+	world_close(&w);
+}
+
+Test(eal_events, what_is_freed_is_out_of_reach_before_it_is_given_back)
+{
+	freed_in_time(48);
+}
+
+Test(eal_events, so_it_is_in_a_window)
+{
+	freed_in_time(31);
+}
+
+static struct uvdk_eal_map_stats counts(struct uvdk_eal_map *map)
+{
+	struct uvdk_eal_map_stats stats;
+
+	uvdk_eal_map_get_stats(map, &stats);
+	return stats;
+}
+
+Test(eal_events, what_comes_and_goes_is_counted)
+{
+	struct uvdk_eal_map *map;
+
+	make_world(48);
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	event(RTE_MEM_EVENT_ALLOC, 3, 5);
+	event(RTE_MEM_EVENT_ALLOC, 10, 1);
+	event(RTE_MEM_EVENT_FREE, 4, 2);
+	cr_expect(counts(map).listens);
+	cr_expect_eq(counts(map).windows, 1);
+	cr_expect_eq(counts(map).pages, 4);
+	cr_expect_eq(counts(map).maps, 4);
+	cr_expect_eq(counts(map).bytes, 4 * PAGE);
+	cr_expect_eq(counts(map).allocs, 2);
+	cr_expect_eq(counts(map).frees, 1);
+	cr_expect_eq(counts(map).external + counts(map).missed + counts(map).failures, 0);
+	uvdk_eal_map_destroy(map);
+	world_close(&w);
+}
+
+/* Another has the IOVAs of the list; it is mapped once they are free. */
+Test(eal_events, what_could_not_be_mapped_is_tried_again)
+{
+	uvdk_iova_t taken[2] = {0, UINT64_C(1) << 26};
+	struct uvdk_eal_map *map;
+
+	make_world(28);
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	for (unsigned int i = 0; i < 2; i++)
+		cr_assert_eq(uvdk_ioas_reserve(w.ioas, (size_t)64 << 20, 0, false, &taken[i]), 0);
+	event(RTE_MEM_EVENT_ALLOC, 0, 4);
+	event(RTE_MEM_EVENT_ALLOC, 8, 4);
+	cr_expect_eq(counts(map).missed, 8 * PAGE);
+	cr_expect_geq(counts(map).failures, 2);
+	cr_expect_not(world_reaches(&w, w.ioas, RID, page(0), 64));
+	/* What is freed meanwhile must not come back with the rest. */
+	event(RTE_MEM_EVENT_FREE, 1, 2);
+	cr_expect_eq(counts(map).missed, 6 * PAGE);
+	for (unsigned int i = 0; i < 2; i++)
+		cr_assert_eq(uvdk_ioas_unreserve(w.ioas, taken[i]), 0);
+	event(RTE_MEM_EVENT_FREE, 9, 1);
+	cr_expect_eq(counts(map).missed, 0);
+	cr_expect_gt(counts(map).retried, 0);
+	for (unsigned int i = 0; i < 12; i++)
+		cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(w.ioas), page(i)) != UVDK_IOVA_NONE,
+			     there[i], "page %u", i);
+	cr_expect(world_reaches(&w, w.ioas, RID, page(8), 8192));
+	uvdk_eal_map_destroy(map);
+	world_close(&w);
+}
+
+/* As EAL does when the map goes while another thread frees: nothing may stay reachable. */
+Test(eal_events, a_map_that_goes_leaves_nothing)
+{
+	struct uvdk_eal_map *map;
+	uvdk_iova_t iova[2];
+
+	make_world(48);
+	event(RTE_MEM_EVENT_ALLOC, 0, 8);
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		iova[i] = uvdk_translate(uvdk_ioas_xlate(w.ioas), page(i));
+	cr_expect_eq(world_copy(&w, RID, iova[0], iova[1], 64), COPIED);
+	uvdk_eal_map_destroy(map);
+	cr_expect_eq(world_copy(&w, RID, iova[0], iova[1], 64), READ_FAULT);
+	event(RTE_MEM_EVENT_FREE, 0, 8);
+	event(RTE_MEM_EVENT_ALLOC, 0, 8);
+	cr_expect_eq(world_copy(&w, RID, iova[0], iova[1], 64), READ_FAULT);
+	world_close(&w);
 }

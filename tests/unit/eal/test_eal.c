@@ -6,7 +6,9 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
-#include "net_testing.h"
+#include <uvdk_base_driver.h>
+
+#include "eal_world.h"
 
 /* Every page of EAL memory is mapped while it is there, and no longer. */
 
@@ -43,10 +45,18 @@ static void init_eal(const char *how)
 	char *no_huge[] = {"test",	  "--no-huge",	     "-m",
 			   "64",	  "--no-pci",	     "--no-telemetry",
 			   "--no-shconf", "--log-level=*:3", NULL};
+	char *debug[] = {"test",	"--no-huge",	   "-m",
+			 "64",		"--no-pci",	   "--no-telemetry",
+			 "--no-shconf", "--log-level=*:3", "--log-level=uvdk:debug",
+			 NULL};
 	char *in_memory[] = {"test",	       "--in-memory",	  "--no-pci",
 			     "--no-telemetry", "--log-level=*:3", NULL};
 	bool huge = !strcmp(how, "--in-memory");
 
+	if (!strcmp(how, "debug")) {
+		cr_assert_geq(rte_eal_init(9, debug), 0, "%s", rte_strerror(rte_errno));
+		return;
+	}
 	cr_assert_geq(huge ? rte_eal_init(5, in_memory) : rte_eal_init(8, no_huge), 0, "%s: %s",
 		      how, rte_strerror(rte_errno));
 }
@@ -261,16 +271,46 @@ static ssize_t keep(void *cookie, const char *buf, size_t len)
 	return (ssize_t)len;
 }
 
-Test(eal, log_lines_go_to_dpdk)
+static void catch_lines(void)
 {
 	cookie_io_functions_t io = {.write = keep};
 	FILE *f = fopencookie(NULL, "w", io);
 
-	init_eal("--no-huge");
+	setvbuf(f, NULL, _IONBF, 0);
 	rte_openlog_stream(f);
-	rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_DEBUG);
+}
+
+Test(eal, log_lines_go_to_dpdk)
+{
+	init_eal("--no-huge");
+	catch_lines();
+	cr_assert_eq(rte_log_set_level_pattern("uvdk", RTE_LOG_DEBUG), 0);
 	rte_log_set_global_level(RTE_LOG_DEBUG);
 	uvdk_eal_log(NULL, UVDK_LOG_ERR, "net.virtio", "it went wrong");
-	fflush(f);
 	cr_expect(strstr(lines, "uvdk: net.virtio: it went wrong\n"), "%s", lines);
+}
+
+/* --log-level=uvdk:debug, as for any library of DPDK's. */
+Test(eal, what_dpdk_is_told_of_levels_is_done)
+{
+	init_eal("debug");
+	catch_lines();
+	rte_log_set_global_level(RTE_LOG_DEBUG);
+	cr_expect_eq(uvdk_eal_log_level(), UVDK_LOG_DEBUG);
+	uvdk_log(UVDK_LOG_ERR, "x", "nobody listens yet");
+	uvdk_eal_log_start();
+	uvdk_log(UVDK_LOG_DEBUG, "x", "a detail");
+	cr_expect_str_eq(lines, "uvdk: x: a detail\n");
+	rte_log_set_level_pattern("uvdk", RTE_LOG_WARNING);
+	uvdk_eal_log_start();
+	cr_expect_eq(uvdk_eal_log_level(), UVDK_LOG_WARN);
+	*lines = '\0';
+	uvdk_log(UVDK_LOG_INFO, "x", "news");
+	cr_expect_str_empty(lines);
+	uvdk_log(UVDK_LOG_WARN, "x", "beware");
+	cr_expect_str_eq(lines, "uvdk: x: beware\n");
+	rte_log_set_level_pattern("uvdk", RTE_LOG_CRIT);
+	cr_expect_eq(uvdk_eal_log_level(), UVDK_LOG_ERR);
+	rte_log_set_level_pattern("uvdk", RTE_LOG_INFO);
+	cr_expect_eq(uvdk_eal_log_level(), UVDK_LOG_INFO);
 }
