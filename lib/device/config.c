@@ -38,12 +38,29 @@ UVDK_EXPORT int uvdk_device_config_read(struct uvdk_device *dev, uint32_t off, v
 	return ret ? ret : look_at(dev, dev->ops->config_read(dev, off, buf, len));
 }
 
-UVDK_EXPORT int uvdk_device_config_write(struct uvdk_device *dev, uint32_t off, const void *buf,
-					 size_t len)
+static int write_config(struct uvdk_device *dev, uint32_t off, const void *buf, size_t len)
 {
 	int ret = check_access(dev, off, len);
 
 	return ret ? ret : look_at(dev, dev->ops->config_write(dev, off, buf, len));
+}
+
+static void tell_memory(struct uvdk_device *dev, uint16_t command)
+{
+	device_tell_export(dev,
+			   command & UVDK_PCI_COMMAND_MEMORY ? UVDK_EXPORT_ON : UVDK_EXPORT_OFF);
+}
+
+/* What the application writes by itself ends maps of exported BARs, too. */
+UVDK_EXPORT int uvdk_device_config_write(struct uvdk_device *dev, uint32_t off, const void *buf,
+					 size_t len)
+{
+	int ret = write_config(dev, off, buf, len);
+
+	if (!ret && off <= CONFIG_COMMAND && len > CONFIG_COMMAND - off)
+		tell_memory(dev, ((const uint8_t *)buf)[CONFIG_COMMAND - off]);
+
+	return ret;
 }
 
 UVDK_EXPORT const struct uvdk_pci_config *uvdk_device_pci_config(struct uvdk_device *dev)
@@ -91,7 +108,7 @@ static int update_command(struct uvdk_device *dev, uint16_t set, uint16_t clear)
 		return -ENODEV;
 
 	raw = uvdk_to_le16((uint16_t)((uvdk_get16(raw) & ~clear) | set));
-	return uvdk_device_config_write(dev, CONFIG_COMMAND, &raw, sizeof(raw));
+	return write_config(dev, CONFIG_COMMAND, &raw, sizeof(raw));
 }
 
 UVDK_EXPORT int uvdk_device_set_command(struct uvdk_device *dev, uint16_t set, uint16_t clear)
@@ -109,6 +126,8 @@ UVDK_EXPORT int uvdk_device_set_command(struct uvdk_device *dev, uint16_t set, u
 		dev->command_clear = (uint16_t)((dev->command_clear | clear) & ~set);
 	}
 	uvdk_lock_release(&dev->command_lock);
+	if (!ret && (set | clear) & UVDK_PCI_COMMAND_MEMORY)
+		tell_memory(dev, set);
 
 	return ret;
 }

@@ -100,6 +100,7 @@ UVDK_EXPORT void uvdk_device_close(struct uvdk_device *dev)
 		return;
 
 	device_stop_dma(dev);
+	device_end_exports(dev);
 	device_tell_watches(dev);
 	device_irq_off(dev);
 	device_unmap_regions(dev);

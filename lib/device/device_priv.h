@@ -7,6 +7,7 @@
 
 #include <uvdk_base_driver.h>
 #include <uvdk_device_driver.h>
+#include <uvdk_export_driver.h>
 #include <uvdk_lock_driver.h>
 
 #define DEVICE_BARS	  6
@@ -42,8 +43,14 @@ struct uvdk_device {
 	char *name; /* what info.name points to */
 	struct uvdk_pci_config config;
 	struct uvdk_device_watcher *watches; /* most recent first; guarded by the lock of watch.c */
-	const char *user;		     /* class that drives it, or NULL */
-	bool sva;			     /* joined to the process's address space */
+	/* Guarded by the lock of export.c. */
+	struct uvdk_device *next_exporter;
+	bool exporter; /* is in the list of those */
+	struct uvdk_export *exports;
+	struct uvdk_export_watch *export_watches;
+
+	const char *user; /* class that drives it, or NULL */
+	bool sva;	  /* joined to the process's address space */
 	struct device_region regions[DEVICE_BARS];
 	struct uvdk_lock command_lock; /* guards those below, and changes of the register */
 	uint16_t command_set;	       /* bits to put back after a reset ... */
@@ -67,6 +74,11 @@ void device_stop_dma(struct uvdk_device *dev);
 
 /* watch.c */
 void device_tell_watches(struct uvdk_device *dev);
+
+/* export.c: tell who has mapped exports; end() forgets the device */
+void device_tell_export(struct uvdk_device *dev, enum uvdk_export_event event);
+void device_tell_hot_reset(struct uvdk_device *dev);
+void device_end_exports(struct uvdk_device *dev);
 
 /* region.c */
 void device_unmap_regions(struct uvdk_device *dev);

@@ -112,6 +112,7 @@ static enum uvdk_device_event tell_gone(struct uvdk_device *dev)
 	drain_gone(dev);
 	if (dev->gone_told)
 		return UVDK_DEVICE_EVENT_NONE;
+	device_tell_export(dev, UVDK_EXPORT_OFF);
 
 	dev->gone_told = true;
 	if (atomic_load(&dev->gone) == DEVICE_GONE_SIGBUS)
@@ -131,6 +132,7 @@ static enum uvdk_device_event obey_removal(struct uvdk_device *dev)
 	uvdk_device_mark_gone(dev, "the kernel wants it back; it waits for the close");
 	dev->gone_told = true;
 	drain_gone(dev);
+	device_tell_export(dev, UVDK_EXPORT_OFF);
 	return UVDK_DEVICE_EVENT_REMOVE;
 }
 

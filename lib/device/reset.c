@@ -3,6 +3,16 @@
 
 #include "device_priv.h"
 
+/* Also one that failed may have revoked what was exported. */
+static int after_reset(struct uvdk_device *dev, int ret)
+{
+	if (!ret)
+		ret = device_put_command_back(dev);
+	device_tell_export(dev, UVDK_EXPORT_REVOKED);
+
+	return ret;
+}
+
 UVDK_EXPORT int uvdk_device_reset(struct uvdk_device *dev)
 {
 	int ret;
@@ -15,7 +25,7 @@ UVDK_EXPORT int uvdk_device_reset(struct uvdk_device *dev)
 				 "%s has no function reset: try uvdk_device_hot_reset()",
 				 dev->info.name);
 
-	return ret ? ret : device_put_command_back(dev);
+	return after_reset(dev, ret);
 }
 
 UVDK_EXPORT int uvdk_device_hot_reset_list(struct uvdk_device *dev, struct uvdk_pci_addr *addrs,
@@ -38,5 +48,9 @@ UVDK_EXPORT int uvdk_device_hot_reset(struct uvdk_device *dev)
 		return uvdk_fail(ret, "device", "%s can't be reset by its slot or bus",
 				 dev->info.name);
 
-	return ret ? ret : device_put_command_back(dev);
+	if (!ret)
+		ret = device_put_command_back(dev);
+	device_tell_hot_reset(dev);
+
+	return ret;
 }

@@ -413,6 +413,30 @@ int uvdk_device_irq_mask(struct uvdk_device *dev, enum uvdk_irq_type type, unsig
  */
 int uvdk_device_irq_trigger(struct uvdk_device *dev, enum uvdk_irq_type type, unsigned int vector);
 
+/* ---- peers ---- */
+
+/**
+ * uvdk_device_export_bar() - hand part of a BAR to others as a descriptor
+ * @dev: device
+ * @index: BAR, 0 to 5
+ * @offset: first byte in the BAR, a multiple of the page size
+ * @len: bytes, a multiple of the page size, not 0
+ * @fd: receives a dma-buf, opened for reading and writing; the caller closes it
+ *
+ * For uvdk_dmabuf_map(), by which another device reaches the BAR, in this process or in
+ * another that was sent the descriptor. What is mapped ends when this device is reset,
+ * closed, or decodes memory no longer; see uvdk_dmabuf.h. An emulated device gives a
+ * descriptor that means something in this process only.
+ *
+ * Not thread-safe for one device.
+ *
+ * Return: 0; -EINVAL (not in the BAR, or one that peers can't reach); -EDOM (not whole
+ * pages); -ENOENT (no such BAR); -EOPNOTSUPP (the bus or the kernel can't: the message
+ * says what is missing); -ENODEV (gone); -ENOMEM; -EMFILE.
+ */
+int uvdk_device_export_bar(struct uvdk_device *dev, unsigned int index, uint64_t offset,
+			   uint64_t len, int *fd);
+
 /* ---- virtual machines ---- */
 
 /**

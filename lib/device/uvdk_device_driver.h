@@ -62,6 +62,8 @@ struct uvdk_bus_region {
  * @hot_reset: slot or bus reset
  * @event_fd: descriptor or -1
  * @next_event: non-blocking; UVDK_DEVICE_EVENT_NONE must leave @event_fd unreadable
+ * @export_bar: part of BAR @index, whole pages, as a descriptor that others may map; *@at: the
+ *	address that stands for it, where an emulated machine has it, else left alone
  * @kvm_announce: tell a VFIO device of KVM of the file behind the device; as
  *	uvdk_device_kvm_announce()
  * @kvm_withdraw: undo it, if it was done; @close does so, too
@@ -69,8 +71,8 @@ struct uvdk_bus_region {
  *	as uvdk_device_sva_bind(). Not called while it is bound.
  * @sva_unbind: undo it; as uvdk_device_sva_unbind(). @close does so, too.
  *
- * @takes may be NULL; the two of KVM are where there is no such file, the two of
- * SVA where the kernel does not offer it; no other is.
+ * @takes may be NULL; @export_bar is where BARs can't be exported; the two of KVM are where there
+ *is no such file, the two of SVA where the kernel does not offer it; no other is.
  */
 struct uvdk_bus_ops {
 	const char *name;
@@ -102,6 +104,8 @@ struct uvdk_bus_ops {
 	int (*hot_reset)(struct uvdk_device *dev);
 	int (*event_fd)(const struct uvdk_device *dev);
 	enum uvdk_device_event (*next_event)(struct uvdk_device *dev);
+	int (*export_bar)(struct uvdk_device *dev, unsigned int index, uint64_t offset,
+			  uint64_t len, int *fd, void **at);
 	int (*kvm_announce)(struct uvdk_device *dev, int kvm_fd);
 	void (*kvm_withdraw)(struct uvdk_device *dev);
 	int (*sva_bind)(struct uvdk_device *dev, uint32_t *pasid);

@@ -36,6 +36,12 @@ static int find(struct uvdk_ioas *from, uvdk_iova_t iova, size_t len, unsigned i
 	if (!map || ioas_page(len) > map->page + map->pages - ioas_page(iova))
 		return uvdk_fail(-ENOENT, IOAS_COMPONENT,
 				 "no map holds all of IOVA 0x%" PRIx64 "+0x%zx", iova, len);
+	if (map->flags & UVDK_MAP_FILE)
+		return uvdk_fail(-EOPNOTSUPP, IOAS_COMPONENT,
+				 "the map of IOVA 0x%" PRIx64
+				 " is one of a file: map the file in the "
+				 "other address space, too",
+				 iova);
 	if (flags & ~map->flags)
 		return uvdk_fail(-EPERM, IOAS_COMPONENT,
 				 "the map of IOVA 0x%" PRIx64 " allows less than its copy is to",

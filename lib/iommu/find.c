@@ -44,7 +44,7 @@ UVDK_EXPORT int uvdk_ioas_for_each(struct uvdk_ioas *ioas,
 		uint64_t end = map->page + map->pages;
 
 		ioas_map_info(map, &info);
-		ret = fn(&info, arg);
+		ret = ioas_map_stands(map) ? fn(&info, arg) : 0;
 		map = end < SPACE_PAGES ? ioas_map_next(ioas, end) : NULL;
 	}
 
@@ -55,7 +55,7 @@ UVDK_EXPORT void *uvdk_ioas_va(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 {
 	struct uvdk_map_info info;
 
-	if (uvdk_ioas_find(ioas, iova, &info))
+	if (uvdk_ioas_find(ioas, iova, &info) || !info.va)
 		return NULL;
 
 	return (char *)info.va + (iova - info.iova);
@@ -69,7 +69,7 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 	ioas->ops->limits(ioas->priv, &limits);
 	*out = (struct uvdk_ioas_stats){
 		.maps = ioas->maps,
-		.bytes = ioas_iova(ioas->mapped_pages),
+		.bytes = ioas_iova(ioas->mapped_pages + ioas->file_pages),
 		.devices = ioas->device_count,
 		.entries_max = limits.entries_max,
 		.memlock_max = limits.memlock_max,

@@ -9,6 +9,7 @@
 #include <uvdk_base_driver.h>
 #include <uvdk_coherency.h>
 #include <uvdk_device.h>
+#include <uvdk_ioas_file_driver.h>
 #include <uvdk_iommu_driver.h>
 #include <uvdk_lock_driver.h>
 #include <uvdk_mapq_window_driver.h>
@@ -93,7 +94,8 @@ struct ioas_reservation {
 };
 
 /* Private flags of a record, above those of enum uvdk_map_flags. */
-#define IOAS_MAP_INSIDE (1u << 16) /* lies in a reservation, which keeps the IOVAs */
+#define IOAS_MAP_INSIDE	 (1u << 16) /* lies in a reservation, which keeps the IOVAs */
+#define IOAS_MAP_STOPPED (1u << 17) /* of a file: the driver has nothing there for now */
 
 /* One map. From a slab; found by the slot of any of its IOVA pages. */
 struct ioas_map {
@@ -133,6 +135,7 @@ struct uvdk_ioas {
 
 	uint64_t maps;
 	uint64_t mapped_pages;
+	uint64_t file_pages; /* of files without an address: not ours to count against memlock */
 	/* Maps and pages beyond which the driver is asked for its limits again. */
 	uint64_t entries_cap;
 	uint64_t pages_cap;
@@ -196,7 +199,19 @@ static inline void ioas_map_info(const struct ioas_map *map, struct uvdk_map_inf
 	out->iova = ioas_iova(map->page);
 	out->va = (void *)(uintptr_t)map->va;
 	out->len = map->pages << IOAS_PAGE_SHIFT;
-	out->flags = map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS);
+	out->flags = map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS | UVDK_MAP_FILE);
+}
+
+/* Has the driver something there? */
+static inline bool ioas_map_stands(const struct ioas_map *map)
+{
+	return !(map->flags & IOAS_MAP_STOPPED);
+}
+
+/* Which count its pages are in. */
+static inline uint64_t *ioas_map_counter(struct uvdk_ioas *ioas, const struct ioas_map *map)
+{
+	return map->flags & UVDK_MAP_FILE && !map->va ? &ioas->file_pages : &ioas->mapped_pages;
 }
 
 /* The map that holds a page, or NULL. */
@@ -390,6 +405,10 @@ struct uvdk_mapq_window *ioas_mapq_overlap(const struct uvdk_ioas *ioas, uint64_
 int ioas_mapq_check(const struct uvdk_ioas *ioas, uint64_t page, uint64_t end);
 int ioas_mapq_fits(const struct uvdk_ioas *ioas, const struct ioas_ranges *apertures);
 void ioas_mapq_gone(struct uvdk_ioas *ioas);
+
+/* map.c: under the ioas lock; @file: instead of memory at @va, or NULL. Arguments are checked. */
+int ioas_map_locked(struct uvdk_ioas *ioas, const struct uvdk_ioas_file *file, uint64_t va,
+		    uint64_t pages, unsigned int flags, uvdk_iova_t *iova);
 
 /* place.c */
 int ioas_leaves_make(struct uvdk_ioas *ioas, uint64_t page, uint64_t pages);

@@ -108,16 +108,22 @@ static inline bool within_limits(const struct uvdk_ioas *ioas, uint64_t pages)
 	return ioas->maps < ioas->entries_cap && ioas->mapped_pages + pages <= ioas->pages_cap;
 }
 
-static int driver_map(struct uvdk_ioas *ioas, const struct ioas_map *map, uvdk_iova_t *iova)
+static int driver_map(struct uvdk_ioas *ioas, const struct uvdk_ioas_file *file,
+		      const struct ioas_map *map, uvdk_iova_t *iova)
 {
 	size_t len = map->pages << IOAS_PAGE_SHIFT;
+
+	if (file && !file->va)
+		return ioas->ops->map_file(ioas->priv, *iova, file->fd, file->offset, len,
+					   map->flags & UVDK_MAP_RW);
 
 	return ioas->ops->map(ioas->priv, iova, (void *)(uintptr_t)map->va, len,
 			      map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS));
 }
 
 /* We decide the IOVA, the driver maps it. */
-static int map_placed(struct uvdk_ioas *ioas, struct ioas_map *map)
+static int map_placed(struct uvdk_ioas *ioas, const struct uvdk_ioas_file *file,
+		      struct ioas_map *map)
 {
 	uvdk_iova_t iova;
 	int err = ioas_place(ioas, map);
@@ -126,7 +132,7 @@ static int map_placed(struct uvdk_ioas *ioas, struct ioas_map *map)
 		return err;
 
 	iova = ioas_iova(map->page);
-	err = driver_map(ioas, map, &iova);
+	err = driver_map(ioas, file, map, &iova);
 	if (err)
 		ioas_unplace(ioas, map);
 
@@ -134,7 +140,8 @@ static int map_placed(struct uvdk_ioas *ioas, struct ioas_map *map)
 }
 
 /* The driver tells where the memory is (noiommu: its physical address). */
-static int map_picked(struct uvdk_ioas *ioas, struct ioas_map *map)
+static int map_picked(struct uvdk_ioas *ioas, const struct uvdk_ioas_file *file,
+		      struct ioas_map *map)
 {
 	struct ioas_map *other;
 	uvdk_iova_t iova = 0;
@@ -146,7 +153,7 @@ static int map_picked(struct uvdk_ioas *ioas, struct ioas_map *map)
 				 "IOVA is the physical address",
 				 ioas->ops->name);
 	map->epoch = 0;
-	err = driver_map(ioas, map, &iova);
+	err = driver_map(ioas, file, map, &iova);
 	if (err)
 		return err;
 
@@ -171,13 +178,14 @@ unmap:
 	return err;
 }
 
-static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsigned int flags,
-		      uvdk_iova_t *iova)
+int ioas_map_locked(struct uvdk_ioas *ioas, const struct uvdk_ioas_file *file, uint64_t va,
+		    uint64_t pages, unsigned int flags, uvdk_iova_t *iova)
 {
+	bool counted = !file || file->va;
 	struct ioas_map *map;
 	int err = ioas_readonly_check(ioas, va, flags);
 
-	if (!err && !within_limits(ioas, pages))
+	if (!err && counted && !within_limits(ioas, pages))
 		err = refresh_limits(ioas, pages);
 	if (!err && !(flags & UVDK_MAP_ALIAS))
 		err = ioas_xlate_ready(ioas, va, pages);
@@ -191,7 +199,7 @@ static int map_locked(struct uvdk_ioas *ioas, uint64_t va, uint64_t pages, unsig
 	map->pages = pages;
 	map->flags = flags;
 	map->page = flags & UVDK_MAP_FIXED ? ioas_page(*iova) : 0;
-	err = ioas->ops->picks_iova ? map_picked(ioas, map) : map_placed(ioas, map);
+	err = ioas->ops->picks_iova ? map_picked(ioas, file, map) : map_placed(ioas, file, map);
 	if (err) {
 		ioas_record_put(ioas, map);
 		return err;
@@ -207,7 +215,7 @@ static __attribute__((noinline)) int map_any(struct uvdk_ioas *ioas, uint64_t va
 {
 	int err = check_arguments(ioas, va, len, flags, iova);
 
-	return err ? err : map_locked(ioas, va, len >> IOAS_PAGE_SHIFT, flags, iova);
+	return err ? err : ioas_map_locked(ioas, NULL, va, len >> IOAS_PAGE_SHIFT, flags, iova);
 }
 
 /* ---- the usual map: one page, anywhere ---- */
@@ -243,7 +251,7 @@ static inline int offer_page(struct uvdk_ioas *ioas, uint64_t va, unsigned int f
 	return ioas->ops->map(ioas->priv, &at, (void *)(uintptr_t)va, IOAS_PAGE, flags);
 }
 
-/* As map_locked(). */
+/* As ioas_map_locked(). */
 static inline int map_page(struct uvdk_ioas *ioas, uint64_t va, unsigned int flags,
 			   uvdk_iova_t *iova)
 {

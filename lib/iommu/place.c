@@ -81,6 +81,11 @@ int ioas_place(struct uvdk_ioas *ioas, struct ioas_map *map)
 
 	if (map->flags & UVDK_MAP_FIXED)
 		return place_fixed(ioas, map);
+	if (ioas->policy == UVDK_IOVA_VA && !map->va)
+		return uvdk_fail(
+			-EOPNOTSUPP, IOAS_COMPONENT,
+			"IOVA = VA was asked for, and a file that is mapped as it is has no "
+			"VA: give an IOVA with UVDK_MAP_FIXED");
 	if (ioas->policy == UVDK_IOVA_VA)
 		return place_at_va(ioas, map);
 

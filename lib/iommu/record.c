@@ -47,7 +47,7 @@ void ioas_map_insert(struct uvdk_ioas *ioas, struct ioas_map *map)
 	set_slots(ioas, map, (uint64_t)(uintptr_t)map);
 	ioas_bits_set(starts_of(ioas, map), space_index(map->page));
 	ioas->maps++;
-	ioas->mapped_pages += map->pages;
+	*ioas_map_counter(ioas, map) += map->pages;
 	if (!(map->flags & UVDK_MAP_ALIAS))
 		ioas_xlate_set(ioas, map);
 }
@@ -56,7 +56,7 @@ void ioas_map_remove(struct uvdk_ioas *ioas, struct ioas_map *map)
 {
 	if (!(map->flags & UVDK_MAP_ALIAS))
 		ioas_xlate_clear(ioas, map);
-	ioas->mapped_pages -= map->pages;
+	*ioas_map_counter(ioas, map) -= map->pages;
 	ioas->maps--;
 	ioas_bits_clear(starts_of(ioas, map), space_index(map->page));
 	set_slots(ioas, map, 0);

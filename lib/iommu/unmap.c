@@ -35,6 +35,11 @@ static int check_row(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 					 ioas_iova(page), ioas_iova(end) - 1, ioas_iova(at));
 		if (map->page != at || map->pages > end - at)
 			return half(map, page, end);
+		if (map->flags & UVDK_MAP_FILE)
+			return uvdk_fail(-EBUSY, IOAS_COMPONENT,
+					 "IOVA 0x%" PRIx64 "+0x%" PRIx64
+					 " is the map of a file: uvdk_dmabuf_unmap() ends it",
+					 ioas_iova(at), ioas_iova(map->pages));
 		at += map->pages;
 	}
 
@@ -170,7 +175,8 @@ void ioas_unmap_all(struct uvdk_ioas *ioas)
 	struct ioas_map *map;
 
 	while ((map = ioas_map_next(ioas, 0))) {
-		if (ioas->ops->unmap(ioas->priv, ioas_iova(map->page), ioas_iova(map->pages)))
+		if (ioas_map_stands(map) &&
+		    ioas->ops->unmap(ioas->priv, ioas_iova(map->page), ioas_iova(map->pages)))
 			uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
 				 "%s did not unmap IOVA 0x%" PRIx64 "+0x%" PRIx64
 				 " while its address space is destroyed",

@@ -271,12 +271,15 @@ void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *dev);
  * @UVDK_MAP_FIXED: place it at *@iova
  * @UVDK_MAP_ALIAS: the memory may be mapped here already; this map is found by
  *	IOVA, not by virtual address
+ * @UVDK_MAP_FILE: told of maps, not asked for: uvdk_dmabuf_map() made it, and
+ *	uvdk_dmabuf_unmap() ends it
  */
 enum uvdk_map_flags {
 	UVDK_MAP_READ = 1 << 0,
 	UVDK_MAP_WRITE = 1 << 1,
 	UVDK_MAP_FIXED = 1 << 2,
 	UVDK_MAP_ALIAS = 1 << 3,
+	UVDK_MAP_FILE = 1 << 4,
 };
 
 #define UVDK_MAP_RW (UVDK_MAP_READ | UVDK_MAP_WRITE)
@@ -317,7 +320,8 @@ int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int fla
  *
  * Return: 0; -EINVAL (zero length); -EDOM (misaligned); -ENOENT (nothing is
  * mapped there); -EBADE (would cut a map in half: names it; nothing was
- * unmapped); or what the driver said: then all of it is still mapped.
+ * unmapped); -EBUSY (the map of a file, see uvdk_dmabuf.h); or what the driver said: then all of it
+ * is still mapped.
  */
 int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
 
@@ -335,7 +339,7 @@ int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
  *
  * Return: 0; -EINVAL (@to is @from, another iommu, no access); -EDOM; -ENOENT
  * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE;
- * -ENOMEM; -EOPNOTSUPP (type1, virtio, noiommu; no UVDK_MAP_WRITE, as
+ * -ENOMEM; -EOPNOTSUPP (type1, virtio, noiommu; the map of a file; no UVDK_MAP_WRITE, as
  * uvdk_ioas_map()).
  */
 int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvdk_iova_t iova, size_t len,
@@ -389,9 +393,9 @@ unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *ou
 /**
  * struct uvdk_map_info - one map
  * @iova: start
- * @va: memory
+ * @va: memory; NULL: of a file that is mapped without an address
  * @len: bytes
- * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE, UVDK_MAP_ALIAS
+ * @flags: UVDK_MAP_READ, UVDK_MAP_WRITE, UVDK_MAP_ALIAS, UVDK_MAP_FILE
  */
 struct uvdk_map_info {
 	uvdk_iova_t iova;

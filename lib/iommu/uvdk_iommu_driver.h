@@ -141,6 +141,8 @@ struct uvdk_iommu_limits {
  * @limits: Limits as of now; what it leaves alone means no limit.
  * @map: Map; arguments are checked, no overlap; 0 or negative errno with a
  *	sentence logged. Called under the ioas lock.
+ * @map_file: Map part of a file (a memfd, or a dma-buf that the driver's kernel takes) that
+ *	has no address in this process; as @map. NULL: it can't. -EOPNOTSUPP: not this file.
  * @unmap: Unmap exactly one map; after it no device reaches it. 0 or errno.
  * @copy: Map part of a map of another address space at the same IOVA, without pinning
  *	its memory once more; as @map. NULL: it can't.
@@ -174,8 +176,9 @@ struct uvdk_iommu_limits {
  *
  * Those from @hwpt_create on are NULL where the driver has no such objects, both
  * of dirty_* where it can't tell, both of faults where it has no fault queues, the
- * @viommus where it has no nested tables, @mapqs where it maps by system calls, @machine
- * where it takes no emulated functions; no other is, but those from @ioas_destroy to
+ * @viommus where it has no nested tables, @map_file and @copy where it can't, @mapqs where it maps
+ *by system calls, @machine where it takes no emulated functions; no other is, but those from
+ *@ioas_destroy to
  * @detach where @ioas_create always refuses.
  */
 struct uvdk_iommu_ops {
@@ -195,6 +198,8 @@ struct uvdk_iommu_ops {
 	int (*ranges)(void *ioas_priv, struct uvdk_iova_range *out, unsigned int max);
 	void (*limits)(void *ioas_priv, struct uvdk_iommu_limits *out);
 	int (*map)(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
+	int (*map_file)(void *ioas_priv, uvdk_iova_t iova, int fd, uint64_t offset, size_t len,
+			unsigned int flags);
 	int (*unmap)(void *ioas_priv, uvdk_iova_t iova, size_t len);
 	int (*copy)(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size_t len,
 		    unsigned int flags);
@@ -303,7 +308,7 @@ int uvdk_iommu_remove_faultq(struct uvdk_faultq *q);
 struct uvdk_device *uvdk_iommu_find_device(struct uvdk_iommu *iommu, uint32_t id);
 
 /**
- * uvdk_ioas_for_each() - visit every map by ascending IOVA, under the lock
+ * uvdk_ioas_for_each() - visit what the driver has mapped by ascending IOVA, under the lock
  * @ioas: address space whose lock the caller holds (inside attach())
  * @fn: visitor; a non-zero return stops
  * @arg: passed to @fn

@@ -178,6 +178,7 @@ const struct uvdk_bus_ops uvdk_bus_vfio_pci = {
 	.hot_reset = vpci_hot_reset,
 	.event_fd = vpci_event_fd,
 	.next_event = vpci_next_event,
+	.export_bar = vpci_export_bar,
 	.kvm_announce = vpci_kvm_announce,
 	.kvm_withdraw = vpci_kvm_withdraw,
 };

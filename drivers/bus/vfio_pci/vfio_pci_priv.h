@@ -99,6 +99,10 @@ void vpci_list_lock(void);
 void vpci_list_unlock(void);
 bool vpci_list_announced(const struct vpci *v);
 
+/* export.c */
+int vpci_export_bar(struct uvdk_device *dev, unsigned int index, uint64_t offset, uint64_t len,
+		    int *fd, void **at);
+
 /* kvm.c */
 int vpci_kvm_announce(struct uvdk_device *dev, int kvm_fd);
 void vpci_kvm_withdraw(struct uvdk_device *dev);

@@ -39,7 +39,7 @@ static int find_unmapped(const struct uvdk_map_info *map, void *arg)
 	struct search *search = arg;
 
 	search->map = *map;
-	return !uvdk_memory_mapped(map->va, map->len);
+	return map->va && !uvdk_memory_mapped(map->va, map->len);
 }
 
 static int explain_in_use(struct iofd_ioas *own, struct search *search, const char *name)

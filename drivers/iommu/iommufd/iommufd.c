@@ -119,6 +119,7 @@ const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.ranges = iofd_ranges,
 	.limits = iofd_limits,
 	.map = iofd_map,
+	.map_file = iofd_map_file,
 	.unmap = iofd_unmap,
 	.copy = iofd_copy,
 	.attach = iofd_attach,

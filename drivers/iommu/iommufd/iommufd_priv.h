@@ -67,6 +67,10 @@ int iofd_copy(void *ioas_priv, void *from_priv, uvdk_iova_t iova, void *va, size
 	      unsigned int flags);
 int iofd_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);
 
+/* file.c */
+int iofd_map_file(void *ioas_priv, uvdk_iova_t iova, int fd, uint64_t offset, size_t len,
+		  unsigned int flags);
+
 /* attach.c */
 int iofd_attach(void *ioas_priv, struct uvdk_iommu_binding *binding);
 void iofd_detach(void *ioas_priv, struct uvdk_iommu_binding *binding);

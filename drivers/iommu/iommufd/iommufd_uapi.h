@@ -23,6 +23,7 @@
 #define IOFD_GET_DIRTY	     _IO(';', 0x8c)
 #define IOFD_HWPT_INVALIDATE _IO(';', 0x8d)
 #define IOFD_FAULT_ALLOC     _IO(';', 0x8e)
+#define IOFD_IOAS_MAP_FILE   _IO(';', 0x8f)
 #define IOFD_VIOMMU_ALLOC    _IO(';', 0x90)
 #define IOFD_VDEVICE_ALLOC   _IO(';', 0x91)
 #define IOFD_VEVENTQ_ALLOC   _IO(';', 0x93)
@@ -59,6 +60,16 @@ struct iofd_ioas_map {
 	uint32_t ioas_id;
 	uint32_t reserved;
 	uint64_t user_va;
+	uint64_t length;
+	uint64_t iova;
+};
+
+struct iofd_ioas_map_file {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	int32_t fd;
+	uint64_t start;
 	uint64_t length;
 	uint64_t iova;
 };

@@ -11,6 +11,7 @@
 #define SAME_NUMBER(ours, theirs) _Static_assert((ours) == (theirs), #ours)
 
 _Static_assert(sizeof(struct iofd_ioas_map) == 40, "iofd_ioas_map");
+_Static_assert(sizeof(struct iofd_ioas_map_file) == 40, "iofd_ioas_map_file");
 _Static_assert(sizeof(struct iofd_ioas_copy) == 40, "iofd_ioas_copy");
 _Static_assert(sizeof(struct iofd_ioas_unmap) == 24, "iofd_ioas_unmap");
 _Static_assert(sizeof(struct iofd_iova_ranges) == 32, "iofd_iova_ranges");
@@ -66,6 +67,14 @@ SAME_OFFSET(iofd_hw_info, iommu_hw_info, data_uptr);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_data_type);
 SAME_OFFSET(iofd_hw_info, iommu_hw_info, out_capabilities);
 SAME_OFFSET(iofd_hw_info_vtd, iommu_hw_info_vtd, cap_reg);
+#endif
+#ifdef IOMMU_IOAS_MAP_FILE
+SAME_NUMBER(IOFD_IOAS_MAP_FILE, IOMMU_IOAS_MAP_FILE);
+SAME_OFFSET(iofd_ioas_map_file, iommu_ioas_map_file, ioas_id);
+SAME_OFFSET(iofd_ioas_map_file, iommu_ioas_map_file, fd);
+SAME_OFFSET(iofd_ioas_map_file, iommu_ioas_map_file, start);
+SAME_OFFSET(iofd_ioas_map_file, iommu_ioas_map_file, length);
+SAME_OFFSET(iofd_ioas_map_file, iommu_ioas_map_file, iova);
 #endif
 #ifdef IOMMU_HWPT_SET_DIRTY_TRACKING
 SAME_NUMBER(IOFD_SET_DIRTY, IOMMU_HWPT_SET_DIRTY_TRACKING);
