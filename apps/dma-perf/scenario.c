@@ -116,10 +116,27 @@ static char *node_memory(size_t len, int node)
 	return p;
 }
 
+static int check_node(const struct config_case *c, int node)
+{
+	int last = numa_available() < 0 ? 0 : numa_max_node();
+
+	if (node <= last)
+		return 0;
+	fprintf(stderr, "uvdk-dma-perf: [%s] wants NUMA node %d: the last one here is %d\n",
+		c->name, node, last);
+
+	return -EINVAL;
+}
+
 static int cpu_memory(struct run *run, struct worker *w)
 {
 	size_t len = run->s->value[VAR_MEM] << 20;
+	int ret = check_node(run->c, run->c->src_node);
 
+	if (!ret)
+		ret = check_node(run->c, run->c->dst_node);
+	if (ret)
+		return ret;
 	w->src = node_memory(len, run->c->src_node);
 	w->dst = node_memory(len, run->c->dst_node);
 	if (w->src && w->dst)
