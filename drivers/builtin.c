@@ -31,12 +31,14 @@ const struct uvdk_iommu_ops *const uvdk_builtin_iommus[] = {
 };
 
 extern const struct uvdk_emu_model uvdk_model_copier;
+extern const struct uvdk_emu_model uvdk_model_dsa;
 extern const struct uvdk_emu_model uvdk_model_edu;
 extern const struct uvdk_emu_model uvdk_model_virtio_iommu;
 extern const struct uvdk_emu_model uvdk_model_virtio_net;
 
 const struct uvdk_emu_model *const uvdk_builtin_models[] = {
-	&uvdk_model_copier, &uvdk_model_edu, &uvdk_model_virtio_iommu, &uvdk_model_virtio_net, NULL,
+	&uvdk_model_copier,	  &uvdk_model_dsa,	  &uvdk_model_edu,
+	&uvdk_model_virtio_iommu, &uvdk_model_virtio_net, NULL,
 };
 
 extern const struct uvdk_dmadev_driver uvdk_dmadev_edu;
