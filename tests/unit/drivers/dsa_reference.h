@@ -52,14 +52,14 @@ void arena_remap(struct arena *a, unsigned int chunk, unsigned int spare);
 /* Is all as it must be? Nothing may be under way. */
 void arena_check(struct arena *a);
 
-/* What is there is taken for right. */
-void arena_accept(struct arena *a, uint32_t at, uint32_t len);
-
 /*
  * Do the first @done bytes of an operation, by the CPU. What its result must have as value; of a
  * comparison, *@same is how many bytes are equal.
  */
 uint32_t op_apply(struct arena *a, const struct op *op, uint32_t done, uint32_t *same);
+
+/* Behind the first @done bytes that an operation wrote, what is there is taken for right. */
+void op_accept_rest(struct arena *a, const struct op *op, uint32_t done);
 
 /* Does the operation write, read? */
 bool op_writes(const struct op *op);
