@@ -5,11 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine_priv.h"
-#if __has_include(<uvdk_dsa.h>)
 #include <uvdk_dsa.h>
-#define HAVE_POST 1
-#endif
+
+#include "engine_priv.h"
 
 #define BURST	 8u
 #define PATIENCE 2 /* seconds */
@@ -73,7 +71,6 @@ static void by_flood(struct engine *e)
 	enqueued(t, uvdk_dmadev_copy(t->chan, t->iova + TENANT_BYTES, t->iova, TENANT_BYTES, 0));
 }
 
-#ifdef HAVE_POST
 static void put(uint8_t *desc, unsigned int at, unsigned int bytes, uint64_t value)
 {
 	for (unsigned int i = 0; i < bytes; i++)
@@ -106,12 +103,6 @@ static void by_descriptor(struct engine *e)
 	e->attack.descriptors++;
 	uvdk_dsa_post(attacker(e)->chan, desc);
 }
-#else
-static void by_descriptor(struct engine *e)
-{
-	by_address(e);
-}
-#endif
 
 void attack_turn(struct engine *e)
 {
@@ -131,6 +122,19 @@ void attack_turn(struct engine *e)
 	tenant_poll(t);
 }
 
+/* Every other time it has its engine wait for pages, where that can be had. */
+static int open_again(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	uvdk_dmadev_chan_close(t->chan);
+	t->chan = NULL;
+	t->under_way = 0;
+	t->waits = !t->waits;
+
+	return tenant_channel(e, t);
+}
+
 /*
  * Who writes descriptors by hand can overfill its queue or have records written over its own:
  * then some of its copies never end. That is its own loss, and closing the channel ends it.
@@ -140,13 +144,10 @@ int attack_end(struct engine *e)
 	struct tenant *t = attacker(e);
 	time_t give_up = time(NULL) + PATIENCE;
 
-	while (t->under_way && time(NULL) < give_up)
+	while (t->under_way && time(NULL) < give_up) {
 		tenant_poll(t);
-	if (!t->under_way)
-		return 0;
-	uvdk_dmadev_chan_close(t->chan);
-	t->chan = NULL;
-	t->under_way = 0;
+		read_faults(e);
+	}
 
-	return tenant_channel(e, t);
+	return open_again(e);
 }

@@ -81,10 +81,28 @@ int tenant_channel(struct engine *e, struct tenant *t)
 	/* Nobody serves the attacker's faults: they are told as they are. */
 	if (t->number == e->count - 1)
 		opts.flags = UVDK_DMADEV_CHAN_NO_RESUME;
+	if (t->waits && t->faultq && uvdk_dmadev_get_info(e->dma)->features & UVDK_DMADEV_BLOCKS)
+		opts.flags |= UVDK_DMADEV_CHAN_BLOCK;
 	if (uvdk_dmadev_chan_open(e->dma, &opts, &t->chan))
 		return fail("no channel");
 
 	return 0;
+}
+
+/* A page table of its own, whose faults come to a queue of its own. */
+static int tenant_attach(struct engine *e, struct tenant *t)
+{
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts), .flags = UVDK_HWPT_PASID};
+	int ret;
+
+	if (e->faultqs && uvdk_faultq_create(e->iommu, NULL, &t->faultq))
+		return fail("no fault queue");
+	opts.faultq = t->faultq;
+	ret = uvdk_hwpt_create(t->ioas, e->dev, &opts, &t->hwpt);
+	if (!ret)
+		ret = uvdk_hwpt_attach(t->hwpt, e->dev, t->pasid);
+
+	return ret ? fail("a tenant is not attached") : 0;
 }
 
 static int tenant_open(struct engine *e, struct tenant *t)
@@ -100,10 +118,9 @@ static int tenant_open(struct engine *e, struct tenant *t)
 	    uvdk_ioas_map(t->ioas, t->memory, 2 * TENANT_BYTES, UVDK_MAP_RW | UVDK_MAP_FIXED,
 			  &t->iova))
 		return fail("no address space for a tenant");
-	if (uvdk_pasid_alloc(e->owner, 1, UINT32_MAX, &t->pasid) ||
-	    uvdk_pasid_attach(e->owner, t->pasid, t->ioas, e->dev, &t->attached))
+	if (uvdk_pasid_alloc(e->owner, 1, UINT32_MAX, &t->pasid))
 		return fail("no PASID for a tenant");
-	if (tenant_channel(e, t))
+	if (tenant_attach(e, t) || tenant_channel(e, t))
 		return -1;
 	printf("tenant %u: PASID %u, its memory is at IOVA 0x%llx\n", t->number, t->pasid,
 	       (unsigned long long)t->iova);
@@ -114,6 +131,8 @@ static int tenant_open(struct engine *e, struct tenant *t)
 static void tenant_close(struct engine *e, struct tenant *t)
 {
 	uvdk_dmadev_chan_close(t->chan);
+	uvdk_hwpt_destroy(t->hwpt); /* detaches */
+	uvdk_faultq_destroy(t->faultq);
 	if (t->pasid)
 		uvdk_pasid_free(e->owner, t->pasid);
 	uvdk_ioas_destroy(t->ioas);
@@ -155,24 +174,35 @@ int tenant_work(struct tenant *t)
 
 /* ---- all of them ---- */
 
-/* What the I/O MMU tells: whose it was. Nobody is given the pages that are asked for. */
-static void read_faults(struct engine *e)
+/*
+ * Pages that are asked for are told to whose table it is. Accesses that were refused are told to
+ * everybody, by some I/O MMUs; they name the PASID, too.
+ */
+static void read_faults_of(struct engine *e, struct tenant *t)
 {
-	uint32_t pasid = e->tenant[e->count - 1].pasid;
+	const struct tenant *attacker = &e->tenant[e->count - 1];
 	struct uvdk_fault faults[RESULTS];
-	int count = e->faultq ? uvdk_faultq_read(e->faultq, faults, RESULTS) : 0;
+	int count = t->faultq ? uvdk_faultq_read(t->faultq, faults, RESULTS) : 0;
 
 	for (int i = 0; i < count; i++) {
 		struct uvdk_fault_answer answer = {.group = faults[i].group,
 						   .code = UVDK_FAULT_INVALID};
+		bool request = faults[i].type == UVDK_FAULT_PAGE_REQUEST;
 
 		if (faults[i].type == UVDK_FAULT_LOST)
 			continue;
-		e->reports++;
-		e->wrong_reports += faults[i].pasid != pasid;
-		if (faults[i].type == UVDK_FAULT_PAGE_REQUEST && faults[i].last)
-			uvdk_faultq_answer(e->faultq, &answer, 1);
+		e->reports += t == attacker;
+		e->wrong_reports +=
+			faults[i].pasid != attacker->pasid || (request && t != attacker);
+		if (request && faults[i].last)
+			uvdk_faultq_answer(t->faultq, &answer, 1);
 	}
+}
+
+void read_faults(struct engine *e)
+{
+	for (unsigned int i = 0; i < e->count; i++)
+		read_faults_of(e, &e->tenant[i]);
 }
 
 static uint64_t victims_done(const struct engine *e)
@@ -312,8 +342,9 @@ static int open_engine(struct engine *e, unsigned int bits)
 	if (uvdk_pasid_space_create(&opts, &e->space) ||
 	    uvdk_pasid_owner_create(e->space, e->count, &e->owner))
 		return fail("no PASIDs");
-	if (uvdk_faultq_create(e->iommu, NULL, &e->faultq))
-		printf("this I/O MMU does not tell of faults; the engine does\n");
+	e->faultqs = info->features & UVDK_DMADEV_BLOCKS;
+	if (!e->faultqs)
+		printf("this engine can't wait for pages\n");
 	e->tenant = calloc(e->count, sizeof(*e->tenant));
 
 	return e->tenant ? 0 : fail("no memory");
@@ -324,7 +355,6 @@ static void close_engine(struct engine *e)
 	for (unsigned int i = 0; e->tenant && i < e->count; i++)
 		tenant_close(e, &e->tenant[i]);
 	uvdk_dmadev_close(e->dma);
-	uvdk_faultq_destroy(e->faultq);
 	uvdk_pasid_owner_destroy(e->owner);
 	uvdk_pasid_space_destroy(e->space);
 	free(e->tenant);

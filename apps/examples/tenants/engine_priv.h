@@ -4,7 +4,7 @@
 
 #include <uvdk_dmadev.h>
 #include <uvdk_fault.h>
-#include <uvdk_pasid_attach.h>
+#include <uvdk_pasid.h>
 
 #include "engine.h"
 
@@ -18,10 +18,12 @@ struct tenant {
 	unsigned int number;
 	uint32_t pasid;
 	struct uvdk_ioas *ioas;
-	struct uvdk_pasid_attachment attached;
+	struct uvdk_faultq *faultq; /* where its faults are told; NULL: there are none */
+	struct uvdk_hwpt *hwpt;
 	char *memory; /* source, then destination */
 	uvdk_iova_t iova;
 	struct uvdk_dmadev_chan *chan;
+	bool waits;		/* the engine asks for pages that are missing */
 	unsigned int next;	/* piece */
 	unsigned int under_way; /* copies */
 	uint64_t done;		/* copies, ever */
@@ -43,12 +45,12 @@ struct engine {
 	struct uvdk_dmadev *dma;
 	struct uvdk_pasid_space *space;
 	struct uvdk_pasid_owner *owner;
-	struct uvdk_faultq *faultq; /* NULL: the I/O MMU has none */
+	bool faultqs; /* the I/O MMU has some */
 	unsigned int count;
 	struct tenant *tenant; /* the last one attacks */
 	struct attack attack;
-	uint64_t reports;	/* of the I/O MMU, about the attacker */
-	uint64_t wrong_reports; /* about others */
+	uint64_t reports;	/* of the I/O MMU, to the attacker about itself */
+	uint64_t wrong_reports; /* about others, or to others */
 };
 
 /* A channel for a tenant; the attacker's reports what it did at once. */
@@ -59,6 +61,9 @@ int tenant_work(struct tenant *t);
 
 /* Take what has ended. */
 void tenant_poll(struct tenant *t);
+
+/* Take what the I/O MMU tells, to each; no page is given. */
+void read_faults(struct engine *e);
 
 /* Let the attacker do its worst for a moment. */
 void attack_turn(struct engine *e);
