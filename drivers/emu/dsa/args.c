@@ -11,6 +11,7 @@
  * What comes behind "emu:dsa":
  *
  *  version=1|2         of the specification (1); 2: queues admit operations one by one
+ *  wqs=N               work queues, 1 to 16 (8)
  *  max-batch=N         descriptors of a batch, as a power of two, 1 to 15 (10)
  *  max-size=N          bytes of a transfer, the same, 4 to 31 (31)
  *  cmd-delay=N         steps that a command takes
@@ -92,6 +93,8 @@ int dsa_parse(struct uvdk_args *args, struct dsa_opts *opts, struct dsa_lacks *l
 	lacks->pri = given(args, "no-pri");
 	if (!ret)
 		ret = number(args, "version", 1, 2, &version);
+	if (!ret)
+		ret = number(args, "wqs", 1, 16, &opts->wqs);
 	if (!ret)
 		ret = number(args, "max-batch", 1, 15, &opts->max_batch);
 	if (!ret)

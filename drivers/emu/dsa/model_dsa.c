@@ -97,7 +97,7 @@ static int model_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	m->fn = fn;
 	uvdk_emu_fn_ids(fn, DSA_VENDOR, DSA_DEVICE, DSA_VENDOR, 0, DSA_CLASS, 0);
 	uvdk_emu_fn_bar(fn, 0, DSA_BAR0_SIZE, true);
-	uvdk_emu_fn_bar(fn, 2, DSA_BAR2_SIZE, true);
+	uvdk_emu_fn_bar(fn, 2, DSA_BAR2_SIZE << (opts.wqs > 8), true);
 	ret = add_capabilities(m, &lacks);
 	if (ret)
 		goto err_free;
