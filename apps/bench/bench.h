@@ -50,6 +50,9 @@ int bench_emu_translate(int argc, char **argv);
 int bench_pool_getput(int argc, char **argv);
 int bench_sg_map(int argc, char **argv);
 
+/* dma_reg_bench.c */
+int bench_regcache(int argc, char **argv);
+
 /* net_bench.c, where there is DPDK */
 int bench_start_eal(void);
 int bench_virtio_rx(int argc, char **argv);

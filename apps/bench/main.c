@@ -23,6 +23,8 @@ static const struct bench_command commands[] = {
 	 bench_inval_entries},
 	{"mapq-post", "[map|unmap|kick|pair]",
 	 "post a map or unmap of one page, give it on, retire it", bench_mapq_post},
+	{"regcache", "[get|put]", "a buffer found in a registration cache, and put back",
+	 bench_regcache},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
 	{"pool-getput", "[uvdk|rte [across]]", "take an object of a pool and give it back",

@@ -49,11 +49,12 @@ static void tell(const struct follow_event *event)
 	pthread_mutex_unlock(&follow.lock);
 }
 
-/* @seen is loaded before the ring's end: what it counts is in the ring, or lost. */
+/* @seen and @ended are loaded before the ring's end: what they count is in the ring, or lost. */
 static void tell_all(struct follow_reader *r)
 {
 	static const struct follow_event lost = {0, UINTPTR_MAX, UVDK_FOLLOW_LOST};
 	unsigned long seen = atomic_load(&r->seen);
+	uint64_t ended = __atomic_load_n(&follow_count.ended, __ATOMIC_ACQUIRE);
 	uint32_t end = atomic_load(&r->ring->tail);
 	struct follow_event event;
 
@@ -61,6 +62,7 @@ static void tell_all(struct follow_reader *r)
 		tell(&event);
 	if (atomic_exchange(&r->ring->lost, false))
 		tell(&lost);
+	__atomic_store_n(&follow_count.told, ended, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&follow.lock);
 	follow.done = seen;
 	pthread_cond_broadcast(&follow.changed);
@@ -102,6 +104,7 @@ static void fork_child(void)
 	if (follow.up)
 		follow_reader_forked(&follow.reader);
 	memset(&follow, 0, sizeof(follow));
+	__atomic_add_fetch(&follow_count.begun, 1, __ATOMIC_SEQ_CST);
 	pthread_mutex_init(&follow.life, NULL);
 	pthread_mutex_init(&follow.lock, NULL);
 	pthread_cond_init(&follow.changed, NULL);
@@ -267,6 +270,27 @@ UVDK_EXPORT void uvdk_follow_flush(void)
 		pthread_cond_wait(&follow.changed, &follow.lock);
 	pthread_mutex_unlock(&follow.lock);
 	unuse();
+}
+
+UVDK_EXPORT const uint64_t *uvdk_follow_counter(void)
+{
+	return &follow_count.begun;
+}
+
+UVDK_EXPORT bool uvdk_follow_told(uint64_t count)
+{
+	return __atomic_load_n(&follow_count.told, __ATOMIC_ACQUIRE) >= count;
+}
+
+/* What is read when the ioctl has succeeded was counted before. */
+UVDK_EXPORT void uvdk_follow_settle(void)
+{
+	if (!use())
+		return;
+	follow_uffd_settle(follow.reader.uffd, follow.reader.home);
+	unuse();
+	if (!uvdk_follow_told(__atomic_load_n(&follow_count.begun, __ATOMIC_SEQ_CST)))
+		uvdk_follow_flush();
 }
 
 UVDK_EXPORT bool uvdk_follow_forks(void)

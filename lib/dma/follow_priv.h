@@ -13,6 +13,19 @@
 #define FOLLOW_EVENTS	 1024u /* of a ring; a power of two */
 
 /**
+ * struct follow_count - reads of events, counted over the life of the process
+ * @begun: counted up before each read that may take an event; what
+ *	uvdk_follow_counter() shows
+ * @ended: the last whose events are in the ring
+ * @told: the last whose events all followers were told of
+ */
+struct follow_count {
+	uint64_t begun, ended, told;
+};
+
+extern struct follow_count follow_count;
+
+/**
  * struct follow_event - one change
  * @first: first byte
  * @last: last byte

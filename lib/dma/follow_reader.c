@@ -21,6 +21,9 @@
 
 #define BATCH 16
 
+/* Never reset: who remembers a number is to see that it is another one. */
+struct follow_count follow_count = {.begun = 1, .ended = 1, .told = 1};
+
 void follow_ring_put(struct follow_ring *ring, const struct follow_event *event)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -57,6 +60,9 @@ static void note(struct follow_ring *ring, const struct uffd_msg *msg)
 		event.why = msg->event == UFFD_EVENT_UNMAP ? UVDK_FOLLOW_UNMAP : UVDK_FOLLOW_REMOVE;
 		break;
 	case UFFD_EVENT_REMAP:
+		/* A second mapping of shared memory: nothing is gone. */
+		if (!msg->arg.remap.len)
+			return;
 		event.first = (uintptr_t)msg->arg.remap.from;
 		event.last = event.first + (uintptr_t)msg->arg.remap.len - 1;
 		event.why = UVDK_FOLLOW_REMAP;
@@ -68,7 +74,7 @@ static void note(struct follow_ring *ring, const struct uffd_msg *msg)
 }
 
 /* Returns whether the descriptor is of use still. */
-static bool take(struct follow_reader *r)
+static bool take_batch(struct follow_reader *r)
 {
 	struct uffd_msg msg[BATCH];
 	ssize_t n = read(r->uffd, msg, sizeof(msg));
@@ -84,6 +90,21 @@ static bool take(struct follow_reader *r)
 		note(r->ring, &msg[i]);
 
 	return true;
+}
+
+/*
+ * What uvdk_follow_counter() relies on: whoever frees goes on only when this read()
+ * has taken the event, and so sees what was counted before. The kernel takes and
+ * gives back the lock of the queue of events in between, on both sides.
+ */
+static bool take(struct follow_reader *r)
+{
+	uint64_t count = __atomic_add_fetch(&follow_count.begun, 1, __ATOMIC_SEQ_CST);
+	bool useful = take_batch(r);
+
+	__atomic_store_n(&follow_count.ended, count, __ATOMIC_RELEASE);
+
+	return useful;
 }
 
 /*
@@ -209,6 +230,9 @@ int follow_reader_start(struct follow_reader *r)
 
 	if (err)
 		return err;
+	/* What was read for others, and not told, concerns nobody. */
+	__atomic_store_n(&follow_count.ended, follow_count.begun, __ATOMIC_RELEASE);
+	__atomic_store_n(&follow_count.told, follow_count.begun, __ATOMIC_RELEASE);
 	atomic_init(&r->asked, 0);
 	atomic_init(&r->seen, 0);
 	atomic_init(&r->stop, false);

@@ -122,6 +122,40 @@ int uvdk_follow_add(uintptr_t addr, size_t len);
 void uvdk_follow_flush(void);
 
 /**
+ * uvdk_follow_settle() - the same, and for calls that have not returned
+ *
+ * When memory is unmapped, its addresses are free for another mapping before the
+ * event is there to be read: another thread may get them while the one that unmaps
+ * is still in the kernel. When this returns, @gone has returned for each unmapping
+ * that had given addresses free when it was called. A system call and no more while
+ * nobody frees. Not from @gone, nor with a lock held that @gone takes.
+ */
+void uvdk_follow_settle(void);
+
+/**
+ * uvdk_follow_counter() - a number that changes when followed memory is given up
+ *
+ * When a call that gave up followed memory has returned, the number is larger than it
+ * was before that call, for all who know that it has returned: it is counted up
+ * before the event is read. It may be counted up without cause, is never 0, and is
+ * another one in a child of fork(). Read it with one atomic load.
+ *
+ * Return: where it is, for the life of the process.
+ */
+const uint64_t *uvdk_follow_counter(void);
+
+/**
+ * uvdk_follow_told() - has @gone been told of all that is counted in a number?
+ * @count: a number that uvdk_follow_counter() has shown
+ *
+ * What is remembered under such a number, when this is true, is right for as long
+ * as the number is the same.
+ *
+ * Return: true if @gone has returned for all of it.
+ */
+bool uvdk_follow_told(uint64_t count);
+
+/**
  * uvdk_follow_forks() - are children of fork() cared for?
  *
  * The kernel takes a child's copies out of the registration itself, so no event is

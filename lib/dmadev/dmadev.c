@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include <uvdk_device_driver.h>
-#include <uvdk_dmadev_driver.h>
-
-struct uvdk_dmadev {
-	const struct uvdk_dmadev_driver *driver;
-	struct uvdk_device *dev; /* borrowed; outlives the channel */
-	struct uvdk_dmadev_info info;
-	void *priv;
-};
+#include "dmadev_priv.h"
 
 static const struct uvdk_dmadev_driver *find_driver(const struct uvdk_device_info *info)
 {
@@ -20,45 +12,71 @@ static const struct uvdk_dmadev_driver *find_driver(const struct uvdk_device_inf
 	return NULL;
 }
 
-UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, struct uvdk_dmadev **out)
+static int driver_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_opts *opts)
 {
+	int ret = dma->driver->open(dma->dev, opts, &dma->info, &dma->priv);
+
+	if (ret)
+		return ret;
+	dma->chans = calloc(dma->info.max_channels, sizeof(struct uvdk_dmadev_chan *));
+	if (dma->chans)
+		return 0;
+	dma->driver->close(dma->priv);
+
+	return uvdk_fail(-ENOMEM, "dmadev", "no memory for %u channels of %s",
+			 dma->info.max_channels, uvdk_device_get_info(dma->dev)->name);
+}
+
+static int claim_and_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_opts *opts)
+{
+	int ret = uvdk_device_claim(dma->dev, "DMA engine");
+
+	if (ret)
+		return ret;
+	dma->info.driver = dma->driver->name;
+	ret = driver_open(dma, opts);
+	if (ret)
+		uvdk_device_unclaim(dma->dev);
+
+	return ret;
+}
+
+UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, const struct uvdk_dmadev_opts *opts,
+				 struct uvdk_dmadev **out)
+{
+	struct uvdk_dmadev_opts all = {.size = sizeof(all)};
 	const struct uvdk_device_info *info;
 	struct uvdk_dmadev *dma;
 	int ret;
 
 	if (!dev)
 		return uvdk_fail(-EINVAL, "dmadev",
-				 "a channel needs a device: has opening it failed?");
+				 "an engine needs a device: has opening it failed?");
+	ret = uvdk_opts_copy(&all, sizeof(all), opts, "uvdk_dmadev_opts");
+	if (ret)
+		return ret;
 	info = uvdk_device_get_info(dev);
 	if (uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, "dmadev", "%s has vanished", info->name);
 
 	dma = calloc(1, sizeof(*dma));
 	if (!dma)
-		return uvdk_fail(-ENOMEM, "dmadev", "no memory for a channel on %s", info->name);
+		return uvdk_fail(-ENOMEM, "dmadev", "no memory for an engine on %s", info->name);
 	dma->dev = dev;
 	dma->driver = find_driver(info);
-	if (!dma->driver) {
+	if (dma->driver)
+		ret = claim_and_open(dma, &all);
+	else
 		ret = uvdk_fail(-EOPNOTSUPP, "dmadev", "no DMA engine driver knows %s (%04x:%04x)",
 				info->name, info->vendor, info->device);
-		goto err_free;
+	if (ret) {
+		free(dma);
+		return ret;
 	}
-	ret = uvdk_device_claim(dev, "DMA channel");
-	if (ret)
-		goto err_free;
-	dma->info.driver = dma->driver->name;
-	ret = dma->driver->open(dev, &dma->info, &dma->priv);
-	if (ret)
-		goto err_unclaim;
+	pthread_mutex_init(&dma->lock, NULL);
 	*out = dma;
 
 	return 0;
-
-err_unclaim:
-	uvdk_device_unclaim(dev);
-err_free:
-	free(dma);
-	return ret;
 }
 
 UVDK_EXPORT void uvdk_dmadev_close(struct uvdk_dmadev *dma)
@@ -66,48 +84,17 @@ UVDK_EXPORT void uvdk_dmadev_close(struct uvdk_dmadev *dma)
 	if (!dma)
 		return;
 
+	for (unsigned int i = 0; i < dma->info.max_channels; i++)
+		if (dma->chans[i])
+			dma->driver->chan_close(dma->priv, dma->chans[i]);
 	dma->driver->close(dma->priv);
 	uvdk_device_unclaim(dma->dev);
+	pthread_mutex_destroy(&dma->lock);
+	free(dma->chans);
 	free(dma);
 }
 
 UVDK_EXPORT const struct uvdk_dmadev_info *uvdk_dmadev_get_info(const struct uvdk_dmadev *dma)
 {
 	return &dma->info;
-}
-
-static bool reaches(const struct uvdk_dmadev *dma, uvdk_iova_t iova, size_t len)
-{
-	uint64_t mask = dma->info.address_mask;
-
-	return iova <= mask && len - 1 <= mask - iova;
-}
-
-UVDK_EXPORT int uvdk_dmadev_copy(struct uvdk_dmadev *dma, uvdk_iova_t dst, uvdk_iova_t src,
-				 size_t len)
-{
-	/* No sentences here: this is a data path. */
-	if (__builtin_expect(len == 0 || len > dma->info.max_copy, 0))
-		return -EINVAL;
-	if (__builtin_expect(!reaches(dma, dst, len) || !reaches(dma, src, len), 0))
-		return -EINVAL;
-	if (__builtin_expect(uvdk_device_gone(dma->dev), 0))
-		return -ENODEV;
-
-	return dma->driver->copy(dma->priv, dst, src, len);
-}
-
-UVDK_EXPORT int uvdk_dmadev_submit(struct uvdk_dmadev *dma)
-{
-	if (__builtin_expect(uvdk_device_gone(dma->dev), 0))
-		return -ENODEV;
-
-	return dma->driver->submit(dma->priv);
-}
-
-UVDK_EXPORT unsigned int uvdk_dmadev_completed(struct uvdk_dmadev *dma,
-					       enum uvdk_dma_status *status, unsigned int max,
-					       uint16_t *last)
-{
-	return dma->driver->completed(dma->priv, status, max, last);
 }

@@ -23,6 +23,11 @@ extern "C" {
  * in that order towards the caller. The device may run them in any order unless
  * UVDK_DMADEV_FENCE says otherwise.
  *
+ * Fences cut the operations of a channel into groups: one with UVDK_DMADEV_FENCE begins a
+ * group. If one of a group fails, those of later groups are not run and end with
+ * UVDK_DMADEV_NOT_RUN, up to what was enqueued before the failure was told. What is
+ * enqueued after that begins anew.
+ *
  * Opening and closing are thread-safe. A channel is used by one thread at a time,
  * different channels by any.
  */
@@ -334,10 +339,10 @@ struct uvdk_dmadev_chan {
  *	memory
  * @out: new channel; owned by the caller until uvdk_dmadev_chan_close()
  *
- * Return: 0; -EINVAL (options that contradict each other, no @ioas where one is needed, ring not a
- *power of two or too large); -EBUSY (all channels are open: says how many there are); -EOPNOTSUPP
- *(PASID, IRQ, shared queue or blocking where there is none: says which); -EPROTO, -ETIMEDOUT (the
- * device did not enable the queue: says its code); -ENOMEM; -ENODEV.
+ * Return: 0; -EINVAL (options that contradict each other, no @ioas where one is needed, ring not
+ * a power of two or too large); -EBUSY (all channels are open: says how many there are);
+ * -EOPNOTSUPP (PASID, IRQ, shared queue or blocking where there is none: says which);
+ * -EPROTO, -ETIMEDOUT (the device did not enable the queue: says its code); -ENOMEM; -ENODEV.
  */
 int uvdk_dmadev_chan_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_chan_opts *opts,
 			  struct uvdk_dmadev_chan **out);

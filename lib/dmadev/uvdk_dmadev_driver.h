@@ -25,7 +25,8 @@ extern "C" {
  * @chan_stats: counts; by the thread that uses the channel
  *
  * The calls of a channel (&struct uvdk_dmadev_chan_ops) are called by the application
- * directly: they check their arguments, and that the device is there.
+ * directly: they check their arguments, and that the device is there. @chan_open refuses
+ * what of its options the engine has no feature bit for: @sva, UVDK_DMADEV_CHAN_SHARED.
  */
 struct uvdk_dmadev_driver {
 	const char *name;
@@ -38,6 +39,23 @@ struct uvdk_dmadev_driver {
 	void (*chan_close)(void *priv, struct uvdk_dmadev_chan *chan);
 	void (*chan_stats)(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out);
 };
+
+/* For struct uvdk_dmadev_chan_ops: calls that return -EOPNOTSUPP. */
+int uvdk_dmadev_no_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern,
+			size_t len, unsigned int flags);
+int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
+			   unsigned int flags);
+int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		       const struct uvdk_dmadev_crc *crc, unsigned int flags);
+int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
+			   unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+			   unsigned int src_count, unsigned int flags);
+
+/* Does all of a buffer lie below an address mask (2^n - 1)? @len is not 0. */
+static inline bool uvdk_dmadev_below(uint64_t mask, uvdk_iova_t iova, size_t len)
+{
+	return iova <= mask && len - 1 <= mask - iova;
+}
 
 /* NULL-terminated; defined in drivers/builtin.c, or by a test. */
 extern const struct uvdk_dmadev_driver *const uvdk_builtin_dmadevs[];

@@ -41,12 +41,26 @@ static int start_out(struct edu *edu)
 	return edu_transfer_start(edu, EDU_BUFFER, running(edu)->dst + edu->done, EDU_CMD_TO_RAM);
 }
 
+/* The next to run: is it fenced by one that failed? */
+static bool is_cancelled(struct edu *edu)
+{
+	if (!edu->failed || edu->phase != PHASE_IDLE)
+		return false;
+	if ((int16_t)(edu->tail - edu->cancel_end) >= 0)
+		edu->failed = edu->cancel = false;
+	else if (running(edu)->fence)
+		edu->cancel = true;
+
+	return edu->cancel;
+}
+
 /* Begin the next copy, if nothing runs and one was submitted. */
 static int start_next(struct edu *edu)
 {
 	int ret;
 
-	if (edu->phase != PHASE_IDLE || edu->tail == edu->submitted || edu->broken)
+	if (edu->phase != PHASE_IDLE || edu->tail == edu->submitted || edu->broken || edu->ended ||
+	    is_cancelled(edu))
 		return 0;
 	edu->done = 0;
 	ret = start_in(edu);
@@ -72,11 +86,33 @@ static int advance(struct edu *edu)
 	return 1;
 }
 
-/* The oldest submitted copy: 0 it runs on, 1 it ended with *status. */
-static int complete_one(struct edu *edu, enum uvdk_dma_status *status)
+/* A copy that failed breaks the chain of fences, for all that is enqueued by now. */
+static void note_failure(struct edu *edu)
+{
+	edu->failed = true;
+	edu->cancel_end = edu->head;
+}
+
+static enum uvdk_dmadev_status status_of(int ret)
+{
+	if (ret > 0)
+		return UVDK_DMADEV_OK;
+
+	return ret == -ENODEV ? UVDK_DMADEV_GONE : UVDK_DMADEV_ERROR;
+}
+
+/* The oldest submitted copy: has it ended? Then @next says how. */
+static bool oldest_ended(struct edu *edu)
 {
 	int ret;
 
+	if (edu->tail == edu->submitted || edu->ended)
+		return edu->ended;
+	edu->next = (struct uvdk_dmadev_result){.index = edu->tail};
+	if (is_cancelled(edu)) {
+		edu->next.status = UVDK_DMADEV_NOT_RUN;
+		return edu->ended = true;
+	}
 	if (uvdk_device_gone(edu->dev))
 		ret = -ENODEV;
 	else if (edu->broken)
@@ -84,56 +120,118 @@ static int complete_one(struct edu *edu, enum uvdk_dma_status *status)
 	else
 		ret = edu->phase == PHASE_IDLE ? start_next(edu) : advance(edu);
 	if (ret == 0)
-		return 0;
-
+		return false;
 	if (ret < 0 && ret != -ENODEV && !edu->broken)
 		edu_recover(edu);
 	edu->phase = PHASE_IDLE;
-	edu->tail++;
-	*status = ret > 0 ? UVDK_DMA_OK : ret == -ENODEV ? UVDK_DMA_GONE : UVDK_DMA_ERROR;
+	edu->next.status = (uint8_t)status_of(ret);
+	edu->next.done = ret > 0 ? running(edu)->len : 0;
 
-	return 1;
+	return edu->ended = true;
 }
 
-static unsigned int edu_completed(void *priv, enum uvdk_dma_status *status, unsigned int max,
-				  uint16_t *last)
+/* Tell the oldest, which has ended. */
+static void take(struct edu *edu, struct uvdk_dmadev_result *out)
 {
-	struct edu *edu = priv;
-	enum uvdk_dma_status one;
+	if (out)
+		*out = edu->next;
+	edu->stats.completed++;
+	edu->stats.bytes += edu->next.done;
+	if (edu->next.status != UVDK_DMADEV_OK)
+		edu->stats.failed++;
+	if (edu->next.status != UVDK_DMADEV_OK && edu->next.status != UVDK_DMADEV_NOT_RUN)
+		note_failure(edu);
+	edu->ended = false;
+	edu->tail++;
+}
+
+static unsigned int edu_completed_status(struct uvdk_dmadev_chan *chan,
+					 struct uvdk_dmadev_result *results, unsigned int max)
+{
+	struct edu *edu = (struct edu *)chan;
 	unsigned int n = 0;
 
-	while (n < max && edu->tail != edu->submitted && complete_one(edu, &one)) {
-		if (status)
-			status[n] = one;
-		n++;
-	}
-	if (n && last)
-		*last = (uint16_t)(edu->tail - 1);
+	while (n < max && oldest_ended(edu))
+		take(edu, &results[n++]);
 	if (n)
 		start_next(edu);
 
 	return n;
 }
 
-static int edu_copy(void *priv, uvdk_iova_t dst, uvdk_iova_t src, size_t len)
+static unsigned int edu_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
+				  bool *error)
 {
-	struct edu *edu = priv;
+	struct edu *edu = (struct edu *)chan;
+	unsigned int n = 0;
 
-	if ((uint16_t)(edu->head - edu->tail) >= RING)
-		return -ENOSPC;
-	edu->ring[edu->head % RING] = (struct copy){.dst = dst, .src = src, .len = len};
+	while (n < max && oldest_ended(edu) && edu->next.status == UVDK_DMADEV_OK) {
+		take(edu, NULL);
+		n++;
+	}
+	if (n)
+		start_next(edu);
+	if (last)
+		*last = (uint16_t)(edu->tail - 1);
+	if (error)
+		*error = edu->ended && edu->next.status != UVDK_DMADEV_OK;
 
-	return edu->head++;
+	return n;
 }
 
-static int edu_submit(void *priv)
+static int edu_submit(struct uvdk_dmadev_chan *chan)
 {
-	struct edu *edu = priv;
+	struct edu *edu = (struct edu *)chan;
 
+	if (uvdk_device_gone(edu->dev))
+		return -ENODEV;
+	edu->stats.submitted += (uint16_t)(edu->head - edu->submitted);
 	edu->submitted = edu->head;
 
 	return start_next(edu) == -ENODEV ? -ENODEV : 0;
 }
+
+static int edu_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		    unsigned int flags)
+{
+	struct edu *edu = (struct edu *)chan;
+	int index = edu->head;
+
+	if (len == 0 || len > MAX_COPY || !uvdk_dmadev_below(EDU_ADDRESS_MASK, dst, len) ||
+	    !uvdk_dmadev_below(EDU_ADDRESS_MASK, src, len))
+		return -EINVAL;
+	if (uvdk_device_gone(edu->dev))
+		return -ENODEV;
+	if ((uint16_t)(edu->head - edu->tail) >= edu->ring_size)
+		return -ENOSPC;
+	edu->ring[edu->head % RING] = (struct copy){
+		.dst = dst, .src = src, .len = len, .fence = flags & UVDK_DMADEV_FENCE};
+	edu->head++;
+	edu->stats.enqueued++;
+	if (flags & UVDK_DMADEV_SUBMIT)
+		edu_submit(chan);
+
+	return index;
+}
+
+static unsigned int edu_capacity(struct uvdk_dmadev_chan *chan)
+{
+	struct edu *edu = (struct edu *)chan;
+
+	return edu->ring_size - (uint16_t)(edu->head - edu->tail);
+}
+
+static const struct uvdk_dmadev_chan_ops edu_chan_ops = {
+	.copy = edu_copy,
+	.fill = uvdk_dmadev_no_fill,
+	.compare = uvdk_dmadev_no_compare,
+	.crc = uvdk_dmadev_no_crc,
+	.copy_sg = uvdk_dmadev_no_copy_sg,
+	.submit = edu_submit,
+	.completed = edu_completed,
+	.completed_status = edu_completed_status,
+	.capacity = edu_capacity,
+};
 
 static bool edu_match(const struct uvdk_device_info *info)
 {
@@ -159,11 +257,16 @@ static int edu_start(struct edu *edu)
 	return ret;
 }
 
-static int edu_open(struct uvdk_device *dev, struct uvdk_dmadev_info *info, void **priv)
+static int edu_open(struct uvdk_device *dev, const struct uvdk_dmadev_opts *opts,
+		    struct uvdk_dmadev_info *info, void **priv)
 {
-	struct edu *edu = calloc(1, sizeof(*edu));
+	struct edu *edu;
 	int ret;
 
+	if (opts->channels > 1)
+		return uvdk_fail(-EINVAL, LOG_NAME, "%s has 1 channel, and %u are asked for",
+				 uvdk_device_get_info(dev)->name, opts->channels);
+	edu = calloc(1, sizeof(*edu));
 	if (!edu)
 		return uvdk_fail(-ENOMEM, LOG_NAME, "no memory for %s",
 				 uvdk_device_get_info(dev)->name);
@@ -174,8 +277,11 @@ static int edu_open(struct uvdk_device *dev, struct uvdk_dmadev_info *info, void
 		free(edu);
 		return ret;
 	}
-	info->max_copy = MAX_COPY;
-	info->ring = RING;
+	info->ops = UVDK_DMADEV_OP_COPY;
+	info->max_channels = 1;
+	info->ring_max = RING;
+	info->max_len = MAX_COPY;
+	info->max_batch = 1;
 	info->address_mask = EDU_ADDRESS_MASK;
 	*priv = edu;
 
@@ -192,6 +298,62 @@ static void edu_close(void *priv)
 	free(edu);
 }
 
+/* What runs must not write to memory that the caller has back. */
+static void edu_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
+{
+	struct edu *edu = (struct edu *)chan;
+
+	(void)priv;
+	edu->stale = edu->phase != PHASE_IDLE;
+	if (edu->stale && !uvdk_device_gone(edu->dev))
+		uvdk_device_set_command(edu->dev, 0, UVDK_PCI_COMMAND_MASTER);
+	edu->phase = PHASE_IDLE;
+	edu->head = edu->submitted = edu->tail = 0;
+	edu->failed = edu->cancel = edu->ended = false;
+	edu->stats = (struct uvdk_dmadev_stats){0};
+}
+
+/* Whatever the channel before left running ends, without reaching memory. */
+static int end_stale(struct edu *edu)
+{
+	int ret;
+
+	if (!edu->stale)
+		return 0;
+	ret = edu_wait_idle(edu);
+	if (!ret)
+		ret = uvdk_device_set_command(edu->dev, UVDK_PCI_COMMAND_MASTER, 0);
+	edu->stale = ret != 0;
+
+	return ret;
+}
+
+static int edu_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
+			 struct uvdk_dmadev_chan **out)
+{
+	struct edu *edu = priv;
+	int ret;
+
+	if (opts->sva)
+		return uvdk_fail(-EOPNOTSUPP, LOG_NAME,
+				 "%s: its 28 bits of address reach no pointers", edu->name);
+	if (opts->flags & UVDK_DMADEV_CHAN_SHARED)
+		return uvdk_fail(-EOPNOTSUPP, LOG_NAME, "%s has no shared queue", edu->name);
+	ret = end_stale(edu);
+	if (ret)
+		return ret;
+	edu->chan.ops = &edu_chan_ops;
+	edu->ring_size = opts->ring ? opts->ring : RING;
+	*out = &edu->chan;
+
+	return 0;
+}
+
+static void edu_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out)
+{
+	*out = ((const struct edu *)chan)->stats;
+}
+
 extern const struct uvdk_dmadev_driver uvdk_dmadev_edu;
 
 const struct uvdk_dmadev_driver uvdk_dmadev_edu = {
@@ -199,7 +361,7 @@ const struct uvdk_dmadev_driver uvdk_dmadev_edu = {
 	.match = edu_match,
 	.open = edu_open,
 	.close = edu_close,
-	.copy = edu_copy,
-	.submit = edu_submit,
-	.completed = edu_completed,
+	.chan_open = edu_chan_open,
+	.chan_close = edu_chan_close,
+	.chan_stats = edu_chan_stats,
 };

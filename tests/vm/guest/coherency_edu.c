@@ -24,6 +24,7 @@
 static struct uvdk_iommu *iommu;
 static struct uvdk_device *dev[2];
 static struct uvdk_dmadev *dma[2];
+static struct uvdk_dmadev_chan *chan[2];
 static unsigned int calls;
 static bool heard;
 
@@ -62,14 +63,14 @@ static void on_wbinvd(struct uvdk_ioas *ioas, bool needed, void *arg)
 	calls++;
 }
 
-static void copy(struct uvdk_dmadev *by, uvdk_iova_t iova)
+static void copy(struct uvdk_dmadev_chan *by, uvdk_iova_t iova)
 {
-	enum uvdk_dma_status status;
+	struct uvdk_dmadev_result result;
 	time_t deadline = time(NULL) + DEADLINE;
 
-	CHECK(uvdk_dmadev_copy(by, iova + PAGE, iova, PAGE) >= 0, "copy");
+	CHECK(uvdk_dmadev_copy(by, iova + PAGE, iova, PAGE, 0) >= 0, "copy");
 	CHECK_EQ(uvdk_dmadev_submit(by), 0);
-	while (!uvdk_dmadev_completed(by, &status, 1, NULL)) {
+	while (!uvdk_dmadev_completed_status(by, &result, 1)) {
 		CHECK(time(NULL) <= deadline, "no end in %d s", DEADLINE);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
@@ -80,7 +81,7 @@ static void goes_through(unsigned int i, uint8_t *mem, uvdk_iova_t iova)
 {
 	memset(mem, 0x40 + (int)i, PAGE);
 	memset(mem + PAGE, 0, PAGE);
-	copy(dma[i], iova);
+	copy(chan[i], iova);
 	CHECK(!memcmp(mem, mem + PAGE, PAGE), "nothing arrived");
 }
 
@@ -172,7 +173,8 @@ int main(int argc, char **argv)
 	CHECK_EQ(uvdk_iommu_open(argv[1], NULL, &iommu), 0);
 	for (int i = 0; i < 2; i++) {
 		CHECK_EQ(uvdk_device_open(iommu, argv[2 + i], NULL, &dev[i]), 0);
-		CHECK_EQ(uvdk_dmadev_open(dev[i], &dma[i]), 0);
+		CHECK_EQ(uvdk_dmadev_open(dev[i], NULL, &dma[i]), 0);
+		CHECK_EQ(uvdk_dmadev_chan_open(dma[i], NULL, &chan[i]), 0);
 	}
 	CHECK_EQ(uvdk_iommu_get_info(dev[0], &info), 0);
 	printf("%s over %s: snoop control %d\n", info.hardware, info.driver,

@@ -34,6 +34,7 @@ struct fixture {
 	struct uvdk_device *dev;
 	struct uvdk_ioas *ioas;
 	struct uvdk_dmadev *dma;
+	struct uvdk_dmadev_chan *chan;
 	uint8_t *src; /* two pages, mapped at src_iova */
 	uint8_t *dst;
 	uvdk_iova_t src_iova;
@@ -73,7 +74,8 @@ static int fixture_open(struct fixture *f, const char *bdf, const char *iommu)
 	      !uvdk_ioas_map(f->ioas, f->src, 2 * PAGE, UVDK_MAP_RW, &f->src_iova));
 	CHECK("map the destination",
 	      !uvdk_ioas_map(f->ioas, f->dst, 2 * PAGE, UVDK_MAP_RW, &f->dst_iova));
-	CHECK("open the engine", !uvdk_dmadev_open(f->dev, &f->dma));
+	CHECK("open the engine", !uvdk_dmadev_open(f->dev, NULL, &f->dma));
+	CHECK("open its channel", !uvdk_dmadev_chan_open(f->dma, NULL, &f->chan));
 
 	return 0;
 }
@@ -110,15 +112,15 @@ static bool nothing_refused(struct fixture *f)
 }
 
 /* One copy to its end. The engine cannot tell whether the I/O MMU let it through. */
-static int copy(struct uvdk_dmadev *dma, uvdk_iova_t dst, uvdk_iova_t src, size_t len)
+static int copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len)
 {
 	struct timespec nap = {.tv_nsec = 1000000};
-	enum uvdk_dma_status status;
+	struct uvdk_dmadev_result result;
 	time_t deadline = time(NULL) + DEADLINE_SECONDS;
 
-	if (uvdk_dmadev_copy(dma, dst, src, len) < 0 || uvdk_dmadev_submit(dma))
+	if (uvdk_dmadev_copy(chan, dst, src, len, UVDK_DMADEV_SUBMIT) < 0)
 		return -1;
-	while (!uvdk_dmadev_completed(dma, &status, 1, NULL)) {
+	while (!uvdk_dmadev_completed_status(chan, &result, 1)) {
 		if (time(NULL) > deadline) {
 			printf("the copy did not end in %d s\n", DEADLINE_SECONDS);
 			return -1;
@@ -149,7 +151,7 @@ static int mapped_memory_is_copied(struct fixture *f)
 		size_t len = lengths[n];
 
 		memset(dst, 0xee, 2 * PAGE);
-		CHECK("copy", !copy(f->dma, f->dst_iova + 8, f->src_iova + 16, len));
+		CHECK("copy", !copy(f->chan, f->dst_iova + 8, f->src_iova + 16, len));
 		CHECK("the bytes arrived", !memcmp(dst + 8, src + 16, len));
 		CHECK("and no byte beside them",
 		      all(dst, 8, 0xee) && all(dst + 8 + len, 2 * PAGE - 8 - len, 0xee));
@@ -166,15 +168,15 @@ static int unmapped_memory_is_safe(struct fixture *f)
 	uvdk_iova_t iova;
 
 	CHECK("map", !uvdk_ioas_map(f->ioas, page, PAGE, UVDK_MAP_RW, &iova));
-	CHECK("copy to the map", !copy(f->dma, iova, f->src_iova, 64));
+	CHECK("copy to the map", !copy(f->chan, iova, f->src_iova, 64));
 	CHECK("the bytes arrived", !memcmp(page, f->src, 64));
 	memset(page, 0x55, PAGE);
 	CHECK("unmap", !uvdk_ioas_unmap(f->ioas, iova, PAGE));
-	CHECK("copy to where the map was", !copy(f->dma, iova, f->src_iova, 64));
+	CHECK("copy to where the map was", !copy(f->chan, iova, f->src_iova, 64));
 	CHECK("unmapped memory is not touched", all(page, PAGE, 0x55));
 	CHECK("the write was refused", refused(f, iova, true));
 	memset(f->dst, 0, PAGE);
-	CHECK("copy from where the map was", !copy(f->dma, f->dst_iova, iova, 64));
+	CHECK("copy from where the map was", !copy(f->chan, f->dst_iova, iova, 64));
 	CHECK("unmapped memory is not read", !all(f->dst, 64, 0x55));
 	CHECK("the read was refused", refused(f, iova, false));
 
@@ -189,9 +191,9 @@ static int read_only_memory_is_safe(struct fixture *f)
 	memset(page, 0x66, PAGE);
 	memset(f->dst, 0, PAGE);
 	CHECK("map read-only", !uvdk_ioas_map(f->ioas, page, PAGE, UVDK_MAP_READ, &iova));
-	CHECK("copy from it", !copy(f->dma, f->dst_iova, iova, 64));
+	CHECK("copy from it", !copy(f->chan, f->dst_iova, iova, 64));
 	CHECK("the bytes arrived", all(f->dst, 64, 0x66));
-	CHECK("copy to it", !copy(f->dma, iova, f->src_iova, 64));
+	CHECK("copy to it", !copy(f->chan, iova, f->src_iova, 64));
 	CHECK("read-only memory is not touched", all(page, PAGE, 0x66));
 	CHECK("the write was refused", refused(f, iova, true));
 	CHECK("unmap", !uvdk_ioas_unmap(f->ioas, iova, PAGE));
@@ -212,16 +214,16 @@ static int attached_elsewhere(struct fixture *f, struct uvdk_ioas *other)
 	memset(f->page, 0, PAGE);
 	memset(f->dst, 0x33, PAGE);
 	uvdk_ioas_detach(f->ioas, f->dev);
-	CHECK("copy while detached", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("copy while detached", !copy(f->chan, f->dst_iova, f->src_iova, 64));
 	CHECK("detached, it touches no memory", all(f->dst, PAGE, 0x33) && all(f->page, PAGE, 0));
 	CHECK("attach to the other space", !uvdk_ioas_attach(other, f->dev));
-	CHECK("copy in the other space", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("copy in the other space", !copy(f->chan, f->dst_iova, f->src_iova, 64));
 	CHECK("the bytes arrived there", !memcmp(f->page, f->src, 64));
 	CHECK("and not in the first space", all(f->dst, PAGE, 0x33));
 	uvdk_ioas_detach(other, f->dev);
 	CHECK("attach to the first space again", !uvdk_ioas_attach(f->ioas, f->dev));
 	memset(f->page, 0x44, PAGE);
-	CHECK("copy in the first space", !copy(f->dma, f->dst_iova, f->src_iova, 64));
+	CHECK("copy in the first space", !copy(f->chan, f->dst_iova, f->src_iova, 64));
 	CHECK("the bytes arrived", !memcmp(f->dst, f->src, 64));
 	CHECK("and not in the other space", all(f->page, PAGE, 0x44));
 

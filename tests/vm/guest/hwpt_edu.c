@@ -26,6 +26,7 @@ struct tenant {
 static struct uvdk_iommu *iommu;
 static struct uvdk_device *dev;
 static struct uvdk_dmadev *dma;
+static struct uvdk_dmadev_chan *chan;
 
 static void tenant_create(struct tenant *t, unsigned int flags, uint8_t value)
 {
@@ -54,12 +55,12 @@ static void tenant_destroy(struct tenant *t)
 /* The first page of whatever is at IOVA to its second. */
 static void copy(void)
 {
-	enum uvdk_dma_status status;
+	struct uvdk_dmadev_result result;
 	time_t deadline = time(NULL) + DEADLINE;
 
-	CHECK(uvdk_dmadev_copy(dma, IOVA + PAGE, IOVA, PAGE) >= 0, "copy");
-	CHECK_EQ(uvdk_dmadev_submit(dma), 0);
-	while (!uvdk_dmadev_completed(dma, &status, 1, NULL)) {
+	CHECK(uvdk_dmadev_copy(chan, IOVA + PAGE, IOVA, PAGE, 0) >= 0, "copy");
+	CHECK_EQ(uvdk_dmadev_submit(chan), 0);
+	while (!uvdk_dmadev_completed_status(chan, &result, 1)) {
 		CHECK(time(NULL) <= deadline, "no end in %d s", DEADLINE);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
@@ -110,7 +111,8 @@ int main(int argc, char **argv)
 	fds = count_fds();
 	CHECK_EQ(uvdk_iommu_open("iommufd", NULL, &iommu), 0);
 	CHECK_EQ(uvdk_device_open(iommu, argv[1], NULL, &dev), 0);
-	CHECK_EQ(uvdk_dmadev_open(dev, &dma), 0);
+	CHECK_EQ(uvdk_dmadev_open(dev, NULL, &dma), 0);
+	CHECK_EQ(uvdk_dmadev_chan_open(dma, NULL, &chan), 0);
 	CHECK_EQ(uvdk_iommu_get_info(dev, &info), 0);
 	printf("  %s: pages 0x%" PRIx64
 	       ", iova_bits %u, va_bits %u, pasid_bits %u, features 0x%x\n",
