@@ -84,7 +84,7 @@ static void fill(struct uvdk_dma_pool *pool)
 	for (unsigned int i = 0; i < pool->count; i++) {
 		size_t off = offset_of(pool, i);
 
-		pool->cells[off >> pool->cell] = pool_cell_of(off, pool->cell);
+		pool->cells[off >> pool->cell] = pool_cell_of(off);
 		pool->stack[pool->count - 1 - i] = (char *)pool->buf.va + off;
 	}
 	set_free(pool, pool->count);
@@ -213,15 +213,13 @@ unsigned int pool_give(struct uvdk_dma_pool *pool, void *const *object, unsigned
 
 	for (void *const *end = object + count; object < end; object++) {
 		uint64_t off = (uint64_t)(uintptr_t)*object - va;
-		uint32_t is = 0;
+		uint32_t is = off < len ? cells[off >> shift] : 0;
 
-		if (off < len)
-			is = cells[off >> shift] ^ pool_cell_of(off, shift);
-		if (__builtin_expect(off >= len || is != POOL_CELL_TAKEN, 0)) {
-			refuse(pool, *object, off >= len || is, refused);
+		if (__builtin_expect(is != (pool_cell_of(off) | POOL_CELL_TAKEN), 0)) {
+			refuse(pool, *object, is != pool_cell_of(off), refused);
 			continue;
 		}
-		cells[off >> shift] ^= POOL_CELL_TAKEN;
+		cells[off >> shift] = is & ~POOL_CELL_TAKEN;
 		*to++ = *object;
 	}
 	set_free(pool, (unsigned int)(to - pool->stack));

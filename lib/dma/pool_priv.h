@@ -16,15 +16,13 @@
  */
 #define POOL_CELL_TAKEN	    1u /* it is out, or in a cache */
 #define POOL_CELL_OBJECT    2u /* one starts here; 0: none does */
-#define POOL_CELL_OFF_SHIFT 2  /* where in the cell */
+#define POOL_CELL_OFF_SHIFT 2  /* where: the low bits of its offset */
 #define POOL_CELL_MAX_SHIFT 30
 
-/* The cell where an object starts that is free. */
-static inline uint32_t pool_cell_of(uint64_t off, unsigned int shift)
+/* The cell where an object starts that is free: what is not in the cell's number is in here. */
+static inline uint32_t pool_cell_of(uint64_t off)
 {
-	uint64_t low = off & ((UINT64_C(1) << shift) - 1);
-
-	return (uint32_t)(low << POOL_CELL_OFF_SHIFT) | POOL_CELL_OBJECT;
+	return (uint32_t)(off << POOL_CELL_OFF_SHIFT) | POOL_CELL_OBJECT;
 }
 
 struct uvdk_dma_pool {
