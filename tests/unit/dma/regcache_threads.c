@@ -17,7 +17,7 @@
 #define THREADS 4
 #define ROUNDS	3
 #define STEPS	10000
-#define FORGETS 1500
+#define FORGETS 500
 #define MAPS	(1ul << 22)
 #define SHIFT	24 /* of the number of a map in an IOVA */
 
@@ -147,8 +147,12 @@ static void *forget(void *arg)
 
 	for (unsigned long i = 0; i < FORGETS && !atomic_load(&failed); i++) {
 		seen = atomic_load(&progress);
-		while (atomic_load(&progress) - seen <= i % 64 && !atomic_load(&failed))
-			sched_yield();
+		for (int spins = 1; atomic_load(&progress) - seen <= i % 64; spins++) {
+			if (atomic_load(&failed))
+				return arg;
+			if (spins % 4096 == 0)
+				sched_yield();
+		}
 		uvdk_regcache_forget(cache, area, 16 * PAGE);
 	}
 	atomic_store(&enough, true);
