@@ -46,7 +46,8 @@ extern "C" {
  * is not mapped there otherwise, nor held since it was freed (-EEXIST).
  *
  * In a child of fork() each call but uvdk_regcache_destroy() fails with -EPERM, and what
- * the parent has mapped stays as it is.
+ * the parent has mapped stays as it is. (One made by clone() or _Fork(), which run no
+ * pthread_atfork() handlers, must make none at all.)
  *
  * All calls are thread-safe but uvdk_regcache_destroy(). A hit takes no lock, makes no
  * system call, and writes nothing but one cache line of the calling thread's. The reasons
