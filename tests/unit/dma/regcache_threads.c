@@ -16,8 +16,8 @@
 #define PAGES	48ul
 #define THREADS 4
 #define ROUNDS	3
-#define STEPS	10000
-#define FORGETS 500
+#define STEPS	6000
+#define FORGETS 150
 #define MAPS	(1ul << 22)
 #define SHIFT	24 /* of the number of a map in an IOVA */
 
