@@ -32,24 +32,41 @@ static uint64_t count_now(const struct uvdk_regcache *cache)
 	return __atomic_load_n(cache->fast.count, __ATOMIC_SEQ_CST);
 }
 
-/* What was told to be read-only, or no memory at all, when it was mapped. */
-static int follow(const struct uvdk_regcache *cache, struct range *r)
+/* Part of a hugepage, where the kernel has not told the size of pages: a larger range, or none. */
+static int follow_huge(struct range *r)
 {
 	static const size_t huge[] = {(size_t)2 << 20, (size_t)1 << 30};
-	struct range wide = *r;
+	int err = -EINVAL;
+
+	uvdk_log_hush(true);
+	for (size_t i = 0; err && i < sizeof(huge) / sizeof(huge[0]); i++) {
+		struct range wide = {r->first & ~(huge[i] - 1), r->last | (huge[i] - 1)};
+
+		err = uvdk_follow_add(wide.first, wide.last - wide.first + 1);
+		if (!err)
+			*r = wide;
+	}
+	uvdk_log_hush(false);
+	if (err)
+		return uvdk_fail(
+			-EOPNOTSUPP, REGCACHE_COMPONENT,
+			"0x%" PRIxPTR "-0x%" PRIxPTR
+			" is of a kind that the kernel does not follow: transfer from other "
+			"memory, or make a cache with UVDK_REGCACHE_NO_FOLLOW",
+			r->first, r->last);
+
+	return 0;
+}
+
+static int follow(const struct uvdk_regcache *cache, struct range *r)
+{
 	int err;
 
 	if (!regcache_follows(cache))
 		return 0;
 	err = uvdk_follow_add(r->first, r->last - r->first + 1);
-	/* Part of a hugepage, where the kernel did not tell the size of pages. */
-	for (size_t i = 0; err == -EINVAL && i < sizeof(huge) / sizeof(huge[0]); i++) {
-		wide.first = r->first & ~(huge[i] - 1);
-		wide.last = r->last | (huge[i] - 1);
-		err = uvdk_follow_add(wide.first, wide.last - wide.first + 1);
-		if (!err)
-			*r = wide;
-	}
+	if (err == -EINVAL)
+		err = follow_huge(r);
 	if (!err)
 		uvdk_follow_settle();
 

@@ -46,7 +46,8 @@ extern "C" {
  * is not mapped there otherwise, nor held since it was freed (-EEXIST).
  *
  * In a child of fork() each call but uvdk_regcache_destroy() fails with -EPERM, and what
- * the parent has mapped stays as it is.
+ * the parent has mapped stays as it is. (One made by clone() or _Fork(), which run no
+ * pthread_atfork() handlers, must make none at all.)
  *
  * All calls are thread-safe but uvdk_regcache_destroy(). A hit takes no lock, makes no
  * system call, and writes nothing but one cache line of the calling thread's. The reasons
@@ -167,14 +168,35 @@ struct uvdk_regcache_hold {
 	void *entry;
 };
 
-/* The rest of uvdk_regcache_get(); @tried: a slot that is held and may be out of date. */
+/**
+ * uvdk_regcache_get_slow() - the rest of uvdk_regcache_get(), which is to be called
+ * @cache: cache
+ * @va: first byte
+ * @len: bytes
+ * @tried: a slot that is held and turned out to be out of date, or NULL
+ * @hold: filled in
+ *
+ * Return: as uvdk_regcache_get().
+ */
 int uvdk_regcache_get_slow(struct uvdk_regcache *cache, const void *va, size_t len,
 			   struct uvdk_regcache_slot *tried, struct uvdk_regcache_hold *hold);
 
-/* The rest of uvdk_regcache_put(). */
+/**
+ * uvdk_regcache_put_slow() - the rest of uvdk_regcache_put(), which is to be called
+ * @cache: cache
+ * @hold: what is put
+ */
 void uvdk_regcache_put_slow(struct uvdk_regcache *cache, const struct uvdk_regcache_hold *hold);
 
-/* The slot for an address: neighbours in turn, and not the same for all multiples of 1 MiB. */
+/**
+ * uvdk_regcache_slot_of() - the slot for an address
+ * @front: a thread's
+ * @at: address
+ *
+ * Neighbouring pages have different ones, multiples of 1 MiB not all the same.
+ *
+ * Return: slot.
+ */
 static inline struct uvdk_regcache_slot *uvdk_regcache_slot_of(struct uvdk_regcache_front *front,
 							       uintptr_t at)
 {

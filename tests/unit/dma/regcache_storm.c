@@ -38,7 +38,6 @@
 #define HUGE	    ((size_t)2 << 20)
 #define LEN_MAX	    (24 * PAGE)
 #define COPY	    (UINT64_C(1) << 32)
-#define MAX_BYTES   (UINT64_C(12) << 20)
 #define MAX_ENTRIES 40
 
 #define FAIL(...)   (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), atomic_store(&failed, true))
@@ -70,6 +69,7 @@ static struct worker workers[THREADS];
 static struct buffer mailbox[8];
 static pthread_mutex_t mailbox_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool failed, over;
+static uint64_t max_bytes = UINT64_C(2) << 20;
 static bool with_huge, with_fork, strict, blind, unsettled;
 
 /* ---- pages that stay ---- */
@@ -410,7 +410,7 @@ static int in_child(const struct buffer *b)
 static void have_child(const struct buffer *b)
 {
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	if (!child)
 		_exit(in_child(b));
@@ -452,7 +452,7 @@ static void *work(void *arg)
 		if (w->steps % 64)
 			continue;
 		uvdk_regcache_get_stats(cache, &stats);
-		if (stats.bytes > MAX_BYTES || stats.entries > MAX_ENTRIES)
+		if (stats.bytes > max_bytes || stats.entries > MAX_ENTRIES)
 			FAIL("too large: %u maps, %zu bytes", stats.entries, (size_t)stats.bytes);
 	}
 	for (int i = 0; i < BUFFERS; i++)
@@ -477,7 +477,7 @@ static void set_up(void)
 	struct uvdk_emu_opts emu_opts = {.size = sizeof(emu_opts)};
 	struct uvdk_iommu_opts iommu_opts = {.size = sizeof(iommu_opts)};
 	struct uvdk_regcache_opts opts = {.size = sizeof(opts),
-					  .max_bytes = MAX_BYTES,
+					  .max_bytes = max_bytes,
 					  .max_entries = MAX_ENTRIES,
 					  .flags = (blind ? UVDK_REGCACHE_NO_FOLLOW : 0u) |
 						   (strict ? UVDK_REGCACHE_STRICT : 0u)};
@@ -553,6 +553,9 @@ int main(int argc, char **argv)
 		blind |= !strcmp(argv[i], "blind");
 		unsettled |= !strcmp(argv[i], "unsettled");
 	}
+	/* Each thread holds two buffers at a time. */
+	if (with_huge)
+		max_bytes = 12 * HUGE;
 	set_up();
 	end = now_ns() + (uint64_t)seconds * 1000000000;
 	for (int i = 0; i < THREADS; i++)

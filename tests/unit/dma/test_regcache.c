@@ -370,6 +370,40 @@ Test(regcache, memory_that_is_not_there_is_refused)
 	end();
 }
 
+Test(regcache, huge_pages_are_taken_whole_and_lost_whole)
+{
+	size_t huge = (size_t)2 << 20;
+	unsigned int calls;
+	uint8_t *p;
+
+	make(0, 0, 0);
+	p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1,
+		 0);
+	if (p == MAP_FAILED)
+		cr_skip_test("no huge page is free");
+	for (int i = 0; i < 10; i++) {
+		touch(p + 5 * PAGE + 1, 10);
+		cr_expect_eq(stats_of().bytes, huge);
+		calls = fake.map_calls;
+		touch(p, huge);
+		cr_expect_eq(fake.map_calls, calls);
+		munmap(p, huge);
+		cr_assert_eq(mmap(p, huge, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+			     p);
+		touch(p + 5 * PAGE + 1, 10);
+		cr_expect_eq(fake.map_calls, calls + 1);
+		cr_expect_eq(stats_of().bytes, PAGE);
+		munmap(p, huge);
+		cr_assert_eq(mmap(p, huge, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED_NOREPLACE,
+				  -1, 0),
+			     p);
+	}
+	munmap(p, huge);
+	end();
+}
+
 Test(regcache, without_following_the_application_says_what_it_frees)
 {
 	struct uvdk_regcache_hold hold;
