@@ -12,8 +12,8 @@ static void open_port(struct net *net, unsigned int i)
 	const struct conf conf = {.offloads = UVDK_NETDEV_MULTI_SEG};
 	struct port *port = &net->port[i];
 
-	cr_assert_eq(uvdk_device_open(net->iommu, "emu:virtio-net,link=wire", NULL, &port->dev), 0, "%s",
-		     uvdk_last_error());
+	cr_assert_eq(uvdk_device_open(net->iommu, "emu:virtio-net,link=wire", NULL, &port->dev), 0,
+		     "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_ioas_attach(net->ioas, port->dev), 0, "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_netdev_open(port->dev, net->ioas, &port->nd), 0, "%s", uvdk_last_error());
 	port->name = uvdk_device_get_info(port->dev)->name;

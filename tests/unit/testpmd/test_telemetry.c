@@ -7,7 +7,7 @@
 
 /* A program that forwards answers at DPDK's telemetry socket, to DPDK's own client. */
 
-TestSuite(testpmd_telemetry, .timeout = 100);
+TestSuite(testpmd_telemetry, .timeout = 300);
 
 Test(testpmd_telemetry, ports_and_their_memory_are_told_while_packets_flow)
 {
