@@ -43,7 +43,7 @@ static void ioas_gone(struct uvdk_ioas *ioas)
 		}
 		uvdk_ioas_file_unmap(ioas, map->info.iova);
 		*at = map->next;
-		uvdk_export_unwatch(&map->watch);
+		uvdk_export_remove_watch(&map->watch);
 		dmabuf_close(map);
 		free(map);
 	}
@@ -72,7 +72,7 @@ static int map_export(struct dmabuf *map, int fd, bool *is_export)
 			err = map_it(map);
 		if (!err) {
 			map->watch.tell = dmabuf_on_event;
-			uvdk_export_watch(export->dev, &map->watch);
+			uvdk_export_add_watch(export->dev, &map->watch);
 			add(map);
 		}
 	}
@@ -141,7 +141,7 @@ UVDK_EXPORT int uvdk_dmabuf_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 		err = uvdk_ioas_file_unmap(ioas, iova);
 	if (!err) {
 		*at = map->next;
-		uvdk_export_unwatch(&map->watch);
+		uvdk_export_remove_watch(&map->watch);
 	}
 	uvdk_export_unlock();
 	if (!map)
