@@ -84,7 +84,10 @@ static int check(struct uvdk_device *dev, unsigned int index, uint64_t offset, u
 	return 0;
 }
 
-/* Which file it is: the same in whatever descriptor, and in another process. */
+/*
+ * Which file it is: the same in whatever descriptor. The kernel never gives a dma-buf's
+ * number twice, so an export that nobody has open any more is not mistaken for another.
+ */
 static int remember(struct uvdk_device *dev, const struct uvdk_export *what, int fd)
 {
 	struct uvdk_export *export = malloc(sizeof(*export));
@@ -147,7 +150,7 @@ UVDK_EXPORT const struct uvdk_export *uvdk_export_find(int fd)
 
 /* ---- watches ---- */
 
-UVDK_EXPORT void uvdk_export_watch(struct uvdk_device *dev, struct uvdk_export_watch *watch)
+UVDK_EXPORT void uvdk_export_add_watch(struct uvdk_device *dev, struct uvdk_export_watch *watch)
 {
 	watch->next = dev->export_watches;
 	watch->link = &dev->export_watches;
@@ -156,7 +159,7 @@ UVDK_EXPORT void uvdk_export_watch(struct uvdk_device *dev, struct uvdk_export_w
 	dev->export_watches = watch;
 }
 
-UVDK_EXPORT void uvdk_export_unwatch(struct uvdk_export_watch *watch)
+UVDK_EXPORT void uvdk_export_remove_watch(struct uvdk_export_watch *watch)
 {
 	if (!watch->link)
 		return;
@@ -218,7 +221,7 @@ void device_end_exports(struct uvdk_device *dev)
 	while (dev->export_watches) {
 		struct uvdk_export_watch *watch = dev->export_watches;
 
-		uvdk_export_unwatch(watch);
+		uvdk_export_remove_watch(watch);
 		watch->tell(watch, UVDK_EXPORT_ENDED);
 	}
 	while (dev->exports) {

@@ -86,21 +86,21 @@ void uvdk_export_unlock(void);
 const struct uvdk_export *uvdk_export_find(int fd);
 
 /**
- * uvdk_export_watch() - be told of a device
+ * uvdk_export_add_watch() - be told of a device
  * @dev: device
  * @watch: with @tell set
  *
  * Under the lock.
  */
-void uvdk_export_watch(struct uvdk_device *dev, struct uvdk_export_watch *watch);
+void uvdk_export_add_watch(struct uvdk_device *dev, struct uvdk_export_watch *watch);
 
 /**
- * uvdk_export_unwatch() - undo uvdk_export_watch()
+ * uvdk_export_remove_watch() - undo uvdk_export_add_watch()
  * @watch: watch; nothing happens if it is in no list
  *
  * Under the lock.
  */
-void uvdk_export_unwatch(struct uvdk_export_watch *watch);
+void uvdk_export_remove_watch(struct uvdk_export_watch *watch);
 
 #ifdef __cplusplus
 }

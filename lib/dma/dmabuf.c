@@ -28,8 +28,31 @@ static int no_such_map(uvdk_iova_t iova)
 	return uvdk_fail(-ENOENT, DMABUF, "no map of a file begins at IOVA 0x%" PRIx64, iova);
 }
 
+/* Nothing is attached that could reach it any more once the address space goes. */
+static void ioas_gone(struct uvdk_ioas *ioas)
+{
+	struct dmabuf **at = &maps;
+
+	uvdk_export_lock();
+	while (*at) {
+		struct dmabuf *map = *at;
+
+		if (map->info.ioas != ioas) {
+			at = &map->next;
+			continue;
+		}
+		uvdk_ioas_file_unmap(ioas, map->info.iova);
+		*at = map->next;
+		uvdk_export_remove_watch(&map->watch);
+		dmabuf_close(map);
+		free(map);
+	}
+	uvdk_export_unlock();
+}
+
 static int map_it(struct dmabuf *map)
 {
+	map->file.gone = ioas_gone;
 	return uvdk_ioas_file_map(map->info.ioas, &map->file, map->info.len, map->info.flags,
 				  &map->info.iova);
 }
@@ -49,7 +72,7 @@ static int map_export(struct dmabuf *map, int fd, bool *is_export)
 			err = map_it(map);
 		if (!err) {
 			map->watch.tell = dmabuf_on_event;
-			uvdk_export_watch(export->dev, &map->watch);
+			uvdk_export_add_watch(export->dev, &map->watch);
 			add(map);
 		}
 	}
@@ -118,7 +141,7 @@ UVDK_EXPORT int uvdk_dmabuf_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 		err = uvdk_ioas_file_unmap(ioas, iova);
 	if (!err) {
 		*at = map->next;
-		uvdk_export_unwatch(&map->watch);
+		uvdk_export_remove_watch(&map->watch);
 	}
 	uvdk_export_unlock();
 	if (!map)

@@ -28,7 +28,7 @@ extern "C" {
  * Between revocation and return devices that go on accessing it fault: stop them first if
  * that matters.
  *
- * Every call is thread-safe. An address space must outlive what is mapped in it so.
+ * Every call is thread-safe. uvdk_ioas_destroy() ends what is left in its address space.
  */
 
 /**

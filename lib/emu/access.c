@@ -120,7 +120,11 @@ static int copy_page(struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t *l
 
 	why = begin(a, iova, len, &va);
 	if (why == ACCESS_OK) {
-		if (a->write)
+		struct emu_window *w = emu_window_find(a->fn->emu, va);
+
+		if (w)
+			emu_window_access(a->fn, w, va, buf, *len, a->write);
+		else if (a->write)
 			memcpy(va, buf, *len);
 		else
 			memcpy(buf, va, *len);
@@ -192,10 +196,10 @@ UVDK_EXPORT int uvdk_emu_dma_write(struct uvdk_emu_function *fn, uvdk_iova_t iov
 	return uvdk_emu_dma_write_pasid(fn, UVDK_EMU_NO_PASID, iova, buf, len);
 }
 
-/* Pages may be smaller than these two bytes, and begin anywhere. */
-static bool whole(const uint8_t *va, size_t len)
+/* Pages may be smaller than these two bytes, and begin anywhere; a peer's BAR is no memory. */
+static bool whole(const struct access *a, const uint8_t *va, size_t len)
 {
-	return len == 2 && !((uintptr_t)va & 1);
+	return len == 2 && !((uintptr_t)va & 1) && !emu_window_find(a->fn->emu, va);
 }
 
 static int load_bytes(struct uvdk_emu_function *fn, uvdk_iova_t iova, uint16_t *value)
@@ -221,12 +225,12 @@ UVDK_EXPORT int uvdk_emu_dma_load16(struct uvdk_emu_function *fn, uvdk_iova_t io
 		return load_bytes(fn, iova, value);
 
 	why = begin(&a, iova, &len, &va);
-	if (why == ACCESS_OK && whole(va, len))
+	if (why == ACCESS_OK && whole(&a, va, len))
 		le.raw = __atomic_load_n((uint16_t *)(void *)va, __ATOMIC_ACQUIRE);
 	end(&a);
 	if (why != ACCESS_OK)
 		return refuse(&a, iova, sizeof(le), why);
-	if (!whole(va, len))
+	if (!whole(&a, va, len))
 		return load_bytes(fn, iova, value);
 	*value = uvdk_get16(le);
 
@@ -245,11 +249,11 @@ UVDK_EXPORT int uvdk_emu_dma_store16(struct uvdk_emu_function *fn, uvdk_iova_t i
 		return uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
 
 	why = begin(&a, iova, &len, &va);
-	if (why == ACCESS_OK && whole(va, len))
+	if (why == ACCESS_OK && whole(&a, va, len))
 		__atomic_store_n((uint16_t *)(void *)va, le.raw, __ATOMIC_RELEASE);
 	end(&a);
 	if (why != ACCESS_OK)
 		return refuse(&a, iova, sizeof(le), why);
 
-	return whole(va, len) ? 0 : uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
+	return whole(&a, va, len) ? 0 : uvdk_emu_dma_write(fn, iova, &le, sizeof(le));
 }

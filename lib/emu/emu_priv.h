@@ -8,9 +8,10 @@
 #include <uvdk_emu_driver.h>
 
 /*
- * Lock order: machine lock, function lock, gate, front; vtd_priv.h has those of a unit. Model
- * callbacks create, destroy, reset and step run under the machine lock; bar_read and bar_write run
- * under none.
+ * Lock order: machine lock, function lock, gate, front, windows_lock; vtd_priv.h has those of a
+ * unit. Model callbacks create, destroy, reset and step run under the machine lock; bar_read and
+ * bar_write run under none, or for a peer's access under all that the peer has: they access no
+ * memory and call nothing that takes the machine's lock.
  */
 
 #define EMU_SLOTS	  32
@@ -166,6 +167,9 @@ struct uvdk_emu {
 	pthread_mutex_t shared_lock;
 	struct emu_shared *shared;
 
+	_Atomic(struct emu_window *) windows; /* grows only, until the machine is freed */
+	pthread_rwlock_t windows_lock;	      /* whose they are; held while a peer is accessed */
+
 	pthread_mutex_t fault_lock;
 	struct uvdk_emu_fault fault[EMU_FAULTS]; /* oldest at fault_first */
 	unsigned int fault_first;
@@ -181,6 +185,17 @@ void emu_unlock(struct uvdk_emu *emu);
 
 /* 0; in a child of fork(), where the lock may never be let go: -EPERM and a sentence. */
 int emu_check_owner(const struct uvdk_emu *emu);
+
+/*
+ * window.c: BARs as others see them. access() takes @len bytes from or to @va, in @w; what
+ * nobody answers reads as ones.
+ */
+struct emu_window;
+struct emu_window *emu_window_find(struct uvdk_emu *emu, const uint8_t *va);
+void emu_window_access(struct uvdk_emu_function *from, struct emu_window *w, const uint8_t *va,
+		       uint8_t *buf, size_t len, bool write);
+void emu_windows_unplug(const struct uvdk_emu_function *fn);
+void emu_windows_free(struct uvdk_emu *emu);
 
 /* function.c */
 void emu_fn_free(struct uvdk_emu_function *fn);

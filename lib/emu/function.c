@@ -221,6 +221,7 @@ UVDK_EXPORT void uvdk_emu_unplug_fn(struct uvdk_emu_function *fn)
 	emu->nr_fns--;
 	vtd_unplug(fn);
 	emu_translator_unplug(fn);
+	emu_windows_unplug(fn);
 	fn->model->destroy(fn);
 	emu_unlock(emu);
 	emu_fn_free(fn);

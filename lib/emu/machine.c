@@ -148,6 +148,7 @@ static void free_machine(struct uvdk_emu *emu)
 	}
 	for (unsigned int i = 0; i < emu->nr_units; i++)
 		vtd_destroy(emu->vtd[i]);
+	emu_windows_free(emu);
 	pthread_mutex_destroy(&emu->fault_lock);
 	pthread_mutex_destroy(&emu->shared_lock);
 	pthread_cond_destroy(&emu->plugged);
@@ -227,6 +228,7 @@ UVDK_EXPORT int uvdk_emu_create(const struct uvdk_emu_opts *opts, struct uvdk_em
 	pthread_mutex_init(&emu->lock, NULL);
 	pthread_cond_init(&emu->plugged, NULL);
 	pthread_mutex_init(&emu->shared_lock, NULL);
+	pthread_rwlock_init(&emu->windows_lock, NULL);
 	pthread_mutex_init(&emu->fault_lock, NULL);
 
 	ret = make_units(emu, o.iommus);

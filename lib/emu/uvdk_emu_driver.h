@@ -561,6 +561,30 @@ int uvdk_emu_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t 
 		       unsigned int width, uint64_t value);
 
 /**
+ * uvdk_emu_bar_window() - addresses that stand for a BAR
+ * @fn: function
+ * @bar: 0 to 5
+ * @at: receives the start of as many bytes as the BAR has, rounded up to whole pages
+ *
+ * Nothing can be accessed there, but what a device is translated to there goes to the
+ * BAR, in words of up to four bytes. They are taken until the machine is destroyed; the
+ * same BAR has the same.
+ *
+ * Return: 0, -ENOENT (no such BAR), -EOPNOTSUPP (a function that translates), -ENOMEM.
+ */
+int uvdk_emu_bar_window(struct uvdk_emu_function *fn, unsigned int bar, void **at);
+
+/**
+ * uvdk_emu_is_window() - do addresses stand for a BAR?
+ * @emu: machine
+ * @at: first
+ * @len: bytes, not 0
+ *
+ * Return: whether all of them lie in what uvdk_emu_bar_window() gave for one BAR.
+ */
+bool uvdk_emu_is_window(struct uvdk_emu *emu, const void *at, size_t len);
+
+/**
  * uvdk_emu_fn_reset() - function reset: model and configuration space
  * @fn: function
  *

@@ -45,6 +45,8 @@ UVDK_EXPORT int uvdk_ioas_file_map(struct uvdk_ioas *ioas, const struct uvdk_ioa
 	if (!err)
 		err = ioas_map_locked(ioas, file, (uintptr_t)file->va, ioas_page(len),
 				      flags | UVDK_MAP_ALIAS | UVDK_MAP_FILE, iova);
+	if (!err)
+		ioas->files_gone = file->gone;
 	uvdk_lock_release(&ioas->lock);
 
 	return err;

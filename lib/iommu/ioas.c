@@ -129,6 +129,8 @@ UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 		return;
 	}
 	delist(ioas);
+	if (ioas->files_gone)
+		ioas->files_gone(ioas);
 	ioas_unmap_all(ioas);
 	ioas->ops->ioas_destroy(ioas->priv);
 	drop_user(ioas->iommu);

@@ -135,6 +135,7 @@ struct uvdk_ioas {
 
 	uint64_t maps;
 	uint64_t mapped_pages;
+	void (*files_gone)(struct uvdk_ioas *ioas);
 	uint64_t file_pages; /* of files without an address: not ours to count against memlock */
 	/* Maps and pages beyond which the driver is asked for its limits again. */
 	uint64_t entries_cap;

@@ -22,11 +22,14 @@ extern "C" {
  * @offset: first byte
  * @va: where that is in this process, and mapped by address; NULL: by the iommu driver,
  *	from @fd
+ * @gone: called by uvdk_ioas_destroy(), with no lock held and nothing attached: unmap what
+ *	there is of files, for nobody can afterwards; one function for all
  */
 struct uvdk_ioas_file {
 	int fd;
 	uint64_t offset;
 	void *va;
+	void (*gone)(struct uvdk_ioas *ioas);
 };
 
 /**

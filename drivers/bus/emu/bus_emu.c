@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <uvdk_device_driver.h>
@@ -191,6 +193,34 @@ static int emu_region_write(struct uvdk_device *dev, unsigned int index, uint64_
 	return uvdk_emu_bar_write(fn_of(dev), index, off, width, value);
 }
 
+/* A descriptor that stands for it in this process: there is nothing in the file. */
+static int emu_export_bar(struct uvdk_device *dev, unsigned int index, uint64_t off, uint64_t len,
+			  int *fd, void **at)
+{
+	struct uvdk_emu_function *fn = fn_of(dev);
+	void *window = NULL;
+	int ret = uvdk_emu_bar_window(fn, index, &window);
+	int file;
+
+	if (ret)
+		return ret;
+	file = memfd_create("uvdk-emu-bar", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file < 0)
+		return uvdk_fail(-errno, "bus.emu", "no descriptor for BAR %u of %s: %s", index,
+				 uvdk_emu_fn_name(fn), strerror(errno));
+	if (ftruncate(file, (off_t)len) ||
+	    fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)) {
+		ret = uvdk_fail(-errno, "bus.emu", "descriptor for BAR %u of %s: %s", index,
+				uvdk_emu_fn_name(fn), strerror(errno));
+		close(file);
+		return ret;
+	}
+	*at = (char *)window + off;
+	*fd = file;
+
+	return 0;
+}
+
 static unsigned int kind_of(enum uvdk_irq_type type)
 {
 	switch (type) {
@@ -301,6 +331,7 @@ const struct uvdk_bus_ops uvdk_bus_emu = {
 	.reset = emu_reset,
 	.hot_reset_list = emu_hot_reset_list,
 	.hot_reset = emu_reset,
+	.export_bar = emu_export_bar,
 	.event_fd = emu_event_fd,
 	.next_event = emu_next_event,
 };

@@ -108,9 +108,16 @@ static int map_all(struct emu_space *space, uvdk_iova_t iova, void *va, size_t l
 	return err;
 }
 
+/* Memory, or what stands for a BAR of the machine. */
+static int check(const struct emu_space *space, void *va, size_t len, bool write)
+{
+	return uvdk_emu_is_window(space->machine->emu, va, len) ? 0
+								: emu_memory_check(va, len, write);
+}
+
 int emu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags)
 {
-	int err = emu_memory_check(va, len, flags & UVDK_MAP_WRITE);
+	int err = check(ioas_priv, va, len, flags & UVDK_MAP_WRITE);
 
 	return err ? err : map_all(ioas_priv, *iova, va, len, flags);
 }

@@ -26,6 +26,7 @@
 #define IOMMU_SET_DIRTY	  _IO(';', 0x8b)
 #define IOMMU_GET_DIRTY	  _IO(';', 0x8c)
 #define IOMMU_FAULT_ALLOC _IO(';', 0x8e)
+#define IOMMU_MAP_FILE	  _IO(';', 0x8f)
 #define DEVICE_BIND	  _IO(';', 118)
 #define DEVICE_ATTACH	  _IO(';', 119)
 #define DEVICE_DETACH	  _IO(';', 120)
@@ -145,6 +146,44 @@ static int type1_unmap(struct vfio_iommu_type1_dma_unmap *unmap)
 	else
 		sim.maps--;
 	return 0;
+}
+
+/* A dma-buf is told from a memfd by its size, which is odd. */
+#define DMA_BUF_EXTRA 1
+
+static int map_file(const uint32_t *args)
+{
+	struct stat st;
+
+	if (sim.no_map_file)
+		return -ENOTTY;
+	if (fstat((int)args[3], &st))
+		return -EBADF;
+	if (st.st_size % 0x1000 == DMA_BUF_EXTRA && sim.revoked)
+		return -ENODEV;
+	sim.file_maps++;
+	sim.file_flags = args[1];
+	memcpy(&sim.file_start, args + 4, 8);
+	memcpy(&sim.file_iova, args + 8, 8);
+
+	return on_map();
+}
+
+/* VFIO_DEVICE_FEATURE_DMA_BUF: index, open flags, flags, ranges, offset and length of each */
+static int export_bar(const uint32_t *args)
+{
+	uint64_t length;
+	int fd;
+
+	if (sim.no_dma_buf || (args[1] & 0xffff) != 11)
+		return -ENOTTY;
+	if (args[2] || args[5] != 1)
+		return -EINVAL;
+	memcpy(&length, args + 8, 8);
+	fd = memfd_create("dma-buf", MFD_CLOEXEC);
+	cr_assert_eq(ftruncate(fd, (off_t)length + DMA_BUF_EXTRA), 0);
+
+	return fd;
 }
 
 /* The kernel's structs end in arrays, so headers and what follows are apart. */
@@ -430,6 +469,10 @@ static int answer(int fd, unsigned long request, void *arg)
 		return is_device(fd) ? hot_reset_info(arg) : type1_info(arg);
 	case VFIO_IOMMU_MAP_DMA: /* likewise */
 		return is_device(fd) ? hot_reset(arg) : on_map();
+	case IOMMU_MAP_FILE:
+		return map_file(arg);
+	case VFIO_DEVICE_FEATURE:
+		return export_bar(arg);
 	case IOMMU_IOAS_MAP:
 		return on_map();
 	case VFIO_IOMMU_UNMAP_DMA:

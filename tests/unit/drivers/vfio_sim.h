@@ -61,6 +61,13 @@ struct sim {
 	bool sparse;
 	bool bad_chain;		/* capability chains lead outside */
 	bool reset_other_group; /* a hot reset affects a function of group 9 */
+
+	bool no_map_file, no_dma_buf; /* a kernel that is too old */
+	bool revoked;		      /* dma-bufs can't be mapped now */
+	unsigned int file_maps;	      /* calls that mapped a file */
+	uint64_t file_start, file_iova;
+	unsigned int file_flags; /* of the latest */
+
 	unsigned int hot_resets;
 	unsigned int reset_fds; /* group descriptors that came with it */
 };
