@@ -52,7 +52,7 @@ __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 {
 	uint64_t now, patience;
 
-	if (c->idle++ % POLLS)
+	if (++c->idle % POLLS)
 		return;
 	if (uvdk_device_gone(c->dsa->dev) || c->dsa->broken) {
 		dsa_pmd_gone(c);
