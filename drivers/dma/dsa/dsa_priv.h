@@ -98,13 +98,14 @@ struct dsa_chan {
 	struct dsa_rec *rec; /* ring of their records */
 	uint64_t w0;	     /* flags of every descriptor */
 	uint64_t max_len;
-	uint64_t address_mask;
-	uint64_t enqueued; /* operations; the low 16 bits are the next one's number */
-	uint64_t pending_bytes;
+	uint64_t copy; /* word 0 of a plain copy */
 	uint32_t head;
+	uint32_t extra; /* slots that were not the first of their operation: head - extra counts
+			   these */
 	uint32_t told;
-	int32_t limit; /* most slots in use; -1: nothing can be enqueued any more */
+	uint32_t end; /* head gets no further: a ring from told on; head itself once stopped */
 	uint32_t mask;
+	uint64_t pending_bytes; /* away from head: else the compiler joins both into a vector */
 	/* submitting and polling */
 	uint32_t pending;
 	uint32_t done;
@@ -131,6 +132,7 @@ struct dsa_chan {
 	unsigned int idle;
 	uint64_t idle_since, swerr_at;
 	bool suspect; /* SWERR names the queue: what is missing will not come */
+	uint32_t extra_submitted;
 	uint64_t submitted, completed, failures, resumed, doorbells, bytes;
 	struct dsa_slot *slots;
 	struct dsa *dsa;
@@ -152,6 +154,11 @@ struct dsa_chan {
 static inline struct dsa_chan *dsa_chan(struct uvdk_dmadev_chan *chan)
 {
 	return (struct dsa_chan *)chan;
+}
+
+static inline void dsa_set_end(struct dsa_chan *c)
+{
+	c->end = c->stopped ? c->head : c->told + c->mask + 1;
 }
 
 static inline uint64_t *dsa_desc(const struct dsa_chan *c, uint32_t slot)

@@ -18,7 +18,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 	c->retired = c->posted = c->made;
 	c->busy = false;
 	c->stopped = true;
-	c->limit = -1;
+	dsa_set_end(c);
 }
 
 void dsa_pmd_gone(struct dsa_chan *c)
