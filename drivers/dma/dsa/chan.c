@@ -6,7 +6,7 @@
 #include <cpuid.h>
 #endif
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define PROBE_NS UINT64_C(1000000000)
 

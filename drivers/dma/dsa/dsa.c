@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 static bool dsa_match(const struct uvdk_device_info *info)
 {

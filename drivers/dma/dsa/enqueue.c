@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * The fast path: a descriptor is written where it stays. Of its eight words the second never
@@ -116,9 +116,9 @@ int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b,
  * the class wants between these is an inversion here.
  */
 int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		const struct uvdk_dmadev_crc *crc, unsigned int flags)
+		const struct uvdk_dmadev_crc_spec *crc, unsigned int flags)
 {
-	static const struct uvdk_dmadev_crc plain;
+	static const struct uvdk_dmadev_crc_spec plain;
 	struct dsa_chan *c = dsa_chan(chan);
 	bool copies = dst != UVDK_IOVA_NONE;
 	enum dsa_op op = copies ? DSA_OP_COPY_CRC : DSA_OP_CRC;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /* Two lists walked side by side: a piece reaches to the next edge of either. */
 struct walk {

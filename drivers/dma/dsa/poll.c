@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * A unit is done when its one record is: that of the batch, or of the only descriptor. If it

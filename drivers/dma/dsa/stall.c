@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define POLLS	   256 /* between two looks at the clock */
 #define SWERR_NS   UINT64_C(1000000)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * What was enqueued since the last submit is cut into units of descriptors that lie side by

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef UVDK_DSA_PRIV_H
-#define UVDK_DSA_PRIV_H
+#ifndef UVDK_DSA_PMD_H
+#define UVDK_DSA_PMD_H
 
 #include <pthread.h>
 
@@ -201,7 +201,7 @@ int dsa_pmd_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t patter
 int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
 		    unsigned int flags);
 int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		const struct uvdk_dmadev_crc *crc, unsigned int flags);
+		const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
 int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
 		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
 		    unsigned int src_count, unsigned int flags);
@@ -244,4 +244,4 @@ uint64_t dsa_pmd_now_ns(void);
 /* swerr.c: tell what the device reports; the lock is held */
 void dsa_pmd_check_swerr(struct dsa *dsa);
 
-#endif /* UVDK_DSA_PRIV_H */
+#endif /* UVDK_DSA_PMD_H */
