@@ -72,12 +72,15 @@ static void post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t
 	c->doorbells++;
 }
 
-/* All before it have ended: may it run as it is? Else each slot is looked at. */
+/*
+ * All before it have ended: may it run as it is? Else each slot is looked at, and what comes
+ * behind it must wait for what is found.
+ */
 static void check_fence(struct dsa_chan *c, struct dsa_unit *unit)
 {
 	if (c->cancel || (c->failed && unit->flags & UNIT_FENCED))
 		unit->flags |= UNIT_WALK;
-	c->barrier = unit->flags & UNIT_INNER;
+	c->barrier = unit->flags & (UNIT_INNER | UNIT_WALK);
 }
 
 void dsa_post_units(struct dsa_chan *c)
