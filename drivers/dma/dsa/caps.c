@@ -123,7 +123,7 @@ static int read_general(struct dsa *dsa)
 	return 0;
 }
 
-int dsa_read_caps(struct dsa *dsa)
+int dsa_pmd_read_caps(struct dsa *dsa)
 {
 	struct uvdk_iommu_info iommu;
 	int vectors = uvdk_device_irq_count(dsa->dev, UVDK_IRQ_MSIX);

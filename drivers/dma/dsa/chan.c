@@ -11,15 +11,15 @@
 #define PROBE_NS UINT64_C(1000000000)
 
 static const struct uvdk_dmadev_chan_ops chan_ops = {
-	.copy = dsa_copy,
-	.fill = dsa_fill,
-	.compare = dsa_compare,
-	.crc = dsa_crc,
-	.copy_sg = dsa_copy_sg,
-	.submit = dsa_submit,
-	.completed = dsa_completed,
-	.completed_status = dsa_completed_status,
-	.capacity = dsa_capacity,
+	.copy = dsa_pmd_copy,
+	.fill = dsa_pmd_fill,
+	.compare = dsa_pmd_compare,
+	.crc = dsa_pmd_crc,
+	.copy_sg = dsa_pmd_copy_sg,
+	.submit = dsa_pmd_submit,
+	.completed = dsa_pmd_completed,
+	.completed_status = dsa_pmd_completed_status,
+	.capacity = dsa_pmd_capacity,
 };
 
 /* ---- memory: descriptors, their records, a record for each unit ---- */
@@ -107,12 +107,12 @@ static bool cpu_has_movdir64b(void)
  */
 static int probe_stores(struct dsa_chan *c)
 {
-	uint64_t deadline = dsa_now_ns() + PROBE_NS;
+	uint64_t deadline = dsa_pmd_now_ns() + PROBE_NS;
 
 	c->desc[0] = UVDK_LE(64, DSA_W0(DSA_OP_NOOP, DSA_FLAG_CRAV | DSA_FLAG_RCR));
-	dsa_portal_write(c, c->desc);
+	dsa_pmd_portal_write(c, c->desc);
 	while (!__atomic_load_n(&c->rec[0].status, __ATOMIC_ACQUIRE)) {
-		if (dsa_now_ns() > deadline)
+		if (dsa_pmd_now_ns() > deadline)
 			return uvdk_fail(-EOPNOTSUPP, LOG_NAME,
 					 "%s takes descriptors by MOVDIR64B only, and this CPU "
 					 "does not have it",
@@ -188,19 +188,19 @@ static int make(struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
 				 slots);
 	ret = get_memory(c, opts->ioas);
 	if (!ret && opts->flags & UVDK_DMADEV_CHAN_IRQ)
-		ret = dsa_irq_open(c, opts->event_fd);
+		ret = dsa_pmd_irq_open(c, opts->event_fd);
 	if (ret)
 		return ret;
-	ret = dsa_wq_enable(c);
+	ret = dsa_pmd_wq_enable(c);
 	if (ret)
 		goto err_irq;
 	ret = open_portal(c);
 	if (!ret)
 		return 0;
 
-	dsa_wq_disable(c);
+	dsa_pmd_wq_disable(c);
 err_irq:
-	dsa_irq_close(c);
+	dsa_pmd_irq_close(c);
 	return ret;
 }
 
@@ -233,8 +233,8 @@ static int start(struct dsa *dsa, struct dsa_chan *c, const struct uvdk_dmadev_c
 	return ret;
 }
 
-int dsa_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
-		  struct uvdk_dmadev_chan **out)
+int dsa_pmd_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
+		      struct uvdk_dmadev_chan **out)
 {
 	struct dsa *dsa = priv;
 	struct uvdk_sva_info sva = {0};
@@ -264,14 +264,14 @@ int dsa_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
 	return 0;
 }
 
-void dsa_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
+void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 	struct dsa *dsa = priv;
 
 	pthread_mutex_lock(&dsa->lock);
-	dsa_wq_disable(c);
-	dsa_irq_close(c);
+	dsa_pmd_wq_disable(c);
+	dsa_pmd_irq_close(c);
 	dsa->wq[c->wq] = NULL;
 	pthread_mutex_unlock(&dsa->lock);
 	release(c);

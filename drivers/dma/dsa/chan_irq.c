@@ -13,7 +13,7 @@ static unsigned int vector(const struct dsa_chan *c)
 	return c->wq + 1;
 }
 
-int dsa_irq_open(struct dsa_chan *c, int fd)
+int dsa_pmd_irq_open(struct dsa_chan *c, int fd)
 {
 	struct dsa *dsa = c->dsa;
 	unsigned int handle = vector(c);
@@ -29,8 +29,8 @@ int dsa_irq_open(struct dsa_chan *c, int fd)
 		ret = uvdk_device_irq_set(dsa->dev, UVDK_IRQ_MSIX, vector(c), 1, &fd);
 	if (ret)
 		return ret;
-	if (dsa_has_command(dsa, DSA_CMD_REQUEST_INT_HANDLE))
-		ret = dsa_command(dsa, DSA_CMD_REQUEST_INT_HANDLE, vector(c), &handle);
+	if (dsa_pmd_has_command(dsa, DSA_CMD_REQUEST_INT_HANDLE))
+		ret = dsa_pmd_command(dsa, DSA_CMD_REQUEST_INT_HANDLE, vector(c), &handle);
 	if (ret) {
 		uvdk_device_irq_set(dsa->dev, UVDK_IRQ_MSIX, vector(c), 1, &(int){-1});
 		return ret;
@@ -42,14 +42,14 @@ int dsa_irq_open(struct dsa_chan *c, int fd)
 	return 0;
 }
 
-void dsa_irq_close(struct dsa_chan *c)
+void dsa_pmd_irq_close(struct dsa_chan *c)
 {
 	struct dsa *dsa = c->dsa;
 
 	if (!c->irq || uvdk_device_gone(dsa->dev))
 		return;
-	if (dsa_has_command(dsa, DSA_CMD_REQUEST_INT_HANDLE) && !dsa->broken)
-		dsa_command(dsa, DSA_CMD_RELEASE_INT_HANDLE, c->handle, NULL);
+	if (dsa_pmd_has_command(dsa, DSA_CMD_REQUEST_INT_HANDLE) && !dsa->broken)
+		dsa_pmd_command(dsa, DSA_CMD_RELEASE_INT_HANDLE, c->handle, NULL);
 	uvdk_device_irq_set(dsa->dev, UVDK_IRQ_MSIX, vector(c), 1, &(int){-1});
 	uvdk_region_write(&dsa->regs, dsa->caps.perm + 8 * (uint64_t)vector(c), 4, 0);
 }

@@ -9,7 +9,7 @@
 #define DSA_PATIENCE_NS UINT64_C(5000000000) /* a command waits for what runs */
 #endif
 
-uint64_t dsa_now_ns(void)
+uint64_t dsa_pmd_now_ns(void)
 {
 	struct timespec ts;
 
@@ -18,14 +18,14 @@ uint64_t dsa_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-bool dsa_has_command(const struct dsa *dsa, enum dsa_cmd cmd)
+bool dsa_pmd_has_command(const struct dsa *dsa, enum dsa_cmd cmd)
 {
 	return dsa->caps.cmdcap & 1u << cmd;
 }
 
 static int wait_idle(struct dsa *dsa, uint64_t *status)
 {
-	uint64_t deadline = dsa_now_ns() + DSA_PATIENCE_NS;
+	uint64_t deadline = dsa_pmd_now_ns() + DSA_PATIENCE_NS;
 
 	for (unsigned int polls = 0;; polls++) {
 		int ret = uvdk_region_read(&dsa->regs, DSA_CMDSTS, 4, status);
@@ -37,7 +37,7 @@ static int wait_idle(struct dsa *dsa, uint64_t *status)
 		if (uvdk_device_gone(dsa->dev))
 			return -ENODEV;
 		if (polls > 100) {
-			if (dsa_now_ns() > deadline)
+			if (dsa_pmd_now_ns() > deadline)
 				return -ETIMEDOUT;
 			nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 		}
@@ -92,7 +92,7 @@ static const char *error_name(unsigned int error)
 	}
 }
 
-int dsa_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result)
+int dsa_pmd_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result)
 {
 	uint64_t status = 0;
 	int ret = dsa->broken ? -ETIMEDOUT : wait_idle(dsa, &status);
@@ -118,7 +118,7 @@ int dsa_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned in
 	return 0;
 }
 
-void dsa_give_up(struct dsa *dsa)
+void dsa_pmd_give_up(struct dsa *dsa)
 {
 	dsa->broken = true;
 	if (uvdk_device_gone(dsa->dev))
@@ -153,17 +153,18 @@ static int soft_reset(struct dsa *dsa)
 	if ((state & DSA_GENSTS_STATE) == DSA_HALTED)
 		return -EAGAIN; /* only a function reset is sure to help */
 	/* What a process before left is not waited for. */
-	if ((state & DSA_GENSTS_STATE) == DSA_ENABLED && dsa_has_command(dsa, DSA_CMD_ABORT_ALL)) {
-		ret = dsa_command(dsa, DSA_CMD_ABORT_ALL, 0, NULL);
+	if ((state & DSA_GENSTS_STATE) == DSA_ENABLED &&
+	    dsa_pmd_has_command(dsa, DSA_CMD_ABORT_ALL)) {
+		ret = dsa_pmd_command(dsa, DSA_CMD_ABORT_ALL, 0, NULL);
 		if (ret == -ENODEV || ret == -ETIMEDOUT)
 			return ret;
 	}
-	ret = dsa_command(dsa, DSA_CMD_RESET_DEVICE, 0, NULL);
+	ret = dsa_pmd_command(dsa, DSA_CMD_RESET_DEVICE, 0, NULL);
 
 	return ret ? ret : check_state(dsa);
 }
 
-int dsa_reset(struct dsa *dsa)
+int dsa_pmd_reset(struct dsa *dsa)
 {
 	int ret, flr;
 

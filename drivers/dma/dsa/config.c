@@ -72,7 +72,7 @@ static int write_wq(struct dsa *dsa, unsigned int wq)
 	return ret;
 }
 
-int dsa_configure(struct dsa *dsa)
+int dsa_pmd_configure(struct dsa *dsa)
 {
 	unsigned int groups = min3(dsa->channels, dsa->caps.groups, dsa->caps.engines);
 	int ret = 0;
@@ -84,7 +84,7 @@ int dsa_configure(struct dsa *dsa)
 	if (!ret)
 		ret = uvdk_device_set_command(dsa->dev, UVDK_PCI_COMMAND_MASTER, 0);
 	if (!ret)
-		ret = dsa_command(dsa, DSA_CMD_ENABLE_DEVICE, 0, NULL);
+		ret = dsa_pmd_command(dsa, DSA_CMD_ENABLE_DEVICE, 0, NULL);
 
 	return ret;
 }
@@ -104,7 +104,7 @@ static int check_enabled(struct dsa_chan *c, bool enabled)
 	return 0;
 }
 
-int dsa_wq_enable(struct dsa_chan *c)
+int dsa_pmd_wq_enable(struct dsa_chan *c)
 {
 	uint32_t value = mode(c->dsa);
 	int ret;
@@ -115,37 +115,37 @@ int dsa_wq_enable(struct dsa_chan *c)
 		value |= DSA_WQ_PASID_EN | DSA_WQ_PASID(c->pasid);
 	ret = uvdk_region_write(&c->dsa->regs, wqcfg(c->dsa, c->wq, DSA_WQCFG_MODE), 4, value);
 	if (!ret)
-		ret = dsa_command(c->dsa, DSA_CMD_ENABLE_WQ, c->wq, NULL);
+		ret = dsa_pmd_command(c->dsa, DSA_CMD_ENABLE_WQ, c->wq, NULL);
 	if (!ret)
 		ret = check_enabled(c, true);
 	if (ret)
-		dsa_wq_disable(c);
+		dsa_pmd_wq_disable(c);
 
 	return ret;
 }
 
-int dsa_wq_abort(struct dsa_chan *c)
+int dsa_pmd_wq_abort(struct dsa_chan *c)
 {
-	if (!dsa_has_command(c->dsa, DSA_CMD_ABORT_WQ))
+	if (!dsa_pmd_has_command(c->dsa, DSA_CMD_ABORT_WQ))
 		return uvdk_fail(-EOPNOTSUPP, LOG_NAME, "%s can't abort a work queue",
 				 c->dsa->name);
 
-	return dsa_command(c->dsa, DSA_CMD_ABORT_WQ, DSA_WQ_OPERAND(c->wq), NULL);
+	return dsa_pmd_command(c->dsa, DSA_CMD_ABORT_WQ, DSA_WQ_OPERAND(c->wq), NULL);
 }
 
 /* By a command that waits for what runs, or else by taking all of the device off memory. */
-void dsa_wq_disable(struct dsa_chan *c)
+void dsa_pmd_wq_disable(struct dsa_chan *c)
 {
 	uint64_t state = 0;
 	int ret = uvdk_region_read(&c->dsa->regs, wqcfg(c->dsa, c->wq, DSA_WQCFG_STATE), 4, &state);
 
 	if (ret || c->dsa->broken || !DSA_WQ_STATE(state))
 		return;
-	if (c->posted != c->retired && dsa_has_command(c->dsa, DSA_CMD_ABORT_WQ))
-		dsa_wq_abort(c);
-	ret = dsa_command(c->dsa, DSA_CMD_DISABLE_WQ, DSA_WQ_OPERAND(c->wq), NULL);
+	if (c->posted != c->retired && dsa_pmd_has_command(c->dsa, DSA_CMD_ABORT_WQ))
+		dsa_pmd_wq_abort(c);
+	ret = dsa_pmd_command(c->dsa, DSA_CMD_DISABLE_WQ, DSA_WQ_OPERAND(c->wq), NULL);
 	if (!ret)
 		ret = check_enabled(c, false);
 	if (ret)
-		dsa_give_up(c->dsa);
+		dsa_pmd_give_up(c->dsa);
 }

@@ -56,13 +56,13 @@ static int start(struct dsa *dsa, unsigned int channels)
 	if (!ret)
 		ret = get_regions(dsa);
 	if (!ret)
-		ret = dsa_read_caps(dsa);
+		ret = dsa_pmd_read_caps(dsa);
 	if (!ret)
 		ret = share_out(dsa, channels);
 	if (!ret)
-		ret = dsa_reset(dsa);
+		ret = dsa_pmd_reset(dsa);
 	if (!ret)
-		ret = dsa_configure(dsa);
+		ret = dsa_pmd_configure(dsa);
 	if (ret && !uvdk_device_gone(dsa->dev))
 		uvdk_device_set_command(dsa->dev, 0, UVDK_PCI_COMMAND_MASTER);
 
@@ -130,9 +130,9 @@ static void dsa_close(void *priv)
 	struct dsa *dsa = priv;
 
 	if (!uvdk_device_gone(dsa->dev)) {
-		dsa_check_swerr(dsa);
+		dsa_pmd_check_swerr(dsa);
 		if (!dsa->broken)
-			dsa_command(dsa, DSA_CMD_DISABLE_DEVICE, 0, NULL);
+			dsa_pmd_command(dsa, DSA_CMD_DISABLE_DEVICE, 0, NULL);
 		uvdk_device_set_command(dsa->dev, 0, UVDK_PCI_COMMAND_MASTER);
 	}
 	pthread_mutex_destroy(&dsa->lock);
@@ -157,12 +157,12 @@ UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
 	struct dsa_chan *c = dsa_chan(chan);
 	uint64_t words[DSA_DESC_WORDS] __attribute__((aligned(DSA_DESC_SIZE)));
 
-	if (chan->ops->copy != dsa_copy)
+	if (chan->ops->copy != dsa_pmd_copy)
 		return uvdk_fail(-EINVAL, LOG_NAME, "this channel is no DSA's");
 	if (c->stopped || uvdk_device_gone(c->dsa->dev))
 		return -ENODEV;
 	memcpy(words, desc, sizeof(words));
-	dsa_portal_write(c, words);
+	dsa_pmd_portal_write(c, words);
 	c->doorbells++;
 
 	return 0;
@@ -175,7 +175,7 @@ const struct uvdk_dmadev_driver uvdk_dmadev_dsa = {
 	.match = dsa_match,
 	.open = dsa_open,
 	.close = dsa_close,
-	.chan_open = dsa_chan_open,
-	.chan_close = dsa_chan_close,
+	.chan_open = dsa_pmd_chan_open,
+	.chan_close = dsa_pmd_chan_close,
 	.chan_stats = dsa_chan_stats,
 };

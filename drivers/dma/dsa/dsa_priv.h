@@ -160,80 +160,81 @@ static inline uint64_t *dsa_desc(const struct dsa_chan *c, uint32_t slot)
 }
 
 /* caps.c: 0, -EPROTO with a sentence, -ENODEV */
-int dsa_read_caps(struct dsa *dsa);
+int dsa_pmd_read_caps(struct dsa *dsa);
 
 /* command.c: the lock is held */
-int dsa_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result);
-bool dsa_has_command(const struct dsa *dsa, enum dsa_cmd cmd);
+int dsa_pmd_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result);
+bool dsa_pmd_has_command(const struct dsa *dsa, enum dsa_cmd cmd);
 /* Whatever state it is in: to the one after power on. */
-int dsa_reset(struct dsa *dsa);
+int dsa_pmd_reset(struct dsa *dsa);
 /* It does not answer: it must reach no memory. */
-void dsa_give_up(struct dsa *dsa);
+void dsa_pmd_give_up(struct dsa *dsa);
 
 /* config.c */
-int dsa_configure(struct dsa *dsa);
-int dsa_wq_enable(struct dsa_chan *c);
-void dsa_wq_disable(struct dsa_chan *c);
+int dsa_pmd_configure(struct dsa *dsa);
+int dsa_pmd_wq_enable(struct dsa_chan *c);
+void dsa_pmd_wq_disable(struct dsa_chan *c);
 /* Nothing of it runs any more when this returns 0. The lock is held. */
-int dsa_wq_abort(struct dsa_chan *c);
+int dsa_pmd_wq_abort(struct dsa_chan *c);
 
 /* chan_irq.c */
-int dsa_irq_open(struct dsa_chan *c, int fd);
-void dsa_irq_close(struct dsa_chan *c);
+int dsa_pmd_irq_open(struct dsa_chan *c, int fd);
+void dsa_pmd_irq_close(struct dsa_chan *c);
 
 /* chan.c */
-int dsa_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
-		  struct uvdk_dmadev_chan **out);
-void dsa_chan_close(void *priv, struct uvdk_dmadev_chan *chan);
+int dsa_pmd_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
+		      struct uvdk_dmadev_chan **out);
+void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan);
 
 /* enqueue.c, enqueue_sg.c */
-int dsa_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-	     unsigned int flags);
-int dsa_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern, size_t len,
-	     unsigned int flags);
-int dsa_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
-		unsigned int flags);
-int dsa_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-	    const struct uvdk_dmadev_crc *crc, unsigned int flags);
-int dsa_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-		unsigned int dst_count, const struct uvdk_dmadev_seg *src, unsigned int src_count,
-		unsigned int flags);
+int dsa_pmd_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		 unsigned int flags);
+int dsa_pmd_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern, size_t len,
+		 unsigned int flags);
+int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
+		    unsigned int flags);
+int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		const struct uvdk_dmadev_crc *crc, unsigned int flags);
+int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
+		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+		    unsigned int src_count, unsigned int flags);
 /* Flags of an operation whose first slot, and descriptor, is @slot's. */
-void dsa_special(struct dsa_chan *c, uint32_t slot, unsigned int flags);
-void dsa_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags);
+void dsa_pmd_special(struct dsa_chan *c, uint32_t slot, unsigned int flags);
+void dsa_pmd_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags);
 
 /* submit.c */
-int dsa_submit(struct uvdk_dmadev_chan *chan);
+int dsa_pmd_submit(struct uvdk_dmadev_chan *chan);
 /* Give the device what it has room for. */
-void dsa_post_units(struct dsa_chan *c);
+void dsa_pmd_post_units(struct dsa_chan *c);
 /* One slot by itself. */
-void dsa_post_slot(struct dsa_chan *c, uint32_t slot);
-void dsa_portal_write(struct dsa_chan *c, const uint64_t *desc);
+void dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot);
+void dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc);
 
 /* poll.c */
-unsigned int dsa_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
-			   bool *error);
-unsigned int dsa_completed_status(struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_result *results,
-				  unsigned int max);
-unsigned int dsa_capacity(struct uvdk_dmadev_chan *chan);
+unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
+			       bool *error);
+unsigned int dsa_pmd_completed_status(struct uvdk_dmadev_chan *chan,
+				      struct uvdk_dmadev_result *results, unsigned int max);
+unsigned int dsa_pmd_capacity(struct uvdk_dmadev_chan *chan);
 
 /* walk.c: a unit that needs a look at each slot: true once all have ended */
-bool dsa_walk(struct dsa_chan *c, struct dsa_unit *unit);
-void dsa_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status status, uint8_t code);
-uint32_t dsa_value(const struct dsa_chan *c, uint32_t slot);
-uint32_t dsa_bytes_done(const struct dsa_chan *c, uint32_t slot);
+bool dsa_pmd_walk(struct dsa_chan *c, struct dsa_unit *unit);
+void dsa_pmd_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status status,
+		      uint8_t code);
+uint32_t dsa_pmd_value(const struct dsa_chan *c, uint32_t slot);
+uint32_t dsa_pmd_bytes_done(const struct dsa_chan *c, uint32_t slot);
 /* Is a fence at @slot broken by a failure before it? */
-bool dsa_is_cancelled(struct dsa_chan *c, uint32_t slot);
+bool dsa_pmd_is_cancelled(struct dsa_chan *c, uint32_t slot);
 
 /* resume.c: make the descriptor of a slot what is left of it: false if that can't be */
-bool dsa_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec);
+bool dsa_pmd_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec);
 
 /* stall.c: nothing has ended for a while; the device has gone */
-void dsa_idle(struct dsa_chan *c);
-void dsa_gone(struct dsa_chan *c);
-uint64_t dsa_now_ns(void);
+void dsa_pmd_idle(struct dsa_chan *c);
+void dsa_pmd_gone(struct dsa_chan *c);
+uint64_t dsa_pmd_now_ns(void);
 
 /* swerr.c: tell what the device reports; the lock is held */
-void dsa_check_swerr(struct dsa *dsa);
+void dsa_pmd_check_swerr(struct dsa *dsa);
 
 #endif /* UVDK_DSA_PRIV_H */

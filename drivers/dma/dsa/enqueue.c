@@ -8,7 +8,7 @@
  * changes, and the last three are zero but for checksums.
  */
 
-void dsa_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags)
+void dsa_pmd_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags)
 {
 	struct dsa_slot *s = &c->slots[slot & c->mask];
 
@@ -17,11 +17,11 @@ void dsa_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags)
 	s->flags |= (uint8_t)(SLOT_ODD | flags);
 }
 
-__attribute__((noinline, cold)) void dsa_special(struct dsa_chan *c, uint32_t slot,
-						 unsigned int flags)
+__attribute__((noinline, cold)) void dsa_pmd_special(struct dsa_chan *c, uint32_t slot,
+						     unsigned int flags)
 {
 	if (flags & UVDK_DMADEV_FENCE) {
-		dsa_mark(c, slot, SLOT_FENCE);
+		dsa_pmd_mark(c, slot, SLOT_FENCE);
 		dsa_desc(c, slot)[0] |= UVDK_LE(64, DSA_W0(0, DSA_FLAG_FENCE));
 		c->fences++;
 	}
@@ -53,16 +53,16 @@ static inline int put(struct dsa_chan *c, uint64_t w0, uint64_t w2, uint64_t w3,
 	c->enqueued++;
 	if (__builtin_expect(flags != 0, 0)) {
 		if (flags & ~(unsigned int)UVDK_DMADEV_SUBMIT)
-			dsa_special(c, slot, flags);
+			dsa_pmd_special(c, slot, flags);
 		if (flags & UVDK_DMADEV_SUBMIT)
-			dsa_submit(&c->chan);
+			dsa_pmd_submit(&c->chan);
 	}
 
 	return number;
 }
 
-int dsa_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-	     unsigned int flags)
+int dsa_pmd_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		 unsigned int flags)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
@@ -77,8 +77,8 @@ static inline bool has(const struct dsa_chan *c, enum dsa_op op)
 	return c->dsa->caps.opcap[0] & 1u << op;
 }
 
-int dsa_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern, size_t len,
-	     unsigned int flags)
+int dsa_pmd_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern, size_t len,
+		 unsigned int flags)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
@@ -90,8 +90,8 @@ int dsa_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern, s
 	return put(c, DSA_W0(DSA_OP_FILL, 0), pattern, dst, len, flags);
 }
 
-int dsa_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
-		unsigned int flags)
+int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
+		    unsigned int flags)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
@@ -107,8 +107,8 @@ int dsa_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, siz
  * The device inverts and reverses both seed and result, or neither (DSA_FLAG_CRC_RAW). What
  * the class wants between these is an inversion here.
  */
-int dsa_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-	    const struct uvdk_dmadev_crc *crc, unsigned int flags)
+int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
+		const struct uvdk_dmadev_crc *crc, unsigned int flags)
 {
 	static const struct uvdk_dmadev_crc plain;
 	struct dsa_chan *c = dsa_chan(chan);
@@ -130,17 +130,17 @@ int dsa_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, siz
 	if (ret < 0)
 		return ret;
 	dsa_desc(c, slot)[5] = UVDK_LE(64, (uint64_t)(invert ? ~crc->seed : crc->seed));
-	dsa_mark(c, slot, invert ? SLOT_INVERT : 0);
+	dsa_pmd_mark(c, slot, invert ? SLOT_INVERT : 0);
 	if (!copies)
 		flags &= ~UVDK_DMADEV_CACHE;
-	dsa_special(c, slot, flags);
+	dsa_pmd_special(c, slot, flags);
 	if (flags & UVDK_DMADEV_SUBMIT)
-		dsa_submit(chan);
+		dsa_pmd_submit(chan);
 
 	return ret;
 }
 
-unsigned int dsa_capacity(struct uvdk_dmadev_chan *chan)
+unsigned int dsa_pmd_capacity(struct uvdk_dmadev_chan *chan)
 {
 	const struct dsa_chan *c = dsa_chan(chan);
 

@@ -64,9 +64,9 @@ static uint64_t count_pieces(const struct dsa_chan *c, struct walk dst, struct w
 	return pieces;
 }
 
-int dsa_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-		unsigned int dst_count, const struct uvdk_dmadev_seg *src, unsigned int src_count,
-		unsigned int flags)
+int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
+		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+		    unsigned int src_count, unsigned int flags)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 	struct walk to = {dst, dst_count, 0}, from = {src, src_count, 0};
@@ -82,23 +82,23 @@ int dsa_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst
 	pieces = count_pieces(c, to, from);
 	if (pieces > c->mask + 1)
 		return -EINVAL;
-	if (pieces > dsa_capacity(chan))
+	if (pieces > dsa_pmd_capacity(chan))
 		return -ENOSPC;
 	while (to.count) {
 		size_t len = piece(c, &to, &from);
 
-		dsa_copy(chan, to.seg->addr + to.off, from.seg->addr + from.off, len, 0);
+		dsa_pmd_copy(chan, to.seg->addr + to.off, from.seg->addr + from.off, len, 0);
 		if (flags & UVDK_DMADEV_CACHE)
-			dsa_special(c, c->head - 1, UVDK_DMADEV_CACHE);
+			dsa_pmd_special(c, c->head - 1, UVDK_DMADEV_CACHE);
 		move(&to, len);
 		move(&from, len);
 		if (to.count)
-			dsa_mark(c, c->head - 1, SLOT_MORE);
+			dsa_pmd_mark(c, c->head - 1, SLOT_MORE);
 	}
 	c->enqueued = number + 1;
-	dsa_special(c, first, flags & UVDK_DMADEV_FENCE);
+	dsa_pmd_special(c, first, flags & UVDK_DMADEV_FENCE);
 	if (flags & UVDK_DMADEV_SUBMIT)
-		dsa_submit(chan);
+		dsa_pmd_submit(chan);
 
 	return (uint16_t)number;
 }

@@ -33,16 +33,16 @@ static void reap(struct dsa_chan *c)
 
 		if (__builtin_expect(status == DSA_OK && !(unit->flags & UNIT_SLOWLY), 1))
 			c->bytes += unit->bytes;
-		else if ((!status && !(unit->flags & UNIT_SLOWLY)) || !dsa_walk(c, unit))
+		else if ((!status && !(unit->flags & UNIT_SLOWLY)) || !dsa_pmd_walk(c, unit))
 			break;
 		retire(c, unit);
 	}
 	if (__builtin_expect(c->posted != c->made, 0))
-		dsa_post_units(c);
+		dsa_pmd_post_units(c);
 	if (c->retired != before || c->retired == c->posted)
 		c->idle = 0, c->idle_since = 0;
 	else
-		dsa_idle(c);
+		dsa_pmd_idle(c);
 }
 
 /* How the slots of the operation that starts at @slot ended, as one. Returns the next one. */
@@ -59,8 +59,8 @@ static uint32_t read_result(const struct dsa_chan *c, uint32_t slot, struct uvdk
 			out->fault = s->fault;
 			out->done += s->done;
 			if (!(s->flags & SLOT_ENDED)) { /* nobody had to look: success */
-				out->value = dsa_value(c, slot);
-				out->done += dsa_bytes_done(c, slot);
+				out->value = dsa_pmd_value(c, slot);
+				out->done += dsa_pmd_bytes_done(c, slot);
 			}
 		}
 		slot++;
@@ -128,8 +128,8 @@ static __attribute__((noinline)) unsigned int completed_odd(struct dsa_chan *c, 
 	return n;
 }
 
-unsigned int dsa_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
-			   bool *error)
+unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
+			       bool *error)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 	bool failed = false;
@@ -152,8 +152,8 @@ unsigned int dsa_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint
 	return n;
 }
 
-unsigned int dsa_completed_status(struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_result *results,
-				  unsigned int max)
+unsigned int dsa_pmd_completed_status(struct uvdk_dmadev_chan *chan,
+				      struct uvdk_dmadev_result *results, unsigned int max)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 	unsigned int n = 0;

@@ -72,7 +72,7 @@ static void touch(struct dsa_chan *c, const struct dsa_rec *rec)
 	}
 }
 
-bool dsa_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
+bool dsa_pmd_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
 {
 	struct dsa_slot *s = &c->slots[slot & c->mask];
 	uint64_t *desc = dsa_desc(c, slot);
@@ -88,12 +88,13 @@ bool dsa_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
 		touch(c, rec);
 		/* Whoever serves the fault gets a little more time with each try. */
 		if (s->tries) {
-			c->walk_from = dsa_now_ns() + (PAUSE_NS << (s->tries < 10 ? s->tries : 10));
+			c->walk_from =
+				dsa_pmd_now_ns() + (PAUSE_NS << (s->tries < 10 ? s->tries : 10));
 			return true;
 		}
 	}
 	c->walk_from = 0;
-	dsa_mark(c, slot, 0);
+	dsa_pmd_mark(c, slot, 0);
 	if (!done)
 		s->tries++;
 	s->done += done;

@@ -13,7 +13,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 {
 	for (uint32_t slot = c->done; slot != c->pending; slot++)
 		if (!(c->slots[slot & c->mask].flags & SLOT_ENDED))
-			dsa_end_slot(c, slot, status, 0);
+			dsa_pmd_end_slot(c, slot, status, 0);
 	c->done = c->walk = c->pending;
 	c->retired = c->posted = c->made;
 	c->busy = false;
@@ -21,7 +21,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 	c->limit = -1;
 }
 
-void dsa_gone(struct dsa_chan *c)
+void dsa_pmd_gone(struct dsa_chan *c)
 {
 	if (!c->stopped || c->done != c->pending)
 		end_all(c, UVDK_DMADEV_GONE);
@@ -35,9 +35,9 @@ static void give_up_waiting(struct dsa_chan *c)
 	uvdk_log(UVDK_LOG_WARN, LOG_NAME, "%s: %u descriptors of work queue %u do not end: aborted",
 		 c->dsa->name, c->posted - c->retired, c->wq);
 	pthread_mutex_lock(&c->dsa->lock);
-	ret = c->dsa->broken ? -1 : dsa_wq_abort(c);
+	ret = c->dsa->broken ? -1 : dsa_pmd_wq_abort(c);
 	if (ret && !c->dsa->broken)
-		dsa_give_up(c->dsa);
+		dsa_pmd_give_up(c->dsa);
 	pthread_mutex_unlock(&c->dsa->lock);
 	if (ret) {
 		end_all(c, UVDK_DMADEV_ERROR);
@@ -48,22 +48,22 @@ static void give_up_waiting(struct dsa_chan *c)
 	c->busy = false;
 }
 
-__attribute__((noinline, cold)) void dsa_idle(struct dsa_chan *c)
+__attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 {
 	uint64_t now, patience;
 
-	if (c->idle++ % POLLS)
+	if (++c->idle % POLLS)
 		return;
 	if (uvdk_device_gone(c->dsa->dev) || c->dsa->broken) {
-		dsa_gone(c);
+		dsa_pmd_gone(c);
 		return;
 	}
-	now = dsa_now_ns();
+	now = dsa_pmd_now_ns();
 	if (!c->idle_since)
 		c->idle_since = now;
 	if (now - c->swerr_at > SWERR_NS && !pthread_mutex_trylock(&c->dsa->lock)) {
 		c->swerr_at = now;
-		dsa_check_swerr(c->dsa);
+		dsa_pmd_check_swerr(c->dsa);
 		pthread_mutex_unlock(&c->dsa->lock);
 	}
 	patience = __atomic_load_n(&c->suspect, __ATOMIC_RELAXED) ? SUSPECT_NS : DSA_STALL_NS;

@@ -21,7 +21,7 @@ static inline void movdir64b(volatile void *to, const void *from)
 #endif
 }
 
-void dsa_portal_write(struct dsa_chan *c, const uint64_t *desc)
+void dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc)
 {
 	if (c->movdir) {
 		movdir64b(c->portal, desc);
@@ -45,13 +45,13 @@ static void ask_for_irq(struct dsa_chan *c, uint64_t *desc)
 }
 
 /* The flag of a fence is for batches only. */
-void dsa_post_slot(struct dsa_chan *c, uint32_t slot)
+void dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot)
 {
 	uint64_t *desc = dsa_desc(c, slot);
 
 	desc[0] &= ~UVDK_LE(64, DSA_W0(0, DSA_FLAG_FENCE));
 	ask_for_irq(c, desc);
-	dsa_portal_write(c, desc);
+	dsa_pmd_portal_write(c, desc);
 	c->doorbells++;
 }
 
@@ -68,14 +68,11 @@ static void post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t
 
 	c->batch[at].status = 0;
 	ask_for_irq(c, desc);
-	dsa_portal_write(c, desc);
+	dsa_pmd_portal_write(c, desc);
 	c->doorbells++;
 }
 
-/*
- * All before it have ended: may it run as it is? Else each slot is looked at, and what comes
- * behind it must wait for what is found.
- */
+/* All before it have ended: may it run as it is? Else each slot is looked at, before others. */
 static void check_fence(struct dsa_chan *c, struct dsa_unit *unit)
 {
 	if (c->cancel || (c->failed && unit->flags & UNIT_FENCED))
@@ -83,7 +80,7 @@ static void check_fence(struct dsa_chan *c, struct dsa_unit *unit)
 	c->barrier = unit->flags & (UNIT_INNER | UNIT_WALK);
 }
 
-void dsa_post_units(struct dsa_chan *c)
+void dsa_pmd_post_units(struct dsa_chan *c)
 {
 	while (c->posted != c->made && c->posted - c->retired < c->wq_entries) {
 		struct dsa_unit *unit = &c->units[c->posted & c->mask];
@@ -96,7 +93,7 @@ void dsa_post_units(struct dsa_chan *c)
 		if (__builtin_expect(unit->flags & UNIT_WALK, 0))
 			c->walk = unit->first;
 		else if (unit->count == 1)
-			dsa_post_slot(c, unit->first);
+			dsa_pmd_post_slot(c, unit->first);
 		else
 			post_batch(c, unit, c->posted);
 		c->posted++;
@@ -137,12 +134,12 @@ static void make_unit(struct dsa_chan *c, uint32_t count)
 	c->made++;
 }
 
-int dsa_submit(struct uvdk_dmadev_chan *chan)
+int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
 	if (__builtin_expect(c->stopped || uvdk_device_gone(c->dsa->dev), 0)) {
-		dsa_gone(c);
+		dsa_pmd_gone(c);
 		return -ENODEV;
 	}
 	while (c->pending != c->head) {
@@ -154,7 +151,7 @@ int dsa_submit(struct uvdk_dmadev_chan *chan)
 	}
 	c->submitted = c->enqueued;
 	c->fences = 0;
-	dsa_post_units(c);
+	dsa_pmd_post_units(c);
 
 	return 0;
 }

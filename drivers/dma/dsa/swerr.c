@@ -10,7 +10,7 @@
 
 /*
  * A record that could not be written: we write it, so that its operation ends. An address that
- * may be rounded to its page, and whatever else was lost, is found by dsa_idle().
+ * may be rounded to its page, and whatever else was lost, is found by dsa_pmd_idle().
  */
 static void end_record(struct dsa_chan *c, uint64_t addr, uint8_t code)
 {
@@ -23,7 +23,7 @@ static void end_record(struct dsa_chan *c, uint64_t addr, uint8_t code)
 		__atomic_store_n(&rec->status, code, __ATOMIC_RELEASE);
 }
 
-void dsa_check_swerr(struct dsa *dsa)
+void dsa_pmd_check_swerr(struct dsa *dsa)
 {
 	uint64_t word = 0, addr = 0;
 	int wq;

@@ -8,11 +8,12 @@
  * a time: it takes the queue entry that the unit had.
  */
 
-void dsa_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status status, uint8_t code)
+void dsa_pmd_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status status,
+		      uint8_t code)
 {
 	struct dsa_slot *s = &c->slots[slot & c->mask];
 
-	dsa_mark(c, slot, SLOT_ENDED);
+	dsa_pmd_mark(c, slot, SLOT_ENDED);
 	s->status = (uint8_t)status;
 	s->code = code;
 	if (status == UVDK_DMADEV_OK)
@@ -24,7 +25,7 @@ void dsa_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status sta
 }
 
 /* A failure that the caller knew of when it enqueued this one does not count any more. */
-bool dsa_is_cancelled(struct dsa_chan *c, uint32_t slot)
+bool dsa_pmd_is_cancelled(struct dsa_chan *c, uint32_t slot)
 {
 	if (!c->failed)
 		return false;
@@ -36,7 +37,7 @@ bool dsa_is_cancelled(struct dsa_chan *c, uint32_t slot)
 	return c->cancel;
 }
 
-uint32_t dsa_value(const struct dsa_chan *c, uint32_t slot)
+uint32_t dsa_pmd_value(const struct dsa_chan *c, uint32_t slot)
 {
 	const struct dsa_rec *rec = &c->rec[slot & c->mask];
 	unsigned int op = DSA_W0_OP(UVDK_LE(64, dsa_desc(c, slot)[0]));
@@ -51,7 +52,7 @@ uint32_t dsa_value(const struct dsa_chan *c, uint32_t slot)
 }
 
 /* Of a comparison that found a difference, what is equal is done. */
-uint32_t dsa_bytes_done(const struct dsa_chan *c, uint32_t slot)
+uint32_t dsa_pmd_bytes_done(const struct dsa_chan *c, uint32_t slot)
 {
 	const struct dsa_rec *rec = &c->rec[slot & c->mask];
 	const uint64_t *desc = dsa_desc(c, slot);
@@ -68,9 +69,9 @@ static void end_well(struct dsa_chan *c, uint32_t slot)
 {
 	struct dsa_slot *s = &c->slots[slot & c->mask];
 
-	s->value = dsa_value(c, slot);
-	s->done += dsa_bytes_done(c, slot);
-	dsa_end_slot(c, slot, UVDK_DMADEV_OK, 0);
+	s->value = dsa_pmd_value(c, slot);
+	s->done += dsa_pmd_bytes_done(c, slot);
+	dsa_pmd_end_slot(c, slot, UVDK_DMADEV_OK, 0);
 }
 
 static enum uvdk_dmadev_status status_of(uint8_t code)
@@ -103,14 +104,14 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 		else
 			status = UVDK_DMADEV_ERROR; /* more than it was given: it lies */
 	}
-	dsa_end_slot(c, slot, status, code);
+	dsa_pmd_end_slot(c, slot, status, code);
 }
 
 static void run_slot(struct dsa_chan *c, uint32_t slot)
 {
 	c->rec[slot & c->mask].status = 0;
 	c->busy = true;
-	dsa_post_slot(c, slot);
+	dsa_pmd_post_slot(c, slot);
 }
 
 /* One slot on: true if it has ended. */
@@ -122,14 +123,14 @@ static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t 
 	if (c->slots[slot & c->mask].flags & SLOT_ENDED)
 		return true;
 	if (code == 0 && unit->flags & UNIT_ABORTED) {
-		dsa_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
+		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
 		return true;
 	}
 	if (code == 0 && c->busy)
 		return false;
 	c->busy = false;
-	if (code == 0 && dsa_is_cancelled(c, slot)) {
-		dsa_end_slot(c, slot, UVDK_DMADEV_NOT_RUN, 0);
+	if (code == 0 && dsa_pmd_is_cancelled(c, slot)) {
+		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_NOT_RUN, 0);
 		return true;
 	}
 	if (code == DSA_OK || code == DSA_OK_PREDICATE) {
@@ -137,9 +138,9 @@ static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t 
 		return true;
 	}
 	if (code == DSA_PAGE_FAULT && !(unit->flags & UNIT_ABORTED)) {
-		if (c->walk_from && dsa_now_ns() < c->walk_from)
+		if (c->walk_from && dsa_pmd_now_ns() < c->walk_from)
 			return false;
-		if (!dsa_resume(c, slot, rec)) {
+		if (!dsa_pmd_resume(c, slot, rec)) {
 			end_badly(c, slot, rec, code);
 			return true;
 		}
@@ -154,7 +155,7 @@ static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t 
 	return false;
 }
 
-bool dsa_walk(struct dsa_chan *c, struct dsa_unit *unit)
+bool dsa_pmd_walk(struct dsa_chan *c, struct dsa_unit *unit)
 {
 	uint32_t end = unit->first + unit->count;
 

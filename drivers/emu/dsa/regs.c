@@ -129,7 +129,7 @@ static uint32_t read_register(const struct dsa *dsa, uint32_t off)
 	}
 	if (off >= REG_SWERR && off < REG_SWERR + sizeof(dsa->swerr))
 		return (uint32_t)(dsa->swerr[(off - REG_SWERR) / 8] >> (off % 8 * 8));
-	if (off < REG_GENCFG || off == REG_CMDCAP)
+	if (off < REG_GENCFG || (off & ~7u) == REG_CMDCAP)
 		return (uint32_t)(capability(dsa, off & ~7u) >> (off % 8 * 8));
 
 	return read_table(dsa, off);

@@ -12,12 +12,12 @@
  * The engine of emu:dsa, with memory that is the test's. Registers and layouts are
  * written down once more, from the specification (341204).
  */
-#define PAGE	 4096u
-#define PAGES	 256u
-#define BASE	 UINT64_C(0x7000000000) /* address of the first byte of memory */
-#define RECORDS	 (BASE + UINT64_C(192) * PAGE)
-#define LISTS	 (BASE + UINT64_C(200) * PAGE)
-#define LIMIT	 200000u /* steps */
+#define PAGE	4096u
+#define PAGES	256u
+#define BASE	UINT64_C(0x7000000000) /* address of the first byte of memory */
+#define RECORDS (BASE + UINT64_C(192) * PAGE)
+#define LISTS	(BASE + UINT64_C(200) * PAGE)
+#define LIMIT	200000u /* steps */
 
 enum {
 	GENCAP = 0x10,
@@ -54,12 +54,12 @@ enum { NOOP, BATCH, DRAIN, MOVE, FILL, COMPARE, PATTERN, CREATE, APPLY, DUALCAST
 enum { CRC = 0x10, COPY_CRC = 0x11, FLUSH = 0x20 };
 
 /* Flags. */
-#define FENCE	0x01u
-#define BLOCK	0x02u
-#define VALID	0x04u
-#define RECORD	0x08u
-#define IRQ	0x10u
-#define CHECK	0x80u
+#define FENCE  0x01u
+#define BLOCK  0x02u
+#define VALID  0x04u
+#define RECORD 0x08u
+#define IRQ    0x10u
+#define CHECK  0x80u
 
 struct desc {
 	uint32_t pasid;
