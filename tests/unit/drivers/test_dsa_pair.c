@@ -5,6 +5,7 @@
 
 #include <uvdk_dmadev.h>
 #include <uvdk_hwpt.h>
+#include <uvdk_sva.h>
 
 /* The driver over the model: neither knows the other. */
 #define ROUNDS 3000
@@ -183,4 +184,52 @@ Test(dsa_pair, channels_are_opened_and_closed_with_work_under_way)
 		cr_assert_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), 0, "%s", uvdk_last_error());
 	}
 	end();
+}
+
+static struct uvdk_sva *bind_process(struct uvdk_pasid_space **space,
+				     struct uvdk_pasid_owner **owner)
+{
+	struct uvdk_sva_opts opts = {
+		.size = sizeof(opts), .backend = UVDK_SVA_PINNED, .flags = UVDK_SVA_NO_FOLLOW};
+	struct uvdk_sva *sva = NULL;
+
+	cr_assert_eq(uvdk_pasid_space_create(NULL, space), 0);
+	cr_assert_eq(uvdk_pasid_owner_create(*space, 4, owner), 0);
+	opts.owner = *owner;
+	cr_assert_eq(uvdk_sva_bind(b.dev, &opts, &sva), 0, "%s", uvdk_last_error());
+
+	return sva;
+}
+
+Test(dsa_pair, with_sva_addresses_are_pointers)
+{
+	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts)};
+	uint8_t *from = new_memory(20000), *to = new_memory(20000);
+	struct uvdk_dmadev_result r;
+	struct uvdk_pasid_space *space;
+	struct uvdk_pasid_owner *owner;
+
+	begin(0);
+	opts.sva = bind_process(&space, &owner);
+	uvdk_dmadev_chan_close(chan);
+	cr_assert_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), 0, "%s", uvdk_last_error());
+	memset(from, 7, 20000);
+	cr_assert_eq(uvdk_sva_share(opts.sva, from, 20000), 0);
+	cr_assert_eq(uvdk_sva_share(opts.sva, to, 20000), 0);
+	uvdk_dmadev_copy(chan, (uintptr_t)to + 3, (uintptr_t)from, 19990, UVDK_DMADEV_SUBMIT);
+	drain(&r, 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_OK, "%u, code 0x%02x", r.status, r.code);
+	cr_expect_eq(memcmp(to + 3, from, 19990), 0);
+	cr_assert_eq(uvdk_sva_forget(opts.sva, from, 20000), 0);
+	uvdk_dmadev_copy(chan, (uintptr_t)to, (uintptr_t)from, 100, UVDK_DMADEV_SUBMIT);
+	drain(&r, 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_FAULT, "what is shared no more");
+	cr_expect_eq(r.fault & ~UINT64_C(4095), (uintptr_t)from & ~UINT64_C(4095));
+	uvdk_dmadev_chan_close(chan);
+	cr_expect_eq(uvdk_sva_unbind(opts.sva), 0);
+	uvdk_pasid_owner_destroy(owner);
+	uvdk_pasid_space_destroy(space);
+	end();
+	munmap(from, 20000);
+	munmap(to, 20000);
 }
