@@ -53,6 +53,9 @@ int bench_sg_map(int argc, char **argv);
 /* dma_reg_bench.c */
 int bench_regcache(int argc, char **argv);
 
+/* dma_dsa_bench.c */
+int bench_dsa_copy(int argc, char **argv);
+
 /* net_bench.c, where there is DPDK */
 int bench_start_eal(void);
 int bench_virtio_rx(int argc, char **argv);

@@ -30,6 +30,7 @@ static const struct bench_command commands[] = {
 	{"pool-getput", "[uvdk|rte [across]]", "take an object of a pool and give it back",
 	 bench_pool_getput},
 	{"sg-map", "LEN", "a buffer of LEN bytes as a scatter list", bench_sg_map},
+	{"dsa-copy", "", "copy by DSA: enqueue, submit and poll in bursts of 32", bench_dsa_copy},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * A unit is done when its one record is: that of the batch, or of the only descriptor. If it
@@ -23,10 +23,9 @@ static inline void retire(struct dsa_chan *c, const struct dsa_unit *unit)
 	c->walk_from = 0;
 }
 
-static void reap(struct dsa_chan *c)
+/* Retire what has ended. */
+static void retire_units(struct dsa_chan *c)
 {
-	uint32_t before = c->retired;
-
 	while (c->retired != c->posted) {
 		struct dsa_unit *unit = &c->units[c->retired & c->mask];
 		uint8_t status = unit_status(c, unit);
@@ -34,11 +33,29 @@ static void reap(struct dsa_chan *c)
 		if (__builtin_expect(status == DSA_OK && !(unit->flags & UNIT_SLOWLY), 1))
 			c->bytes += unit->bytes;
 		else if ((!status && !(unit->flags & UNIT_SLOWLY)) || !dsa_pmd_walk(c, unit))
-			break;
+			return;
 		retire(c, unit);
 	}
-	if (__builtin_expect(c->posted != c->made, 0))
+}
+
+/* The oldest was not given to the device, which would not tell of its end: have it end now. */
+static bool can_walk(const struct dsa_chan *c)
+{
+	return c->retired != c->posted && !c->busy && !c->walk_from &&
+	       c->units[c->retired & c->mask].flags & UNIT_WALK;
+}
+
+static inline void reap(struct dsa_chan *c)
+{
+	uint32_t before = c->retired;
+
+	retire_units(c);
+	while (__builtin_expect(c->posted != c->made, 0)) {
 		dsa_pmd_post_units(c);
+		if (!can_walk(c))
+			break;
+		retire_units(c);
+	}
 	if (c->retired != before || c->retired == c->posted)
 		c->idle = 0, c->idle_since = 0;
 	else
@@ -80,6 +97,7 @@ static void forget_slots(struct dsa_chan *c, uint32_t end)
 		*s = (struct dsa_slot){0};
 		dsa_desc(c, c->told)[5] = 0;
 	}
+	dsa_set_end(c);
 }
 
 /* Is there one more that has ended, all of it? Then *@end is behind its slots. */
@@ -140,6 +158,7 @@ unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, 
 		n = c->done - c->told;
 		n = n < max ? n : max;
 		c->told += n;
+		dsa_set_end(c);
 		c->completed += n;
 	} else {
 		n = completed_odd(c, max, &failed);

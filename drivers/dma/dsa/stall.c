@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define POLLS	   256 /* between two looks at the clock */
 #define SWERR_NS   UINT64_C(1000000)
@@ -18,7 +18,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 	c->retired = c->posted = c->made;
 	c->busy = false;
 	c->stopped = true;
-	c->limit = -1;
+	dsa_set_end(c);
 }
 
 void dsa_pmd_gone(struct dsa_chan *c)
@@ -52,7 +52,7 @@ __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 {
 	uint64_t now, patience;
 
-	if (c->idle++ % POLLS)
+	if (++c->idle % POLLS)
 		return;
 	if (uvdk_device_gone(c->dsa->dev) || c->dsa->broken) {
 		dsa_pmd_gone(c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * The slow way through a unit: slot by slot, in order. What failed at a page is continued,
@@ -91,6 +91,15 @@ static enum uvdk_dmadev_status status_of(uint8_t code)
 	}
 }
 
+/*
+ * What is told as done is done from the start. Where a copy ran backwards, for the sake of an
+ * overlap, it is the end that is done.
+ */
+static bool ran_backwards(const struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
+{
+	return DSA_W0_OP(UVDK_LE(64, dsa_desc(c, slot)[0])) == DSA_OP_COPY && rec->result;
+}
+
 static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec, uint8_t code)
 {
 	struct dsa_slot *s = &c->slots[slot & c->mask];
@@ -99,10 +108,12 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 
 	if (status == UVDK_DMADEV_FAULT) {
 		s->fault = uvdk_get64(rec->fault);
-		if (done <= DSA_W4_LEN(UVDK_LE(64, dsa_desc(c, slot)[4])))
-			s->done += done;
-		else
+		if (done > DSA_W4_LEN(UVDK_LE(64, dsa_desc(c, slot)[4])))
 			status = UVDK_DMADEV_ERROR; /* more than it was given: it lies */
+		else if (ran_backwards(c, slot, rec))
+			s->done = 0;
+		else
+			s->done += done;
 	}
 	dsa_pmd_end_slot(c, slot, status, code);
 }

@@ -17,6 +17,7 @@
  *  cmd-delay=N         steps that a command takes
  *  cmd-hang=CODE       commands of this code never end
  *  fault-rate=N        one access in N finds no translation, whatever the IOMMU says
+ *  spare-records       but those to completion records find theirs
  *  seed=N              of what is left to chance
  *  reorder             descriptors of a queue, and of a batch, overtake each other
  *  handles             interrupts have handles (command 13)
@@ -87,6 +88,7 @@ int dsa_parse(struct uvdk_args *args, struct dsa_opts *opts, struct dsa_lacks *l
 
 	opts->reorder = given(args, "reorder");
 	opts->handles = given(args, "handles");
+	opts->spare_records = given(args, "spare-records");
 	opts->no_block = given(args, "no-block");
 	opts->no_overlap = given(args, "no-overlap");
 	lacks->pasid = given(args, "no-pasid");

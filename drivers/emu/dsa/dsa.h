@@ -95,6 +95,7 @@ struct dsa_opts {
 	unsigned int cmd_delay;	 /* turns that a command takes */
 	unsigned int cmd_hang;	 /* code of a command that never ends, 0: none */
 	unsigned int fault_rate; /* one access in so many has no translation; 0: none */
+	bool spare_records;	 /* but those to completion records have */
 	uint64_t seed;		 /* of what is left to chance */
 	uint64_t evil;		 /* 1 << enum dsa_evil */
 	uint64_t evil_after;	 /* descriptors that are processed well before */

@@ -279,7 +279,8 @@ static void bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t o
 	else if (off >= PERM)
 		fake.perm[(off - PERM) / 8 % 16] = (uint32_t)value;
 	else if (off >= WQCFG)
-		memcpy((char *)fake.wq[(off - WQCFG) / 32 % FAKE_WQS].cfg + off % 32, &value, width);
+		memcpy((char *)fake.wq[(off - WQCFG) / 32 % FAKE_WQS].cfg + off % 32, &value,
+		       width);
 	else if (off >= GRPCFG)
 		fake.groups[(off - GRPCFG) / 64 % 4][off / 8 % 8] = value;
 }

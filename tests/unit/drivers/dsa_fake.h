@@ -63,8 +63,8 @@ struct fake {
 	unsigned int hang;   /* this command never ends */
 	unsigned int refuse; /* this command fails with @error */
 	uint8_t error;
-	bool sleeps;	    /* descriptors are taken and not run */
-	bool stays_enabled; /* a reset or disable leaves it as it is */
+	bool sleeps;		      /* descriptors are taken and not run */
+	bool stays_enabled;	      /* a reset or disable leaves it as it is */
 	unsigned int resets_cured_by; /* function resets until a halt ends */
 	/* what it saw */
 	unsigned int commands[32];
@@ -73,7 +73,7 @@ struct fake {
 	unsigned int batches;
 	unsigned int held; /* taken and not run */
 	struct fake_desc log[FAKE_LOG];
-	unsigned int ran; /* descriptors run, those of batches too */
+	unsigned int ran;  /* descriptors run, those of batches too */
 	unsigned int acks; /* SWERR cleared */
 	/* of the test's: true if it has filled in @rec */
 	bool (*script)(const struct fake_desc *desc, struct fake_record *rec);

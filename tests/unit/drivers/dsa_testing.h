@@ -72,6 +72,7 @@ static inline void pattern(uint8_t *p, size_t len, unsigned int seed)
 		p[i] = (uint8_t)(seed + i * 7 + i / 251);
 }
 
-#define COPY(dst, src, len, flags) uvdk_dmadev_copy(chan, b.iova + (dst), b.iova + (src), len, flags)
+#define COPY(dst, src, len, flags) \
+	uvdk_dmadev_copy(chan, b.iova + (dst), b.iova + (src), len, flags)
 
 #endif /* DSA_TESTING_H */

@@ -179,15 +179,15 @@ static void *hurry(void *arg)
 	return NULL;
 }
 
-#define IN_A_HURRY(what)                                                \
-	do {                                                            \
-		bool stop = false;                                      \
-		pthread_t thread;                                       \
-                                                                        \
+#define IN_A_HURRY(what)                                                      \
+	do {                                                                  \
+		bool stop = false;                                            \
+		pthread_t thread;                                             \
+                                                                              \
 		cr_assert_eq(pthread_create(&thread, NULL, hurry, &stop), 0); \
-		what;                                                   \
-		*(volatile bool *)&stop = true;                         \
-		pthread_join(thread, NULL);                             \
+		what;                                                         \
+		*(volatile bool *)&stop = true;                               \
+		pthread_join(thread, NULL);                                   \
 	} while (0)
 
 Test(dsa_setup, a_reset_that_never_ends_is_ended_by_the_bus)
