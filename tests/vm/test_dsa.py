@@ -4,12 +4,15 @@
 from harness import pasid
 from harness.pasid import BDF
 
+# vfio-pci does not take 8086:0b25 without being told to: programs could stop real ones.
+ALLOW = "vfio_pci.disable_denylist=1"
+
 
 def test_raw(case):
     """It is what it should be, and works over Linux's vfio-pci, iommufd and VT-d driver."""
     programs = [case.program("x86_64", name) for name in
                 ("tests/vm/guest/dsa_raw", "usertools/uvdk-devbind")]
-    vm = pasid.boot(case, programs, engine=("dsa",))
+    vm = pasid.boot(case, programs, engine=("dsa",), append=ALLOW)
     guest = vm.guest
     identity = guest.check(f"cd /sys/bus/pci/devices/{BDF}; cat vendor device class").split()
     assert identity == ["0x8086", "0x0b25", "0x088000"], identity
