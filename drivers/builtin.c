@@ -41,9 +41,11 @@ const struct uvdk_emu_model *const uvdk_builtin_models[] = {
 	&uvdk_model_virtio_iommu, &uvdk_model_virtio_net, NULL,
 };
 
+extern const struct uvdk_dmadev_driver uvdk_dmadev_dsa;
 extern const struct uvdk_dmadev_driver uvdk_dmadev_edu;
 
 const struct uvdk_dmadev_driver *const uvdk_builtin_dmadevs[] = {
+	&uvdk_dmadev_dsa,
 	&uvdk_dmadev_edu,
 	NULL,
 };

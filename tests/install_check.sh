@@ -161,6 +161,7 @@ fi
 check "uvdk-devbind is installed and shows devices" in_prefix "$prefix/sbin/uvdk-devbind" --status
 check "uvdk-iommuctl is installed and shows a device" in_prefix "$prefix/sbin/uvdk-iommuctl" caps emu:edu
 check "manual pages are installed" sh -c "
-	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man8/uvdk-devbind.8 \
+	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man1/uvdk-dma-perf.1 \
+		'$prefix'/share/man/man8/uvdk-devbind.8 \
 		'$prefix'/share/man/man8/uvdk-iommuctl.8"
 verdict

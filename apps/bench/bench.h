@@ -46,6 +46,9 @@ int bench_mapq_post(int argc, char **argv);
 /* emu_bench.c */
 int bench_emu_translate(int argc, char **argv);
 
+/* dma_dsa_bench.c */
+int bench_dsa_copy(int argc, char **argv);
+
 /* net_bench.c, where there is DPDK */
 int bench_virtio_rx(int argc, char **argv);
 int bench_virtio_tx(int argc, char **argv);

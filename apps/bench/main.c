@@ -25,6 +25,7 @@ static const struct bench_command commands[] = {
 	 "post a map or unmap of one page, give it on, retire it", bench_mapq_post},
 	{"emu-translate", "N [pasid|rid|ats]", "access to one of N pages, by the software IOMMU",
 	 bench_emu_translate},
+	{"dsa-copy", "", "copy by DSA: enqueue, submit and poll in bursts of 32", bench_dsa_copy},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},

@@ -8,6 +8,9 @@
  * doc/guides/tenants.md goes through it step by step. The device copies from
  * one IOVA to another; a PASID in each descriptor says whose. Its registers are
  * described in tests/vm/README.md.
+ *
+ * On a DMA engine, "emu:dsa" or the address of one, each tenant has a queue of its own, and the
+ * last one attacks the others: engine.c, attack.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +23,8 @@
 #include <uvdk_device.h>
 #include <uvdk_inspect.h>
 #include <uvdk_pasid_attach.h>
+
+#include "engine.h"
 
 #define REG_MAGIC     0x000
 #define REG_TAIL      0x100 /* descriptors submitted, ever */
@@ -54,7 +59,9 @@ struct host {
 	struct uvdk_pasid_owner *owner;
 	struct tenant *tenant;
 	unsigned int count;
+	unsigned int chosen; /* 0: nobody said how many */
 	uint32_t tail;
+	bool is_copier;
 	bool looked_at;
 	struct uvdk_inspect *inspect;
 };
@@ -87,9 +94,8 @@ static int host_open(struct host *h, const char *spec, unsigned int *bits)
 	    uvdk_device_region(h->dev, 0, &h->bar) ||
 	    uvdk_region_read(&h->bar, REG_MAGIC, 4, &magic))
 		return fail("no registers");
-	if (magic != MAGIC)
-		return fail("that is another device");
 	*bits = info.pasid_bits;
+	h->is_copier = magic == MAGIC;
 
 	return 0;
 }
@@ -315,6 +321,9 @@ static int run(struct host *h, const char *spec)
 	unsigned int bits;
 	int ret = host_open(h, spec, &bits);
 
+	if (!ret && !h->is_copier)
+		return engine_run(h->iommu, h->dev, h->chosen, bits);
+	uvdk_log_set_level("emu.iommu", UVDK_LOG_DEBUG); /* let the emulated I/O MMU talk */
 	if (!ret)
 		ret = numbers(h, bits);
 	for (unsigned int i = 0; i < h->count && !ret; i++) {
@@ -352,8 +361,8 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uvdk_log_set_sink(uvdk_log_stderr, NULL);
-	uvdk_log_set_level("emu.iommu", UVDK_LOG_DEBUG); /* let the emulated I/O MMU talk */
 
+	h.chosen = argc > 2 ? (unsigned int)count : 0;
 	h.count = (unsigned int)count;
 	h.tenant = calloc(h.count, sizeof(*h.tenant));
 	if (!h.tenant)

@@ -11,11 +11,13 @@
  * What comes behind "emu:dsa":
  *
  *  version=1|2         of the specification (1); 2: queues admit operations one by one
+ *  wqs=N               work queues, 1 to 16 (8)
  *  max-batch=N         descriptors of a batch, as a power of two, 1 to 15 (10)
  *  max-size=N          bytes of a transfer, the same, 4 to 31 (31)
  *  cmd-delay=N         steps that a command takes
  *  cmd-hang=CODE       commands of this code never end
  *  fault-rate=N        one access in N finds no translation, whatever the IOMMU says
+ *  spare-records       but those to completion records find theirs
  *  seed=N              of what is left to chance
  *  reorder             descriptors of a queue, and of a batch, overtake each other
  *  handles             interrupts have handles (command 13)
@@ -86,12 +88,15 @@ int dsa_parse(struct uvdk_args *args, struct dsa_opts *opts, struct dsa_lacks *l
 
 	opts->reorder = given(args, "reorder");
 	opts->handles = given(args, "handles");
+	opts->spare_records = given(args, "spare-records");
 	opts->no_block = given(args, "no-block");
 	opts->no_overlap = given(args, "no-overlap");
 	lacks->pasid = given(args, "no-pasid");
 	lacks->pri = given(args, "no-pri");
 	if (!ret)
 		ret = number(args, "version", 1, 2, &version);
+	if (!ret)
+		ret = number(args, "wqs", 1, 16, &opts->wqs);
 	if (!ret)
 		ret = number(args, "max-batch", 1, 15, &opts->max_batch);
 	if (!ret)

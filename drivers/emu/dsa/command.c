@@ -3,7 +3,6 @@
 #include "dsa_priv.h"
 
 #define HANDLE_FIRST 0x40u
-#define ALL_WQS	     ((1u << NR_WQS) - 1)
 
 static void end(struct dsa *dsa, enum cmd_error error, uint32_t result)
 {
@@ -24,14 +23,20 @@ void dsa_command(struct dsa *dsa, uint32_t value)
 
 /* ---- who is concerned ---- */
 
-/* Commands for queues name 16 of them by bits, and which 16. */
-static enum cmd_error name_wqs(struct order *order)
+static uint32_t all_wqs(const struct dsa *dsa)
 {
+	return (1u << dsa->opts.wqs) - 1;
+}
+
+/* Commands for queues name 16 of them by bits, and which 16. */
+static enum cmd_error name_wqs(struct dsa *dsa)
+{
+	struct order *order = &dsa->order;
 	uint32_t operand = order->value & CMD_OPERAND;
 
 	order->wqs = operand & 0xffff;
 
-	return operand >> 16 || !order->wqs || order->wqs & ~ALL_WQS ? CE_WQ_INDEX : CE_OK;
+	return operand >> 16 || !order->wqs || order->wqs & ~all_wqs(dsa) ? CE_WQ_INDEX : CE_OK;
 }
 
 static enum cmd_error need_wqs(const struct dsa *dsa, unsigned int wqs)
@@ -45,7 +50,7 @@ static enum cmd_error need_wqs(const struct dsa *dsa, unsigned int wqs)
 
 static enum cmd_error begin_wqs(struct dsa *dsa, bool enabled)
 {
-	enum cmd_error error = name_wqs(&dsa->order);
+	enum cmd_error error = name_wqs(dsa);
 
 	if (!error && enabled)
 		error = need_wqs(dsa, dsa->order.wqs);
@@ -55,7 +60,7 @@ static enum cmd_error begin_wqs(struct dsa *dsa, bool enabled)
 
 static enum cmd_error begin_all(struct dsa *dsa)
 {
-	dsa->order.wqs = ALL_WQS;
+	dsa->order.wqs = all_wqs(dsa);
 
 	return dsa->state == DEV_ENABLED ? CE_OK : CE_DEV_NOT_ENABLED;
 }
@@ -194,7 +199,7 @@ static enum cmd_error enable_wq(struct dsa *dsa)
 	uint32_t wq = dsa->order.value & CMD_OPERAND;
 	enum cmd_error error;
 
-	if (wq >= NR_WQS)
+	if (wq >= dsa->opts.wqs)
 		return CE_WQ_INDEX;
 	error = dsa_check_wq(dsa, wq);
 	if (error)

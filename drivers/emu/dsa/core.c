@@ -125,6 +125,8 @@ struct dsa *dsa_create(const struct dsa_ops *ops, void *arg, const struct dsa_op
 	dsa->opts = *opts;
 	if (!dsa->opts.version)
 		dsa->opts.version = 0x100;
+	if (!dsa->opts.wqs)
+		dsa->opts.wqs = 8;
 	if (!dsa->opts.max_batch)
 		dsa->opts.max_batch = 10;
 	if (!dsa->opts.max_size)

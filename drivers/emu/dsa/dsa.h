@@ -31,7 +31,7 @@
 #define DSA_CLASS	 0x088000
 
 #define DSA_BAR0_SIZE	 UINT64_C(0x10000)
-#define DSA_BAR2_SIZE	 UINT64_C(0x20000)
+#define DSA_BAR2_SIZE	 UINT64_C(0x20000) /* with up to 8 work queues; twice that with more */
 #define DSA_VECTORS	 9u
 #define DSA_MSIX_TABLE	 0x2000u /* in BAR 0 */
 #define DSA_MSIX_PENDING 0x3000u
@@ -89,11 +89,13 @@ enum dsa_evil {
 
 struct dsa_opts {
 	uint32_t version;	 /* 0x100 or 0x200; 0: 0x100 */
+	unsigned int wqs;	 /* work queues, 1 to 16; 0: 8 */
 	unsigned int max_batch;	 /* as a power of two, 1 to 15; 0: 10 */
 	unsigned int max_size;	 /* the same, 4 to 31; 0: 31 */
 	unsigned int cmd_delay;	 /* turns that a command takes */
 	unsigned int cmd_hang;	 /* code of a command that never ends, 0: none */
 	unsigned int fault_rate; /* one access in so many has no translation; 0: none */
+	bool spare_records;	 /* but those to completion records have */
 	uint64_t seed;		 /* of what is left to chance */
 	uint64_t evil;		 /* 1 << enum dsa_evil */
 	uint64_t evil_after;	 /* descriptors that are processed well before */

@@ -9,7 +9,7 @@
 #include "layout.h"
 
 #define PAGE	  4096u
-#define NR_SLOTS  16u /* of an engine: two for each queue */
+#define NR_SLOTS  32u /* of an engine: two for each queue */
 #define CHUNK	  64u /* descriptors of a batch that are fetched at once */
 #define NO_GROUP  UINT32_MAX
 #define NO_VECTOR UINT16_MAX

@@ -11,7 +11,7 @@
 #define BIT64(n) (UINT64_C(1) << (n))
 
 /* What this device has. */
-#define NR_WQS		8u
+#define NR_WQS		16u /* at most: struct dsa_opts has how many */
 #define NR_GROUPS	4u
 #define NR_ENGINES	4u
 #define NR_READ_BUFFERS 96u
@@ -38,7 +38,7 @@ enum reg {
 	/* Tables; where they are is for REG_OFFSETS to say. */
 	TAB_GRPCFG = 0x400,
 	TAB_WQCFG = 0x500,
-	TAB_MSIXPERM = 0x800,
+	TAB_MSIXPERM = 0x900,
 	TAB_IMS = 0x1000,
 	TAB_PERFMON = 0x1000,
 };

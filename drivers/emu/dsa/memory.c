@@ -77,8 +77,11 @@ static enum turn ask(struct dsa *dsa, struct slot *slot, const struct dsa_access
 	return ret == -EAGAIN ? TURN_WAIT : TURN_OVER;
 }
 
-static bool lucky(struct dsa *dsa)
+static bool lucky(struct dsa *dsa, const struct work *work, uint64_t addr)
 {
+	if (dsa->opts.spare_records && addr - work->record < RECORD_SIZE)
+		return true;
+
 	return !dsa->opts.fault_rate || dsa_random(dsa) % dsa->opts.fault_rate;
 }
 
@@ -96,7 +99,7 @@ enum turn dsa_reach(struct dsa *dsa, struct slot *slot, struct work *work, uint6
 	};
 
 	dsa->quantum -= len;
-	if (lucky(dsa) && dsa->ops->access(dsa->arg, &a)) {
+	if (lucky(dsa, work, addr) && dsa->ops->access(dsa->arg, &a)) {
 		slot->refused = false;
 		return TURN_MORE;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,8 @@
 struct model {
 	struct uvdk_emu_function *fn;
 	struct dsa *dsa;
-	uint32_t pasid, pri; /* where they are, 0: nowhere */
+	uint32_t pasid, pri;  /* where they are, 0: nowhere */
+	pthread_mutex_t lock; /* around what configuration space says, until it is told */
 	bool vanished;
 };
 
@@ -97,7 +99,7 @@ static int model_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 	m->fn = fn;
 	uvdk_emu_fn_ids(fn, DSA_VENDOR, DSA_DEVICE, DSA_VENDOR, 0, DSA_CLASS, 0);
 	uvdk_emu_fn_bar(fn, 0, DSA_BAR0_SIZE, true);
-	uvdk_emu_fn_bar(fn, 2, DSA_BAR2_SIZE, true);
+	uvdk_emu_fn_bar(fn, 2, DSA_BAR2_SIZE << (opts.wqs > 8), true);
 	ret = add_capabilities(m, &lacks);
 	if (ret)
 		goto err_free;
@@ -106,6 +108,7 @@ static int model_create(struct uvdk_emu_function *fn, struct uvdk_args *args)
 		ret = uvdk_fail(-ENOMEM, LOG, "no memory for %s", uvdk_emu_fn_name(fn));
 		goto err_free;
 	}
+	pthread_mutex_init(&m->lock, NULL);
 	uvdk_emu_fn_set_priv(fn, m);
 
 	return 0;
@@ -120,6 +123,7 @@ static void model_destroy(struct uvdk_emu_function *fn)
 	struct model *m = uvdk_emu_fn_priv(fn);
 
 	dsa_destroy(m->dsa);
+	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
 
@@ -128,31 +132,6 @@ static void model_reset(struct uvdk_emu_function *fn)
 	struct model *m = uvdk_emu_fn_priv(fn);
 
 	dsa_reset(m->dsa);
-}
-
-static uint64_t model_bar_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-			       unsigned int width)
-{
-	struct model *m = uvdk_emu_fn_priv(fn);
-
-	/* Portals can't be read: all ones (9.3). */
-	return bar == 0 ? dsa_read(m->dsa, off, width) : UINT64_MAX;
-}
-
-static void model_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
-			    unsigned int width, uint64_t value)
-{
-	struct model *m = uvdk_emu_fn_priv(fn);
-	struct uvdk_le64 le = uvdk_to_le64(value);
-
-	if (bar == 0) {
-		dsa_write(m->dsa, off, width, value);
-		uvdk_emu_kick(fn);
-	} else {
-		dsa_portal(m->dsa, off, width, &le);
-		if (off % 64 == 56)
-			uvdk_emu_kick(fn);
-	}
 }
 
 static uint32_t config32(struct uvdk_emu_function *fn, uint32_t off)
@@ -176,6 +155,46 @@ static struct dsa_config read_config(const struct model *m)
 	return config;
 }
 
+/*
+ * By whoever writes a register as well: a command must see what configuration space said when it
+ * was given. Reading and telling are one, or an older state would replace a newer one.
+ */
+static void refresh_config(struct model *m)
+{
+	struct dsa_config config;
+
+	pthread_mutex_lock(&m->lock);
+	config = read_config(m);
+	dsa_configure(m->dsa, &config);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static uint64_t model_bar_read(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+			       unsigned int width)
+{
+	struct model *m = uvdk_emu_fn_priv(fn);
+
+	/* Portals can't be read: all ones (9.3). */
+	return bar == 0 ? dsa_read(m->dsa, off, width) : UINT64_MAX;
+}
+
+static void model_bar_write(struct uvdk_emu_function *fn, unsigned int bar, uint64_t off,
+			    unsigned int width, uint64_t value)
+{
+	struct model *m = uvdk_emu_fn_priv(fn);
+	struct uvdk_le64 le = uvdk_to_le64(value);
+
+	if (bar == 0) {
+		refresh_config(m);
+		dsa_write(m->dsa, off, width, value);
+		uvdk_emu_kick(fn);
+	} else {
+		dsa_portal(m->dsa, off, width, &le);
+		if (off % 64 == 56)
+			uvdk_emu_kick(fn);
+	}
+}
+
 /* Its configuration space goes, too: what reads it finds nobody there. */
 static void vanish(struct model *m)
 {
@@ -187,10 +206,9 @@ static void vanish(struct model *m)
 static bool model_step(struct uvdk_emu_function *fn)
 {
 	struct model *m = uvdk_emu_fn_priv(fn);
-	struct dsa_config config = read_config(m);
 	bool busy;
 
-	dsa_configure(m->dsa, &config);
+	refresh_config(m);
 	busy = dsa_step(m->dsa);
 	if (dsa_gone(m->dsa))
 		vanish(m);

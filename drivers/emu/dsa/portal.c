@@ -80,7 +80,7 @@ void dsa_portal(struct dsa *dsa, uint64_t off, unsigned int len, const void *dat
 	bool ims = page % PORTALS >= 2;
 	uint8_t raw[DESC_SIZE];
 
-	if (off >= DSA_BAR2_SIZE || dsa_gone(dsa))
+	if (wq >= dsa->opts.wqs || dsa_gone(dsa))
 		return;
 	if (len == DESC_SIZE && off % DESC_SIZE == 0)
 		submit(dsa, wq, ims, data);

@@ -40,6 +40,13 @@ static uint64_t extra(const struct work *work)
 	return 0;
 }
 
+/* Zero, too, has to be told where it means something. */
+static bool has_extra(const struct work *work)
+{
+	return is_fault(work->status) || work->status == ST_FLAGS || work->op == OP_CREATE_DELTA ||
+	       work->op == OP_CRC || work->op == OP_COPY_CRC;
+}
+
 static uint64_t first_word(const struct dsa *dsa, const struct work *work)
 {
 	uint32_t bytes = work->bytes;
@@ -70,7 +77,7 @@ static enum turn write_record(struct dsa *dsa, struct slot *slot, struct work *w
 	put64(record + 8, is_fault(status) ? fault : 0);
 	put64(record + 16, extra(work));
 	atomic_thread_fence(memory_order_release);
-	if (get64(record + 8) || get64(record + 16))
+	if (has_extra(work))
 		turn = dsa_reach(dsa, slot, work, work->record + 8, record + 8, RECORD_SIZE - 8,
 				 true);
 	atomic_thread_fence(memory_order_release);

@@ -19,8 +19,8 @@ static uint64_t gencap(const struct dsa *dsa)
 
 static uint64_t wqcap(const struct dsa *dsa)
 {
-	uint64_t cap = TOTAL_SIZE | NR_WQS << 16 | WQCAP_SHARED | WQCAP_DEDICATED | WQCAP_PRIORITY |
-		       WQCAP_OCCUPANCY;
+	uint64_t cap = TOTAL_SIZE | (uint64_t)dsa->opts.wqs << 16 | WQCAP_SHARED | WQCAP_DEDICATED |
+		       WQCAP_PRIORITY | WQCAP_OCCUPANCY;
 
 	if (dsa_evil(dsa, DSA_EVIL_WQCAP))
 		return 0xff << 16 | WQCAP_DEDICATED;
@@ -90,7 +90,7 @@ static uint32_t read_wqcfg(const struct dsa *dsa, uint32_t in)
 	unsigned int wq = in / dsa_wqcfg_size(dsa), dword = in % dsa_wqcfg_size(dsa) / 4;
 	const struct queue *queue;
 
-	if (wq >= NR_WQS)
+	if (wq >= dsa->opts.wqs)
 		return 0;
 	queue = &dsa->queues[wq];
 	if (dword == WQCFG_STATUS)
@@ -141,7 +141,7 @@ static void write_wqcfg(struct dsa *dsa, uint32_t in, uint32_t value)
 	unsigned int wq = in / dsa_wqcfg_size(dsa), dword = in % dsa_wqcfg_size(dsa) / 4;
 	static const uint32_t writable[8] = {0xffff, 0xffff, 0x3ffffff3, 0x1ff};
 
-	if (wq >= NR_WQS || dsa->queues[wq].state != WQ_DISABLED)
+	if (wq >= dsa->opts.wqs || dsa->queues[wq].state != WQ_DISABLED)
 		return;
 	if (dword == 0 && dsa->state != DEV_DISABLED)
 		return;

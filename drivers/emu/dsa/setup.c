@@ -34,7 +34,7 @@ static unsigned int total_size(const struct dsa *dsa)
 static enum cmd_error check_wqs(const struct dsa *dsa)
 {
 	for (unsigned int g = 0; g < NR_GROUPS; g++)
-		if (far_wqs(dsa, g) || dsa_group_wqs(dsa, g) >> NR_WQS)
+		if (far_wqs(dsa, g) || dsa_group_wqs(dsa, g) >> dsa->opts.wqs)
 			return CE_GROUP_WQ;
 	for (unsigned int i = 0; i < NR_WQS; i++) {
 		unsigned int groups = 0;

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What a tenant can try against the others: addresses, descriptors, and sheer work.
+ */
+#include <string.h>
+#include <time.h>
+
+#include <uvdk_dsa.h>
+
+#include "engine_priv.h"
+
+#define BURST	 8u
+#define PATIENCE 2 /* seconds */
+
+static uint64_t random_next(struct attack *a)
+{
+	a->random ^= a->random << 13;
+	a->random ^= a->random >> 7;
+	a->random ^= a->random << 17;
+
+	return a->random;
+}
+
+static struct tenant *attacker(struct engine *e)
+{
+	return &e->tenant[e->count - 1];
+}
+
+/* Where others have their memory, in their address spaces and in this process; or anywhere. */
+static uint64_t bad_address(struct engine *e)
+{
+	uint64_t dice = random_next(&e->attack);
+	struct tenant *victim = &e->tenant[dice % (e->count - 1)];
+	uint64_t within = (dice >> 8) % (2 * TENANT_BYTES - TENANT_PIECE);
+
+	switch (dice >> 32 & 3) {
+	case 0:
+		return (uintptr_t)victim->memory + within;
+	case 1:
+		return dice >> 16; /* 48 bits */
+	default:
+		return victim->iova + within;
+	}
+}
+
+static void enqueued(struct tenant *t, int number)
+{
+	if (number >= 0)
+		t->under_way++;
+}
+
+static void by_address(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+	uint64_t dice = random_next(&e->attack), bad = bad_address(e);
+	size_t len = 1 + (dice >> 8) % TENANT_PIECE;
+
+	e->attack.addresses++;
+	if (dice & 1)
+		enqueued(t, uvdk_dmadev_copy(t->chan, t->iova + TENANT_BYTES, bad, len, 0));
+	else
+		enqueued(t, uvdk_dmadev_copy(t->chan, bad, t->iova, len, 0));
+}
+
+/* As large as its memory permits, one behind the other. */
+static void by_flood(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	e->attack.floods++;
+	enqueued(t, uvdk_dmadev_copy(t->chan, t->iova + TENANT_BYTES, t->iova, TENANT_BYTES, 0));
+}
+
+static void put(uint8_t *desc, unsigned int at, unsigned int bytes, uint64_t value)
+{
+	for (unsigned int i = 0; i < bytes; i++)
+		desc[at + i] = (uint8_t)(value >> (8 * i));
+}
+
+/*
+ * A descriptor of the engine (DSA specification, 8.1): PASID and privilege, flags and opcode,
+ * completion record, source, destination, size. First noise; then, mostly, enough is put right
+ * to get further: a victim's PASID, a copy, its addresses.
+ */
+static void by_descriptor(struct engine *e)
+{
+	uint64_t dice = random_next(&e->attack);
+	struct tenant *victim = &e->tenant[dice % (e->count - 1)];
+	uint8_t desc[64] __attribute__((aligned(64)));
+
+	for (unsigned int i = 0; i < sizeof(desc); i += 8)
+		put(desc, i, 8, random_next(&e->attack));
+	if (dice >> 32 & 7) {
+		put(desc, 0, 4, victim->pasid);
+		put(desc, 4, 4, (UINT32_C(3) << 24) | (dice & 0xc)); /* copy; record asked for */
+		put(desc, 8, 8, bad_address(e) & ~UINT64_C(31));
+		put(desc, 16, 8, dice & 16 ? bad_address(e) : attacker(e)->iova);
+		put(desc, 24, 8, bad_address(e));
+		put(desc, 32, 4, dice & 32 ? random_next(&e->attack) : TENANT_PIECE);
+	}
+	if (dice >> 36 & 1)
+		memset(desc + 36, 0, sizeof(desc) - 36);
+	e->attack.descriptors++;
+	uvdk_dsa_post(attacker(e)->chan, desc);
+}
+
+void attack_turn(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	for (unsigned int i = 0; i < BURST && uvdk_dmadev_capacity(t->chan); i++) {
+		uint64_t dice = random_next(&e->attack) % 8;
+
+		if (dice < 3)
+			by_address(e);
+		else if (dice < 5)
+			by_descriptor(e);
+		else
+			by_flood(e);
+	}
+	uvdk_dmadev_submit(t->chan);
+	tenant_poll(t);
+}
+
+/* Every other time it has its engine wait for pages, where that can be had. */
+static int open_again(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	uvdk_dmadev_chan_close(t->chan);
+	t->chan = NULL;
+	t->under_way = 0;
+	t->waits = !t->waits;
+
+	return tenant_channel(e, t);
+}
+
+/*
+ * Who writes descriptors by hand can overfill its queue or have records written over its own:
+ * then some of its copies never end. That is its own loss, and closing the channel ends it.
+ */
+int attack_end(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+	time_t give_up = time(NULL) + PATIENCE;
+
+	while (t->under_way && time(NULL) < give_up) {
+		tenant_poll(t);
+		read_faults(e);
+	}
+
+	return open_again(e);
+}

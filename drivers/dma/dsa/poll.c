@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dsa_pmd.h"
+
+/*
+ * A unit is done when its one record is: that of the batch, or of the only descriptor. If it
+ * says success, none of the slots needs a look.
+ */
+
+static inline uint8_t unit_status(const struct dsa_chan *c, const struct dsa_unit *unit)
+{
+	const struct dsa_rec *rec =
+		unit->count == 1 ? &c->rec[unit->first & c->mask] : &c->batch[c->retired & c->mask];
+
+	return __atomic_load_n(&rec->status, __ATOMIC_ACQUIRE);
+}
+
+static inline void retire(struct dsa_chan *c, const struct dsa_unit *unit)
+{
+	c->done = unit->first + unit->count;
+	c->retired++;
+	c->walk = c->done;
+	c->busy = false;
+	c->walk_from = 0;
+}
+
+static void reap(struct dsa_chan *c)
+{
+	uint32_t before = c->retired;
+
+	while (c->retired != c->posted) {
+		struct dsa_unit *unit = &c->units[c->retired & c->mask];
+		uint8_t status = unit_status(c, unit);
+
+		if (__builtin_expect(status == DSA_OK && !(unit->flags & UNIT_SLOWLY), 1))
+			c->bytes += unit->bytes;
+		else if ((!status && !(unit->flags & UNIT_SLOWLY)) || !dsa_pmd_walk(c, unit))
+			break;
+		retire(c, unit);
+	}
+	if (__builtin_expect(c->posted != c->made, 0))
+		dsa_pmd_post_units(c);
+	if (c->retired != before || c->retired == c->posted)
+		c->idle = 0, c->idle_since = 0;
+	else
+		dsa_pmd_idle(c);
+}
+
+/* How the slots of the operation that starts at @slot ended, as one. Returns the next one. */
+static uint32_t read_result(const struct dsa_chan *c, uint32_t slot, struct uvdk_dmadev_result *out)
+{
+	const struct dsa_slot *s;
+
+	do {
+		s = &c->slots[slot & c->mask];
+		if (out->status == UVDK_DMADEV_OK) {
+			out->status = s->status;
+			out->code = s->code;
+			out->value = s->value;
+			out->fault = s->fault;
+			out->done += s->done;
+			if (!(s->flags & SLOT_ENDED)) { /* nobody had to look: success */
+				out->value = dsa_pmd_value(c, slot);
+				out->done += dsa_pmd_bytes_done(c, slot);
+			}
+		}
+		slot++;
+	} while (s->flags & SLOT_MORE);
+
+	return slot;
+}
+
+static void forget_slots(struct dsa_chan *c, uint32_t end)
+{
+	for (; c->told != end; c->told++) {
+		struct dsa_slot *s = &c->slots[c->told & c->mask];
+
+		if (!s->flags)
+			continue;
+		c->odd--;
+		*s = (struct dsa_slot){0};
+		dsa_desc(c, c->told)[5] = 0;
+	}
+	dsa_set_end(c);
+}
+
+/* Is there one more that has ended, all of it? Then *@end is behind its slots. */
+static bool next_result(struct dsa_chan *c, struct uvdk_dmadev_result *out, uint32_t *end)
+{
+	uint32_t slot = c->told;
+
+	if (slot == c->done)
+		return false;
+	while (c->slots[slot & c->mask].flags & SLOT_MORE)
+		if (++slot == c->done)
+			return false;
+	*out = (struct uvdk_dmadev_result){.index = (uint16_t)c->completed};
+	*end = read_result(c, c->told, out);
+
+	return true;
+}
+
+/* From now on the caller knows that its fences are broken. */
+static void note_failure(struct dsa_chan *c, const struct uvdk_dmadev_result *result)
+{
+	c->failures++;
+	if (result->status == UVDK_DMADEV_NOT_RUN)
+		return;
+	c->failed_told = true;
+	c->cancel_end = c->head;
+}
+
+static __attribute__((noinline)) unsigned int completed_odd(struct dsa_chan *c, unsigned int max,
+							    bool *error)
+{
+	struct uvdk_dmadev_result result;
+	unsigned int n = 0;
+	uint32_t end;
+
+	while (n < max && next_result(c, &result, &end)) {
+		if (result.status != UVDK_DMADEV_OK) {
+			*error = true;
+			break;
+		}
+		forget_slots(c, end);
+		c->completed++;
+		n++;
+	}
+
+	return n;
+}
+
+unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
+			       bool *error)
+{
+	struct dsa_chan *c = dsa_chan(chan);
+	bool failed = false;
+	unsigned int n;
+
+	reap(c);
+	if (__builtin_expect(c->odd == 0, 1)) {
+		n = c->done - c->told;
+		n = n < max ? n : max;
+		c->told += n;
+		dsa_set_end(c);
+		c->completed += n;
+	} else {
+		n = completed_odd(c, max, &failed);
+	}
+	if (last)
+		*last = (uint16_t)(c->completed - 1);
+	if (error)
+		*error = failed;
+
+	return n;
+}
+
+unsigned int dsa_pmd_completed_status(struct uvdk_dmadev_chan *chan,
+				      struct uvdk_dmadev_result *results, unsigned int max)
+{
+	struct dsa_chan *c = dsa_chan(chan);
+	unsigned int n = 0;
+	uint32_t end;
+
+	reap(c);
+	while (n < max && next_result(c, &results[n], &end)) {
+		if (results[n].status != UVDK_DMADEV_OK)
+			note_failure(c, &results[n]);
+		forget_slots(c, end);
+		c->completed++;
+		n++;
+	}
+
+	return n;
+}

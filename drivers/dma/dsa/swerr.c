@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <inttypes.h>
+
+#include "dsa_pmd.h"
+
+/*
+ * Errors that no completion record can tell: descriptors that were dropped, records that
+ * can't be written. The register holds the first; who reads it lets the next one in.
+ */
+
+/*
+ * A record that could not be written: we write it, so that its operation ends. An address that
+ * may be rounded to its page, and whatever else was lost, is found by dsa_pmd_idle().
+ */
+static void end_record(struct dsa_chan *c, uint64_t addr, uint8_t code)
+{
+	uint64_t ring = (uint64_t)(c->mask + 1) * sizeof(struct dsa_rec);
+	struct dsa_rec *rec = c->rec + (addr - c->rec_iova) / sizeof(*rec);
+
+	if (addr - c->rec_iova >= ring || addr % 4096 == 0 || code < DSA_INVALID_FIRST)
+		__atomic_store_n(&c->suspect, true, __ATOMIC_RELAXED);
+	else if (!__atomic_load_n(&rec->status, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&rec->status, code, __ATOMIC_RELEASE);
+}
+
+void dsa_pmd_check_swerr(struct dsa *dsa)
+{
+	uint64_t word = 0, addr = 0;
+	int wq;
+
+	if (uvdk_region_read(&dsa->regs, DSA_SWERR, 8, &word) || !(word & DSA_SWERR_VALID) ||
+	    word == UINT64_MAX || uvdk_region_read(&dsa->regs, DSA_SWERR_ADDR, 8, &addr))
+		return;
+	wq = word & DSA_SWERR_WQ_VALID ? (int)DSA_SWERR_WQ(word) : -1;
+	uvdk_log(UVDK_LOG_WARN, LOG_NAME,
+		 "%s: the device reports error 0x%02x: work queue %d, PASID %u, opcode 0x%02x%s, "
+		 "address 0x%" PRIx64 "%s",
+		 dsa->name, DSA_SWERR_CODE(word), wq, DSA_SWERR_PASID(word), DSA_SWERR_OP(word),
+		 word & DSA_SWERR_BATCH ? " in a batch" : "", addr,
+		 word & DSA_SWERR_OVERFLOW ? "; more were lost" : "");
+	if (wq >= 0 && dsa->wq[wq])
+		end_record(dsa->wq[wq], addr, (uint8_t)DSA_SWERR_CODE(word));
+	uvdk_region_write(&dsa->regs, DSA_SWERR, 8, DSA_SWERR_VALID | DSA_SWERR_OVERFLOW);
+}
