@@ -66,6 +66,31 @@ Test(dsa_model_commands, version_2_has_wider_queue_configuration)
 	cr_assert_eq(get_wide(&b, wqcfg(&b, 3, 8)), 0x1000303ff);
 }
 
+Test(dsa_model_commands, there_may_be_sixteen_queues)
+{
+	const struct dsa_opts opts = {.wqs = 16};
+	struct desc d = describe(NOOP, 0, 0, 0, 0);
+
+	set_wq(&b, 8, 8, 1);
+	cr_assert_eq(get(&b, wqcfg(&b, 8, 0)), 0, "there are eight");
+	reopen(&opts);
+	cr_assert_eq(get_wide(&b, WQCAP) >> 16 & 0xff, 16);
+	for (unsigned int i = 0; i < 16; i++)
+		set_wq(&b, i, 8, 1);
+	set_group(&b, 0, 0xffff, 1);
+	cr_assert_eq(command(&b, ENABLE_DEV, 0), 0);
+	cr_assert_eq(command(&b, ENABLE_WQ, 16), 0x02);
+	for (unsigned int i = 0; i < 16; i++) {
+		cr_assert_eq(command(&b, ENABLE_WQ, i), 0);
+		d.record = RECORDS + UINT64_C(32) * i;
+		submit(&b, i, &d);
+	}
+	run(&b);
+	for (unsigned int i = 0; i < 16; i++)
+		cr_assert_eq(record(&b, i)->status, 1);
+	cr_assert_eq(command(&b, DISABLE_WQ, 0xffff), 0);
+}
+
 Test(dsa_model_commands, enables_and_disables)
 {
 	prepare();

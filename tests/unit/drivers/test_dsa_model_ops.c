@@ -196,6 +196,19 @@ Test(dsa_model_ops, a_crc_leaves_out_reflections_as_told)
 	cr_assert_eq(record(&b, 0)->more[0], crc_raw(0x12345678, at(&b, SRC), 777, true));
 }
 
+Test(dsa_model_ops, a_crc_of_zero_is_told_as_well)
+{
+	struct desc d = describe(CRC, SRC, 0, 64, 0);
+
+	memset(at(&b, SRC), 0, 64);
+	memset(record(&b, 0), 0xff, sizeof(struct record));
+	d.flags |= 0x60000;
+	submit(&b, 0, &d);
+	run(&b);
+	cr_assert_eq(record(&b, 0)->status, 1);
+	cr_assert_eq(record(&b, 0)->more[0], 0);
+}
+
 Test(dsa_model_ops, a_copy_with_crc_does_both)
 {
 	struct desc d = describe(COPY_CRC, SRC, DST, LEN, 0);
