@@ -30,7 +30,7 @@ int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_io
 }
 
 int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		       const struct uvdk_dmadev_crc *crc, unsigned int flags)
+		       const struct uvdk_dmadev_crc_spec *crc, unsigned int flags)
 {
 	(void)chan;
 	(void)dst;

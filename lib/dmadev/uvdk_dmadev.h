@@ -247,11 +247,11 @@ struct uvdk_dmadev_seg {
 };
 
 /**
- * struct uvdk_dmadev_crc - how to compute a checksum
+ * struct uvdk_dmadev_crc_spec - how to compute a checksum
  * @seed: to start from
  * @flags: enum uvdk_dmadev_crc_flags
  */
-struct uvdk_dmadev_crc {
+struct uvdk_dmadev_crc_spec {
 	uint32_t seed;
 	unsigned int flags;
 };
@@ -259,7 +259,8 @@ struct uvdk_dmadev_crc {
 /**
  * enum uvdk_dmadev_crc_flags - variants of CRC-32C (polynomial 0x11edc6f41)
  * @UVDK_DMADEV_CRC_NO_INVERT: neither the seed nor the result is inverted
- * @UVDK_DMADEV_CRC_NO_REFLECT: bits of each byte are taken from the highest
+ * @UVDK_DMADEV_CRC_NO_REFLECT: bits of each byte are taken from the highest, and the highest
+ *	bit of seed and result belongs to x^31; without it, to x^0
  */
 enum uvdk_dmadev_crc_flags {
 	UVDK_DMADEV_CRC_NO_INVERT = 1 << 0,
@@ -310,7 +311,7 @@ struct uvdk_dmadev_chan_ops {
 	int (*compare)(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
 		       unsigned int flags);
 	int (*crc)(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		   const struct uvdk_dmadev_crc *crc, unsigned int flags);
+		   const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
 	int (*copy_sg)(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
 		       unsigned int dst_count, const struct uvdk_dmadev_seg *src,
 		       unsigned int src_count, unsigned int flags);
@@ -430,7 +431,8 @@ static inline int uvdk_dmadev_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t
  * Return: as uvdk_dmadev_copy().
  */
 static inline int uvdk_dmadev_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src,
-				  size_t len, const struct uvdk_dmadev_crc *crc, unsigned int flags)
+				  size_t len, const struct uvdk_dmadev_crc_spec *crc,
+				  unsigned int flags)
 {
 	return chan->ops->crc(chan, dst, src, len, crc, flags);
 }

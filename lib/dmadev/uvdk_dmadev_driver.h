@@ -40,13 +40,57 @@ struct uvdk_dmadev_driver {
 	void (*chan_stats)(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out);
 };
 
-/* For struct uvdk_dmadev_chan_ops: calls that return -EOPNOTSUPP. */
+/**
+ * uvdk_dmadev_no_fill() - for engines that can't fill
+ * @chan: not looked at
+ * @dst: not looked at
+ * @pattern: not looked at
+ * @len: not looked at
+ * @flags: not looked at
+ *
+ * Return: -EOPNOTSUPP.
+ */
 int uvdk_dmadev_no_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern,
 			size_t len, unsigned int flags);
+
+/**
+ * uvdk_dmadev_no_compare() - for engines that can't compare
+ * @chan: not looked at
+ * @a: not looked at
+ * @b: not looked at
+ * @len: not looked at
+ * @flags: not looked at
+ *
+ * Return: -EOPNOTSUPP.
+ */
 int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
 			   unsigned int flags);
+
+/**
+ * uvdk_dmadev_no_crc() - for engines that can't compute checksums
+ * @chan: not looked at
+ * @dst: not looked at
+ * @src: not looked at
+ * @len: not looked at
+ * @crc: not looked at
+ * @flags: not looked at
+ *
+ * Return: -EOPNOTSUPP.
+ */
 int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		       const struct uvdk_dmadev_crc *crc, unsigned int flags);
+		       const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
+
+/**
+ * uvdk_dmadev_no_copy_sg() - for engines that can't take scatter lists
+ * @chan: not looked at
+ * @dst: not looked at
+ * @dst_count: not looked at
+ * @src: not looked at
+ * @src_count: not looked at
+ * @flags: not looked at
+ *
+ * Return: -EOPNOTSUPP.
+ */
 int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
 			   unsigned int dst_count, const struct uvdk_dmadev_seg *src,
 			   unsigned int src_count, unsigned int flags);

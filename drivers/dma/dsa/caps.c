@@ -4,7 +4,7 @@
 
 #include <uvdk_iommu.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /* What a device says of itself is checked before it is used: it may be no DSA, or a liar. */
 

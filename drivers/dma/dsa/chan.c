@@ -6,7 +6,7 @@
 #include <cpuid.h>
 #endif
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define PROBE_NS UINT64_C(1000000000)
 
@@ -162,10 +162,9 @@ static void init(struct dsa_chan *c, struct dsa *dsa, const struct uvdk_dmadev_c
 	c->chan.ops = &chan_ops;
 	c->dsa = dsa;
 	c->mask = ring - 1;
-	c->limit = (int32_t)c->mask;
+	dsa_set_end(c);
 	c->max_len = UINT64_C(1) << dsa->caps.max_len_shift;
 	c->max_batch = 1u << dsa->caps.max_batch_shift;
-	c->address_mask = UINT64_MAX;
 	c->wq_entries = dsa->wq_entries;
 	c->flags = opts->flags;
 	c->retries = opts->retries;
@@ -174,6 +173,7 @@ static void init(struct dsa_chan *c, struct dsa *dsa, const struct uvdk_dmadev_c
 	c->w0 = DSA_W0(0, DSA_FLAG_CRAV | DSA_FLAG_RCR);
 	if (opts->flags & UVDK_DMADEV_CHAN_BLOCK)
 		c->w0 |= DSA_W0(0, DSA_FLAG_BOF);
+	c->copy = c->w0 | DSA_W0(DSA_OP_COPY, 0);
 }
 
 static int make(struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * Interrupts of a channel: MSI-X vector 1 + its queue, since 0 is the device's own. A

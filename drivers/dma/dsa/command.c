@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #ifndef DSA_PATIENCE_NS
 #define DSA_PATIENCE_NS UINT64_C(5000000000) /* a command waits for what runs */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define PRIORITY 10u /* of 15; all alike */
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 static bool dsa_match(const struct uvdk_device_info *info)
 {
@@ -142,8 +142,9 @@ static void dsa_close(void *priv)
 static void dsa_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out)
 {
 	const struct dsa_chan *c = (const struct dsa_chan *)chan;
+	uint32_t pending = c->head - c->pending - (c->extra - c->extra_submitted);
 
-	*out = (struct uvdk_dmadev_stats){.enqueued = c->enqueued,
+	*out = (struct uvdk_dmadev_stats){.enqueued = c->submitted + pending,
 					  .submitted = c->submitted,
 					  .completed = c->completed,
 					  .failed = c->failures,

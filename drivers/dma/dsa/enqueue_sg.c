@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /* Two lists walked side by side: a piece reaches to the next edge of either. */
 struct walk {
@@ -32,14 +32,13 @@ static size_t piece(const struct dsa_chan *c, const struct walk *dst, const stru
 	return len < c->max_len ? len : c->max_len;
 }
 
-static bool is_good(const struct dsa_chan *c, const struct uvdk_dmadev_seg *seg, unsigned int count,
-		    size_t *sum)
+static bool is_good(const struct uvdk_dmadev_seg *seg, unsigned int count, size_t *sum)
 {
 	*sum = 0;
 	if (!count || count > SG_MAX)
 		return false;
 	for (unsigned int i = 0; i < count; i++) {
-		if (!seg[i].len || !uvdk_dmadev_below(c->address_mask, seg[i].addr, seg[i].len) ||
+		if (!seg[i].len || !uvdk_dmadev_below(UINT64_MAX, seg[i].addr, seg[i].len) ||
 		    __builtin_add_overflow(*sum, seg[i].len, sum))
 			return false;
 	}
@@ -70,13 +69,14 @@ int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg 
 {
 	struct dsa_chan *c = dsa_chan(chan);
 	struct walk to = {dst, dst_count, 0}, from = {src, src_count, 0};
-	uint64_t number = c->enqueued, pieces;
+	uint16_t number = (uint16_t)(c->head - c->extra);
+	uint64_t pieces;
 	uint32_t first = c->head;
 	size_t dst_sum, src_sum;
 
 	if (c->stopped)
 		return -ENODEV;
-	if (!is_good(c, dst, dst_count, &dst_sum) || !is_good(c, src, src_count, &src_sum) ||
+	if (!is_good(dst, dst_count, &dst_sum) || !is_good(src, src_count, &src_sum) ||
 	    dst_sum != src_sum)
 		return -EINVAL;
 	pieces = count_pieces(c, to, from);
@@ -95,10 +95,10 @@ int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg 
 		if (to.count)
 			dsa_pmd_mark(c, c->head - 1, SLOT_MORE);
 	}
-	c->enqueued = number + 1;
+	c->extra += (uint32_t)pieces - 1;
 	dsa_pmd_special(c, first, flags & UVDK_DMADEV_FENCE);
 	if (flags & UVDK_DMADEV_SUBMIT)
 		dsa_pmd_submit(chan);
 
-	return (uint16_t)number;
+	return number;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * A unit is done when its one record is: that of the batch, or of the only descriptor. If it
@@ -80,6 +80,7 @@ static void forget_slots(struct dsa_chan *c, uint32_t end)
 		*s = (struct dsa_slot){0};
 		dsa_desc(c, c->told)[5] = 0;
 	}
+	dsa_set_end(c);
 }
 
 /* Is there one more that has ended, all of it? Then *@end is behind its slots. */
@@ -140,6 +141,7 @@ unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, 
 		n = c->done - c->told;
 		n = n < max ? n : max;
 		c->told += n;
+		dsa_set_end(c);
 		c->completed += n;
 	} else {
 		n = completed_odd(c, max, &failed);

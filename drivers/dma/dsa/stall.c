@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 #define POLLS	   256 /* between two looks at the clock */
 #define SWERR_NS   UINT64_C(1000000)
@@ -18,7 +18,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 	c->retired = c->posted = c->made;
 	c->busy = false;
 	c->stopped = true;
-	c->limit = -1;
+	dsa_set_end(c);
 }
 
 void dsa_pmd_gone(struct dsa_chan *c)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <string.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * What was enqueued since the last submit is cut into units of descriptors that lie side by
@@ -124,6 +125,7 @@ static void make_unit(struct dsa_chan *c, uint32_t count)
 			bytes += DSA_W4_LEN(UVDK_LE(64, dsa_desc(c, c->pending + i)[4]));
 	}
 	c->pending_bytes -= bytes;
+	memset(&c->rec[c->pending & c->mask], 0, count * sizeof(struct dsa_rec));
 	unit->first = c->pending;
 	unit->count = (uint16_t)count;
 	unit->flags = 0;
@@ -142,6 +144,8 @@ int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 		dsa_pmd_gone(c);
 		return -ENODEV;
 	}
+	c->submitted += c->head - c->pending - (c->extra - c->extra_submitted);
+	c->extra_submitted = c->extra;
 	while (c->pending != c->head) {
 		uint32_t count = c->head - c->pending;
 		uint32_t wrap = c->mask + 1 - (c->pending & c->mask);
@@ -149,7 +153,6 @@ int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 		count = count < wrap ? count : wrap;
 		make_unit(c, count < c->max_batch ? count : c->max_batch);
 	}
-	c->submitted = c->enqueued;
 	c->fences = 0;
 	dsa_pmd_post_units(c);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <inttypes.h>
 
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * Errors that no completion record can tell: descriptors that were dropped, records that

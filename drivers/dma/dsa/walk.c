@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dsa_priv.h"
+#include "dsa_pmd.h"
 
 /*
  * The slow way through a unit: slot by slot, in order. What failed at a page is continued,

@@ -123,7 +123,7 @@ static uint32_t crc_table(bool reflect, uint8_t index)
 	return table[reflect][index];
 }
 
-static uint32_t crc32c(const uint8_t *p, uint32_t len, const struct uvdk_dmadev_crc *how)
+static uint32_t crc32c(const uint8_t *p, uint32_t len, const struct uvdk_dmadev_crc_spec *how)
 {
 	uint32_t flip = how->flags & UVDK_DMADEV_CRC_NO_INVERT ? 0 : UINT32_MAX;
 	uint32_t crc = how->seed ^ flip;

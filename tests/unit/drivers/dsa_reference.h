@@ -33,7 +33,7 @@ struct op {
 	uint32_t src;
 	uint32_t len;
 	uint64_t pattern;
-	struct uvdk_dmadev_crc crc;
+	struct uvdk_dmadev_crc_spec crc;
 	bool fence;
 	unsigned int dst_count;
 	unsigned int src_count;

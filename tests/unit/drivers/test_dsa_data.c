@@ -178,7 +178,7 @@ Test(dsa_data, checksums_of_all_kinds)
 	expected[UVDK_DMADEV_CRC_NO_REFLECT] = ~crc_msb(~seed, b.mem, 1000);
 	expected[3] = crc_msb(seed, b.mem, 1000);
 	for (unsigned int flags = 0; flags < 4; flags++) {
-		struct uvdk_dmadev_crc crc = {seed, flags};
+		struct uvdk_dmadev_crc_spec crc = {seed, flags};
 
 		uvdk_dmadev_crc(chan, UVDK_IOVA_NONE, b.iova, 1000, &crc, UVDK_DMADEV_SUBMIT);
 		drain(&r, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef UVDK_DSA_PRIV_H
-#define UVDK_DSA_PRIV_H
+#ifndef UVDK_DSA_PMD_H
+#define UVDK_DSA_PMD_H
 
 #include <pthread.h>
 
@@ -98,13 +98,14 @@ struct dsa_chan {
 	struct dsa_rec *rec; /* ring of their records */
 	uint64_t w0;	     /* flags of every descriptor */
 	uint64_t max_len;
-	uint64_t address_mask;
-	uint64_t enqueued; /* operations; the low 16 bits are the next one's number */
-	uint64_t pending_bytes;
+	uint64_t copy; /* word 0 of a plain copy */
 	uint32_t head;
+	uint32_t extra; /* slots that were not the first of their operation: head - extra counts
+			   these */
 	uint32_t told;
-	int32_t limit; /* most slots in use; -1: nothing can be enqueued any more */
+	uint32_t end; /* head gets no further: a ring from told on; head itself once stopped */
 	uint32_t mask;
+	uint64_t pending_bytes; /* away from head: else the compiler joins both into a vector */
 	/* submitting and polling */
 	uint32_t pending;
 	uint32_t done;
@@ -131,6 +132,7 @@ struct dsa_chan {
 	unsigned int idle;
 	uint64_t idle_since, swerr_at;
 	bool suspect; /* SWERR names the queue: what is missing will not come */
+	uint32_t extra_submitted;
 	uint64_t submitted, completed, failures, resumed, doorbells, bytes;
 	struct dsa_slot *slots;
 	struct dsa *dsa;
@@ -152,6 +154,11 @@ struct dsa_chan {
 static inline struct dsa_chan *dsa_chan(struct uvdk_dmadev_chan *chan)
 {
 	return (struct dsa_chan *)chan;
+}
+
+static inline void dsa_set_end(struct dsa_chan *c)
+{
+	c->end = c->stopped ? c->head : c->told + c->mask + 1;
 }
 
 static inline uint64_t *dsa_desc(const struct dsa_chan *c, uint32_t slot)
@@ -194,7 +201,7 @@ int dsa_pmd_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t patter
 int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
 		    unsigned int flags);
 int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		const struct uvdk_dmadev_crc *crc, unsigned int flags);
+		const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
 int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
 		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
 		    unsigned int src_count, unsigned int flags);
@@ -237,4 +244,4 @@ uint64_t dsa_pmd_now_ns(void);
 /* swerr.c: tell what the device reports; the lock is held */
 void dsa_pmd_check_swerr(struct dsa *dsa);
 
-#endif /* UVDK_DSA_PRIV_H */
+#endif /* UVDK_DSA_PMD_H */
