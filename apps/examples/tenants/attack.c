@@ -7,7 +7,7 @@
 
 #include <uvdk_dsa.h>
 
-#include "engine_priv.h"
+#include "queues_priv.h"
 
 #define BURST	 8u /* a turn */
 #define POSTS	 8u

@@ -5,7 +5,7 @@
 
 #include <uvdk_emu.h>
 
-#include "engine_priv.h"
+#include "queues_priv.h"
 
 /*
  * The example's tenants and attacker on a machine that works step by step, so that what a tenant

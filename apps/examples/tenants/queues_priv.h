@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef TENANTS_ENGINE_PRIV_H
-#define TENANTS_ENGINE_PRIV_H
+#ifndef TENANTS_QUEUES_PRIV_H
+#define TENANTS_QUEUES_PRIV_H
 
 #include <uvdk_dmadev.h>
 #include <uvdk_fault.h>
 #include <uvdk_pasid.h>
 
-#include "engine.h"
+#include "queues.h"
 
-/* A tenant and its attacker; between engine.c and attack.c. */
+/* A tenant and its attacker; between queues.c and attack.c. */
 
 #define TENANT_BYTES  (64 * 1024u) /* that it copies, and again as many, where to */
 #define TENANT_PIECE  (32 * 1024u) /* a copy: the engine is what they wait for */
@@ -86,4 +86,4 @@ void attack_drain(struct engine *e);
 /* A round is over: all of its attempts have ended or are given up. 0, or -1. */
 int attack_end(struct engine *e);
 
-#endif /* TENANTS_ENGINE_PRIV_H */
+#endif /* TENANTS_QUEUES_PRIV_H */

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "engine_priv.h"
+#include "queues_priv.h"
 
 #define TENANTS	 16u /* at most, where nobody says how many */
 #define ROUNDS	 8
