@@ -17,7 +17,7 @@ def peers(case, kind, iommu):
                 for path in ("tests/vm/guest/dmabuf_edu", "usertools/uvdk-devbind")]
     guest = case.boot(kind, devices=DEVICES, args=MEMORY, programs=programs).guest
     guest.check(f"uvdk-devbind -b vfio-pci {EDU} {PEER} {SHARED}")
-    output = guest.check(f"dmabuf_edu {iommu} {EDU} {PEER} {SHARED}", timeout=180)
+    output = guest.check(f"dmabuf_edu {iommu} {EDU} {PEER} {SHARED}", timeout=600)
     print("  " + output.rstrip().replace("\n", "\n  "))
     assert "all ok" in output, output
 
