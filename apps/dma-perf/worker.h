@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "engine.h"
+#include "channel.h"
 
 #define WORKER_SENTENCE 256
 

@@ -7,9 +7,10 @@
 
 #include <uvdk_dsa.h>
 
-#include "engine_priv.h"
+#include "queues_priv.h"
 
-#define BURST	 8u
+#define BURST	 8u /* a turn */
+#define POSTS	 8u
 #define PATIENCE 2 /* seconds */
 
 static uint64_t random_next(struct attack *a)
@@ -104,42 +105,30 @@ static void by_descriptor(struct engine *e)
 	uvdk_dsa_post(attacker(e)->chan, desc);
 }
 
-void attack_turn(struct engine *e)
+/* By the calls of the class: what the queue has room for, and no more. */
+static void by_calls(struct engine *e)
 {
 	struct tenant *t = attacker(e);
 
-	for (unsigned int i = 0; i < BURST && uvdk_dmadev_capacity(t->chan); i++) {
-		uint64_t dice = random_next(&e->attack) % 8;
-
-		if (dice < 3)
+	for (unsigned int i = 0; i < BURST && uvdk_dmadev_capacity(t->chan); i++)
+		if (random_next(&e->attack) & 1)
 			by_address(e);
-		else if (dice < 5)
-			by_descriptor(e);
 		else
 			by_flood(e);
-	}
 	uvdk_dmadev_submit(t->chan);
 	tenant_poll(t);
 }
 
-/* Every other time it has its engine wait for pages, where that can be had. */
-static int open_again(struct engine *e)
+void attack_turn(struct engine *e)
 {
-	struct tenant *t = attacker(e);
-
-	uvdk_dmadev_chan_close(t->chan);
-	t->chan = NULL;
-	t->under_way = 0;
-	t->waits = !t->waits;
-
-	return tenant_channel(e, t);
+	if (e->attack.round & 1)
+		for (unsigned int i = 0; i < POSTS; i++)
+			by_descriptor(e);
+	else
+		by_calls(e);
 }
 
-/*
- * Who writes descriptors by hand can overfill its queue or have records written over its own:
- * then some of its copies never end. That is its own loss, and closing the channel ends it.
- */
-int attack_end(struct engine *e)
+void attack_drain(struct engine *e)
 {
 	struct tenant *t = attacker(e);
 	time_t give_up = time(NULL) + PATIENCE;
@@ -148,6 +137,22 @@ int attack_end(struct engine *e)
 		tenant_poll(t);
 		read_faults(e);
 	}
+}
 
-	return open_again(e);
+/*
+ * Each round anew: by calls or by descriptors, and with an engine that waits for missing pages, if
+ * it can, or one that does not. What does not end is the attacker's own loss.
+ */
+int attack_end(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	attack_drain(e);
+	uvdk_dmadev_chan_close(t->chan);
+	t->chan = NULL;
+	t->under_way = 0;
+	e->attack.round++;
+	t->waits = e->attack.round & 2;
+
+	return tenant_channel(e, t);
 }

@@ -10,7 +10,7 @@
  * described in tests/vm/README.md.
  *
  * On a DMA engine, "emu:dsa" or the address of one, each tenant has a queue of its own, and the
- * last one attacks the others: engine.c, attack.c.
+ * last one attacks the others: queues.c, attack.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 #include <uvdk_inspect.h>
 #include <uvdk_pasid_attach.h>
 
-#include "engine.h"
+#include "queues.h"
 
 #define REG_MAGIC     0x000
 #define REG_TAIL      0x100 /* descriptors submitted, ever */

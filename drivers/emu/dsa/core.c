@@ -168,6 +168,16 @@ void dsa_configure(struct dsa *dsa, const struct dsa_config *config)
 	pthread_mutex_unlock(&dsa->lock);
 }
 
+bool dsa_busy(const struct dsa *dsa)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < NR_ENGINES; i++)
+		n += dsa->engines[i].in_use;
+
+	return n;
+}
+
 bool dsa_gone(const struct dsa *dsa)
 {
 	return atomic_load_explicit(&dsa->gone, memory_order_relaxed);

@@ -136,6 +136,9 @@ void dsa_answer(struct dsa *dsa, unsigned int group, unsigned int code);
 /* Some work; true if there was any, or waits for its turn. */
 bool dsa_step(struct dsa *dsa);
 
+/* Is anything under way, perhaps waiting for a page? To ask after dsa_step(). */
+bool dsa_busy(const struct dsa *dsa);
+
 /* Has it vanished (DSA_EVIL_VANISH)? */
 bool dsa_gone(const struct dsa *dsa);
 

@@ -65,7 +65,6 @@ struct slot {
 struct engine {
 	struct slot slots[NR_SLOTS];
 	unsigned int at;     /* slot whose turn is next */
-	unsigned int wq;     /* queue that is asked next */
 	unsigned int in_use; /* slots */
 };
 

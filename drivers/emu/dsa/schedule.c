@@ -52,9 +52,7 @@ static unsigned int choose(struct dsa *dsa, struct engine *engine, unsigned int 
 	uint64_t wqs = dsa_group_wqs(dsa, group);
 	unsigned int found = NR_WQS;
 
-	for (unsigned int i = 0; i < NR_WQS; i++) {
-		unsigned int wq = (engine->wq + i) % NR_WQS;
-
+	for (unsigned int wq = 0; wq < NR_WQS; wq++) {
 		if (!ready(dsa, engine, wqs, wq))
 			continue;
 		if (dsa->queues[wq].credit)
@@ -138,7 +136,6 @@ static bool refill(struct dsa *dsa, struct engine *engine, unsigned int group)
 	wq = choose(dsa, engine, group);
 	if (wq == NR_WQS)
 		return false;
-	engine->wq = dsa->queues[wq].credit > 1 ? wq : (wq + 1) % NR_WQS;
 	take(dsa, &dsa->queues[wq], &entry);
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (!engine->slots[i].used) {

@@ -246,6 +246,25 @@ Test(dsa_model_faults, an_abort_ends_what_waits_and_its_answer_reaches_nobody)
 	cr_assert_eq(record(&b, 0)->status, 0);
 }
 
+Test(dsa_model_faults, a_group_is_not_used_again_before_it_was_answered)
+{
+	struct desc d = blocking(MOVE, 0);
+	unsigned int lost;
+
+	set_absent(HOLE, true);
+	do_one(&b, &d);
+	lost = b.groups[0];
+	cr_assert_eq(command(&b, ABORT_WQ, 1), 0);
+	for (unsigned int i = 0; i < 2 * DSA_GROUPS_ASKED; i++) {
+		b.asked = 0;
+		do_one(&b, &d);
+		cr_assert_neq(b.groups[0], lost);
+		dsa_answer(b.dsa, b.groups[0], 1);
+		run(&b);
+		cr_assert_eq(record(&b, 0)->status, 4);
+	}
+}
+
 Test(dsa_model_faults, a_drain_waits_for_what_waits_and_an_abort_does_not)
 {
 	struct desc d = blocking(MOVE, 0);

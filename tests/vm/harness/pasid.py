@@ -24,7 +24,7 @@ class Function:
     The memory is a file without a name, so that nothing is left behind.
     """
 
-    def __init__(self, program, logs):
+    def __init__(self, program, logs, engine=()):
         self._stack = contextlib.ExitStack()
         self._memory = os.memfd_create("guest")
         self._stack.callback(os.close, self._memory)
@@ -33,8 +33,9 @@ class Function:
         self.socket = f"{where}/socket"
         log = self._stack.enter_context(open(pathlib.Path(logs) / "function.log", "wb"))
         self._process = subprocess.Popen(
-            [program, self.socket, self.memory, str(MEMORY), str(RID)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, preexec_fn=die_with_parent)
+            [program, self.socket, self.memory, str(MEMORY), str(RID), *engine],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            preexec_fn=die_with_parent)
         self._stack.callback(self._end)
 
     def __enter__(self):
@@ -82,11 +83,14 @@ class Function:
         self._process.communicate()
 
 
-def boot(case, programs, args=(), **kwargs):
-    """Boot a machine with the function at BDF, bound to no driver; returns the machine."""
+def boot(case, programs, args=(), engine=(), **kwargs):
+    """Boot a machine with the function at BDF, bound to no driver; returns the machine.
+
+    What the function is: engine, a name with arguments; the copier, if it is empty.
+    """
     case.logs.mkdir(parents=True, exist_ok=True)
     function = case.enter(Function(
-        case.program("x86_64", "tests/vm/host/pasid_function"), case.logs))
+        case.program("x86_64", "tests/vm/host/pasid_function"), case.logs, engine))
     vm = case.boot("vtd", memory=str(MEMORY >> 20), devices=[function.device],
                    args=[*function.args, *args], programs=programs, **kwargs)
     function.follow(vm)

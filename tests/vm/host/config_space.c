@@ -6,20 +6,17 @@
 #include "config_space.h"
 
 /* Type 0 header, 7.5.1. */
-#define HEADER_VENDOR	  0x00
-#define HEADER_DEVICE	  0x02
-#define HEADER_COMMAND	  0x04
-#define HEADER_STATUS	  0x06
-#define HEADER_CLASS	  0x08
-#define HEADER_BAR0	  0x10
-#define HEADER_CAPS	  0x34
-#define COMMAND_MEMORY	  0x0002
-#define COMMAND_MASTER	  0x0004
-#define COMMAND_INTX_OFF  0x0400
-#define STATUS_CAPS	  0x0010
-#define VENDOR_QEMU	  0x1234
-#define DEVICE_PASID	  0x7056
-#define CLASS_ACCELERATOR UINT32_C(0x12000001)
+#define HEADER_VENDOR	 0x00
+#define HEADER_DEVICE	 0x02
+#define HEADER_COMMAND	 0x04
+#define HEADER_STATUS	 0x06
+#define HEADER_CLASS	 0x08
+#define HEADER_BAR0	 0x10
+#define HEADER_CAPS	 0x34
+#define COMMAND_MEMORY	 0x0002
+#define COMMAND_MASTER	 0x0004
+#define COMMAND_INTX_OFF 0x0400
+#define STATUS_CAPS	 0x0010
 
 /* PCI Express capability, 7.5.3, version 2. */
 #define EXP		   0x40
@@ -33,6 +30,14 @@
 #define EXP_DEVCTL_BITS	   0x7fff
 #define EXP_DEVCTL_FLR	   0x80					   /* of its second byte */
 #define EXP_DEVCAP2_PREFIX (UINT32_C(1) << 21 | UINT32_C(1) << 22) /* one End-End prefix */
+
+/* MSI-X, 7.7.2. */
+#define MSIX	     0x80
+#define MSIX_ID	     0x11
+#define MSIX_CTRL    0x02
+#define MSIX_TABLE   0x04
+#define MSIX_PENDING 0x08
+#define MSIX_BITS    0xc000 /* enable, and mask of the function */
 
 /* Address translation services, 10.5.1. */
 #define ATS	    0x100
@@ -78,18 +83,20 @@ static void put_extended(uint8_t *at, uint16_t id, uint16_t next)
 	put32(at, id | UINT32_C(1) << 16 | (uint32_t)next << 20);
 }
 
-static void init_header(struct config_space *config, uint32_t bar_size)
+static void init_header(struct config_space *config, const struct config_identity *id)
 {
 	uint8_t *c = config->bytes;
 
-	put16(c + HEADER_VENDOR, VENDOR_QEMU);
-	put16(c + HEADER_DEVICE, DEVICE_PASID);
+	put16(c + HEADER_VENDOR, id->vendor);
+	put16(c + HEADER_DEVICE, id->device);
 	put16(c + HEADER_STATUS, STATUS_CAPS);
-	put32(c + HEADER_CLASS, CLASS_ACCELERATOR);
+	put32(c + HEADER_CLASS, id->class_revision);
 	c[HEADER_CAPS] = EXP;
 	put16(config->writable + HEADER_COMMAND,
 	      COMMAND_MEMORY | COMMAND_MASTER | COMMAND_INTX_OFF);
-	put32(config->writable + HEADER_BAR0, ~(bar_size - 1));
+	for (unsigned int bar = 0; bar < 6; bar++)
+		if (id->bar_size[bar])
+			put32(config->writable + HEADER_BAR0 + 4 * bar, ~(id->bar_size[bar] - 1));
 }
 
 static void init_express(struct config_space *config)
@@ -103,7 +110,19 @@ static void init_express(struct config_space *config)
 	put16(config->writable + EXP + EXP_DEVCTL, EXP_DEVCTL_BITS);
 }
 
-static void init_extended(struct config_space *config)
+static void init_msix(struct config_space *config, const struct config_identity *id)
+{
+	uint8_t *c = config->bytes + MSIX;
+
+	config->bytes[EXP + 1] = MSIX; /* next capability */
+	c[0] = MSIX_ID;
+	put16(c + MSIX_CTRL, (uint16_t)(id->vectors - 1));
+	put32(c + MSIX_TABLE, id->table);
+	put32(c + MSIX_PENDING, id->pending);
+	put16(config->writable + MSIX + MSIX_CTRL, MSIX_BITS);
+}
+
+static void init_extended(struct config_space *config, const struct config_identity *id)
 {
 	uint8_t *c = config->bytes, *w = config->writable;
 
@@ -113,7 +132,7 @@ static void init_extended(struct config_space *config)
 
 	put_extended(c + PRI, PRI_ID, PASID);
 	put16(c + PRI + PRI_STATUS, PRI_PASID | PRI_STOP);
-	put32(c + PRI + PRI_MAX, 64);
+	put32(c + PRI + PRI_MAX, id->requests);
 	put16(w + PRI + PRI_CTRL, PRI_ENABLE);
 	put32(w + PRI + PRI_ALLOC, UINT32_MAX);
 
@@ -122,12 +141,14 @@ static void init_extended(struct config_space *config)
 	put16(w + PASID + PASID_CTRL, PASID_ENABLE);
 }
 
-void config_init(struct config_space *config, uint32_t bar_size)
+void config_init(struct config_space *config, const struct config_identity *identity)
 {
 	memset(config, 0, sizeof(*config));
-	init_header(config, bar_size);
+	init_header(config, identity);
 	init_express(config);
-	init_extended(config);
+	if (identity->vectors)
+		init_msix(config, identity);
+	init_extended(config, identity);
 }
 
 bool config_read(const struct config_space *config, uint64_t off, uint32_t len, void *data)
@@ -168,4 +189,12 @@ bool config_master(const struct config_space *config)
 bool config_pasids(const struct config_space *config)
 {
 	return config->bytes[PASID + PASID_CTRL] & PASID_ENABLE;
+}
+
+bool config_requests(const struct config_space *config, uint32_t *alloc)
+{
+	memcpy(alloc, config->bytes + PRI + PRI_ALLOC, sizeof(*alloc));
+	*alloc = le32toh(*alloc);
+
+	return config->bytes[PRI + PRI_CTRL] & PRI_ENABLE;
 }

@@ -13,7 +13,17 @@ struct config_space {
 	uint8_t writable[CONFIG_SIZE];
 };
 
-void config_init(struct config_space *config, uint32_t bar_size);
+/* What tells one function from another. */
+struct config_identity {
+	uint16_t vendor, device;
+	uint32_t class_revision;
+	uint32_t bar_size[6];
+	uint16_t vectors; /* MSI-X, 0: none; table and pending bits are in BAR 0 */
+	uint32_t table, pending;
+	uint32_t requests; /* page requests that can be outstanding */
+};
+
+void config_init(struct config_space *config, const struct config_identity *identity);
 
 bool config_read(const struct config_space *config, uint64_t off, uint32_t len, void *data);
 
@@ -24,5 +34,6 @@ bool config_write(struct config_space *config, uint64_t off, uint32_t len, const
 /* What the registers allow the function to do. */
 bool config_master(const struct config_space *config);
 bool config_pasids(const struct config_space *config);
+bool config_requests(const struct config_space *config, uint32_t *alloc);
 
 #endif /* CONFIG_SPACE_H */

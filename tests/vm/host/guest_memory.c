@@ -3,9 +3,8 @@
 
 #include "guest_memory.h"
 
-uint32_t guest_memory_access(void *arg, const struct engine_access *a)
+enum vtd_fault guest_memory_access(const struct guest_memory *memory, const struct guest_access *a)
 {
-	const struct guest_memory *memory = arg;
 	const struct vtd_request req = {
 		.rid = memory->rid,
 		.tagged = a->tagged,

@@ -2,7 +2,6 @@
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H
 
-#include "engine.h"
 #include "vtd_walk.h"
 
 /* The guest's memory, as the function reaches it: by the tables of the guest's kernel. */
@@ -11,7 +10,17 @@ struct guest_memory {
 	uint16_t rid;
 };
 
-/* For struct engine; @arg is a struct guest_memory. Returns enum vtd_fault. */
-uint32_t guest_memory_access(void *arg, const struct engine_access *a);
+/* An access; stays within a page of 4 KiB. */
+struct guest_access {
+	bool tagged; /* carries @pasid */
+	bool write;
+	uint32_t pasid;
+	uint64_t addr;
+	uint64_t len;
+	void *data; /* written: its source */
+};
+
+/* Carry it out, or say why there is no translation. */
+enum vtd_fault guest_memory_access(const struct guest_memory *memory, const struct guest_access *a);
 
 #endif /* GUEST_MEMORY_H */

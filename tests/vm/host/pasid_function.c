@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * pasid_function SOCKET RAM SIZE RID: serves a PCI function with PASIDs to one
- * QEMU, which connects to SOCKET. RAM is the file that is the guest's memory,
- * SIZE its bytes, RID the function's bus, device and function as a number. Each
- * line of its input, "root VALUE", tells the iommu's root table address
- * register; at the end of the input, or of the connection, it ends.
+ * pasid_function SOCKET RAM SIZE RID [ENGINE [ARG...]]: serves a PCI function
+ * with PASIDs to one QEMU, which connects to SOCKET. RAM is the file that is the
+ * guest's memory, SIZE its bytes, RID the function's bus, device and function as
+ * a number, ENGINE what the function is (copier, dsa; without: copier). Each line
+ * of its input, "root VALUE", tells the iommu's root table address register; at
+ * the end of the input, or of the connection, it ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,28 +19,39 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config_space.h"
-#include "guest_memory.h"
+#include "served.h"
 #include "vfio_user.h"
 
 struct function {
 	struct config_space config;
-	struct engine engine;
-	struct guest_memory memory;
+	struct served_host host;
+	const struct served *served;
+	void *engine;
 };
 
-static void allow(struct function *f)
+static const struct served *const engines[] = {&served_copier, &served_dsa};
+
+static const struct served *find_engine(const char *name)
 {
-	f->engine.master = config_master(&f->config);
-	f->engine.pasids = config_pasids(&f->config);
+	for (unsigned int i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+		if (!strcmp(engines[i]->name, name))
+			return engines[i];
+
+	return NULL;
 }
 
 static void function_reset(void *arg)
 {
 	struct function *f = arg;
 
-	config_init(&f->config, ENGINE_BAR_SIZE);
-	engine_reset(&f->engine);
+	config_init(&f->config, &f->served->identity);
+	f->served->reset(f->engine);
+	f->served->configure(f->engine, &f->config);
+}
+
+static bool is_bar(uint32_t region)
+{
+	return region <= VFIO_PCI_BAR5_REGION_INDEX;
 }
 
 static bool function_read(void *arg, uint32_t region, uint64_t off, uint32_t len, void *data)
@@ -49,7 +61,7 @@ static bool function_read(void *arg, uint32_t region, uint64_t off, uint32_t len
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
 		return config_read(&f->config, off, len, data);
 
-	return region == VFIO_PCI_BAR0_REGION_INDEX && engine_read(&f->engine, off, len, data);
+	return is_bar(region) && f->served->read(f->engine, region, off, len, data);
 }
 
 static bool function_write(void *arg, uint32_t region, uint64_t off, uint32_t len, const void *data)
@@ -57,31 +69,51 @@ static bool function_write(void *arg, uint32_t region, uint64_t off, uint32_t le
 	struct function *f = arg;
 	bool reset = false;
 
-	if (region == VFIO_PCI_BAR0_REGION_INDEX)
-		return engine_write(&f->engine, off, len, data);
+	if (is_bar(region))
+		return f->served->write(f->engine, region, off, len, data);
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX ||
 	    !config_write(&f->config, off, len, data, &reset))
 		return false;
 	if (reset)
 		function_reset(f);
-	allow(f);
+	f->served->configure(f->engine, &f->config);
 
 	return true;
 }
 
 static uint64_t function_region_size(void *arg, uint32_t region)
 {
-	(void)arg;
+	const struct function *f = arg;
+
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
 		return CONFIG_SIZE;
 
-	return region == VFIO_PCI_BAR0_REGION_INDEX ? ENGINE_BAR_SIZE : 0;
+	return is_bar(region) ? f->served->identity.bar_size[region] : 0;
+}
+
+static uint32_t function_vectors(void *arg)
+{
+	const struct function *f = arg;
+
+	return f->served->identity.vectors;
+}
+
+/* The one that was there before is closed. */
+static void function_set_vector(void *arg, uint32_t vector, int fd)
+{
+	struct function *f = arg;
+
+	if (f->host.irq[vector] >= 0)
+		close(f->host.irq[vector]);
+	f->host.irq[vector] = fd;
 }
 
 static const struct vfio_user_ops function_ops = {
 	.read = function_read,
 	.write = function_write,
 	.region_size = function_region_size,
+	.vectors = function_vectors,
+	.set_vector = function_set_vector,
 	.reset = function_reset,
 };
 
@@ -137,7 +169,7 @@ static int take_order(struct vtd_unit *unit)
 	return 0;
 }
 
-/* Take turns: whatever waits to be answered, then a page of each copy. */
+/* Take turns: whatever waits to be answered, then some work. */
 static int serve(int sock, struct function *f)
 {
 	struct pollfd fds[] = {{.fd = sock, .events = POLLIN},
@@ -145,13 +177,13 @@ static int serve(int sock, struct function *f)
 	int ret = 0;
 
 	while (!ret) {
-		int us = engine_step(&f->engine);
+		int us = f->served->step(f->engine);
 		struct timespec wait = {.tv_nsec = us * 1000L};
 
 		if (ppoll(fds, 2, us < 0 ? NULL : &wait, NULL) < 0)
 			continue;
 		if (fds[1].revents)
-			ret = take_order(&f->memory.unit);
+			ret = take_order(&f->host.memory.unit);
 		if (!ret && fds[0].revents)
 			ret = vfio_user_serve(sock, &function_ops, f);
 	}
@@ -166,18 +198,28 @@ static int fail(const char *what)
 	return 1;
 }
 
+static bool choose(struct function *f, int argc, char **argv)
+{
+	f->served = find_engine(argc ? argv[0] : "copier");
+	if (!f->served)
+		return false;
+	for (unsigned int i = 0; i < SERVED_VECTORS; i++)
+		f->host.irq[i] = -1;
+	f->engine = f->served->open(&f->host, argc ? argc - 1 : 0, argv + 1);
+
+	return f->engine;
+}
+
 int main(int argc, char **argv)
 {
 	static struct function function;
 	int listener, sock, ret;
 
-	if (argc != 5)
+	if (argc < 5 || !choose(&function, argc - 5, argv + 5))
 		return 2;
-	function.memory.rid = (uint16_t)strtoul(argv[4], NULL, 0);
-	function.engine.access = guest_memory_access;
-	function.engine.arg = &function.memory;
+	function.host.memory.rid = (uint16_t)strtoul(argv[4], NULL, 0);
 	function_reset(&function);
-	if (map_ram(argv[2], strtoull(argv[3], NULL, 0), &function.memory.unit))
+	if (map_ram(argv[2], strtoull(argv[3], NULL, 0), &function.host.memory.unit))
 		return fail(argv[2]);
 	listener = listen_at(argv[1]);
 	if (listener < 0)

@@ -61,6 +61,7 @@ union body {
 	struct vfio_device_info info;
 	struct vfio_region_info region;
 	struct vfio_irq_info irq;
+	struct vfio_irq_set irq_set;
 	struct transfer transfer;
 	uint8_t bytes[8192];
 };
@@ -69,6 +70,8 @@ struct message {
 	struct header header;
 	union body body;
 	uint32_t len; /* of the body */
+	int fds[MAX_FDS];
+	unsigned int nr_fds;
 };
 
 _Static_assert(sizeof(struct header) == 16, "message header");
@@ -76,8 +79,15 @@ _Static_assert(TRANSFER_HEADER == 16, "REGION_READ and REGION_WRITE");
 
 /* ---- the socket ---- */
 
-/* Memory of the client's that we have no use for, and interrupts that we never raise. */
-static void close_fds(struct msghdr *msg)
+static void keep_fd(struct message *m, int fd)
+{
+	if (m->nr_fds == MAX_FDS)
+		close(fd);
+	else
+		m->fds[m->nr_fds++] = fd;
+}
+
+static void keep_fds(struct message *m, struct msghdr *msg)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		unsigned int count = (unsigned int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
@@ -88,13 +98,20 @@ static void close_fds(struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			close(fd);
+			keep_fd(m, fd);
 		}
 	}
 }
 
+/* Memory of the client's that we have no use for, and interrupts that nobody took. */
+static void close_fds(struct message *m)
+{
+	while (m->nr_fds)
+		close(m->fds[--m->nr_fds]);
+}
+
 /* Returns @len, 0 at the end of the stream, or -1. */
-static ssize_t receive(int sock, void *buf, size_t len)
+static ssize_t receive(int sock, struct message *m, void *buf, size_t len)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_FDS * sizeof(int))];
 	size_t have = 0;
@@ -111,7 +128,7 @@ static ssize_t receive(int sock, void *buf, size_t len)
 			continue;
 		if (got <= 0)
 			return got;
-		close_fds(&msg);
+		keep_fds(m, &msg);
 		have += (size_t)got;
 	}
 
@@ -120,7 +137,7 @@ static ssize_t receive(int sock, void *buf, size_t len)
 
 static int receive_message(int sock, struct message *m)
 {
-	ssize_t got = receive(sock, &m->header, sizeof(m->header));
+	ssize_t got = receive(sock, m, &m->header, sizeof(m->header));
 
 	/* A client that is killed may end the stream with an error. */
 	if (got <= 0)
@@ -135,7 +152,7 @@ static int receive_message(int sock, struct message *m)
 	if (!m->len)
 		return 0;
 
-	return receive(sock, &m->body, m->len) > 0 ? 0 : 1;
+	return receive(sock, m, &m->body, m->len) > 0 ? 0 : 1;
 }
 
 static int send_reply(int sock, struct message *m, int error)
@@ -208,7 +225,7 @@ static int do_region_info(struct message *m, const struct vfio_user_ops *ops, vo
 	return 0;
 }
 
-static int do_irq_info(struct message *m)
+static int do_irq_info(struct message *m, const struct vfio_user_ops *ops, void *arg)
 {
 	struct vfio_irq_info *irq = &m->body.irq;
 	uint32_t index = irq->index;
@@ -217,6 +234,34 @@ static int do_irq_info(struct message *m)
 		return EINVAL;
 	m->len = sizeof(*irq);
 	*irq = (struct vfio_irq_info){.argsz = m->len, .index = index};
+	if (index == VFIO_PCI_MSIX_IRQ_INDEX && ops->vectors(arg)) {
+		irq->flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
+		irq->count = ops->vectors(arg);
+	}
+
+	return 0;
+}
+
+/* Each has its eventfd with the message, or none has; of no vectors: all are off. */
+static int do_set_irqs(struct message *m, const struct vfio_user_ops *ops, void *arg)
+{
+	struct vfio_irq_set set = m->body.irq_set;
+	uint32_t have = ops->vectors(arg);
+
+	if (m->len < sizeof(set))
+		return EINVAL;
+	m->len = 0;
+	if (set.index != VFIO_PCI_MSIX_IRQ_INDEX ||
+	    !(set.flags & VFIO_IRQ_SET_ACTION_TRIGGER)) /* masks are the client's */
+		return 0;
+	if (set.start > have || set.count > have - set.start ||
+	    (m->nr_fds && m->nr_fds != set.count))
+		return EINVAL;
+	if (!set.count)
+		set.count = have - set.start;
+	for (uint32_t i = 0; i < set.count; i++)
+		ops->set_vector(arg, set.start + i, m->nr_fds ? m->fds[i] : -1);
+	m->nr_fds = 0;
 
 	return 0;
 }
@@ -254,15 +299,16 @@ static int obey(struct message *m, const struct vfio_user_ops *ops, void *arg)
 	case CMD_DMA_UNMAP: /* the reply repeats the request */
 		return 0;
 	case CMD_DMA_MAP:
-	case CMD_SET_IRQS:
 		m->len = 0;
 		return 0;
+	case CMD_SET_IRQS:
+		return do_set_irqs(m, ops, arg);
 	case CMD_GET_INFO:
 		return do_info(m);
 	case CMD_GET_REGION_INFO:
 		return do_region_info(m, ops, arg);
 	case CMD_GET_IRQ_INFO:
-		return do_irq_info(m);
+		return do_irq_info(m, ops, arg);
 	case CMD_REGION_READ:
 		return do_read(m, ops, arg);
 	case CMD_REGION_WRITE:
@@ -281,8 +327,9 @@ int vfio_user_serve(int sock, const struct vfio_user_ops *ops, void *arg)
 	struct message m = {0};
 	int ret = receive_message(sock, &m);
 
-	if (ret)
-		return ret;
+	if (!ret)
+		ret = send_reply(sock, &m, obey(&m, ops, arg));
+	close_fds(&m);
 
-	return send_reply(sock, &m, obey(&m, ops, arg));
+	return ret;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef TENANTS_ENGINE_H
-#define TENANTS_ENGINE_H
+#ifndef TENANTS_QUEUES_H
+#define TENANTS_QUEUES_H
 
 #include <uvdk_device.h>
 
@@ -13,4 +13,4 @@
 int engine_run(struct uvdk_iommu *iommu, struct uvdk_device *dev, unsigned int count,
 	       unsigned int bits);
 
-#endif /* TENANTS_ENGINE_H */
+#endif /* TENANTS_QUEUES_H */

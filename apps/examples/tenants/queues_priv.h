@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef TENANTS_ENGINE_PRIV_H
-#define TENANTS_ENGINE_PRIV_H
+#ifndef TENANTS_QUEUES_PRIV_H
+#define TENANTS_QUEUES_PRIV_H
 
 #include <uvdk_dmadev.h>
 #include <uvdk_fault.h>
 #include <uvdk_pasid.h>
 
-#include "engine.h"
+#include "queues.h"
 
-/* A tenant and its attacker; between engine.c and attack.c. */
+/* A tenant and its attacker; between queues.c and attack.c. */
 
 #define TENANT_BYTES  (64 * 1024u) /* that it copies, and again as many, where to */
-#define TENANT_PIECE  4096u	   /* a copy */
+#define TENANT_PIECE  (32 * 1024u) /* a copy: the engine is what they wait for */
 #define TENANT_WINDOW 16u	   /* copies under way */
 
 struct tenant {
@@ -34,6 +34,7 @@ struct tenant {
 
 struct attack {
 	uint64_t random;
+	unsigned int round;
 	uint64_t addresses;   /* copies that try what is not the attacker's */
 	uint64_t descriptors; /* made up by hand */
 	uint64_t floods;      /* copies of its own memory, to keep the engine busy */
@@ -45,6 +46,7 @@ struct engine {
 	struct uvdk_dmadev *dma;
 	struct uvdk_pasid_space *space;
 	struct uvdk_pasid_owner *owner;
+	bool emulated;
 	bool faultqs; /* the I/O MMU has some */
 	unsigned int count;
 	struct tenant *tenant; /* the last one attacks */
@@ -52,6 +54,16 @@ struct engine {
 	uint64_t reports;	/* of the I/O MMU, to the attacker about itself */
 	uint64_t wrong_reports; /* about others, or to others */
 };
+
+/*
+ * Tenants, with queues of their own, on @iommu, @dev and, if that is not 0, of @count. 0, or -1;
+ * to be closed in any case.
+ */
+int engine_open(struct engine *e, unsigned int bits);
+void engine_close(struct engine *e);
+
+/* Is what it copies there, and where it was copied to? */
+bool tenant_right(const struct tenant *t);
 
 /* A channel for a tenant; the attacker's reports what it did at once. */
 int tenant_channel(struct engine *e, struct tenant *t);
@@ -68,7 +80,10 @@ void read_faults(struct engine *e);
 /* Let the attacker do its worst for a moment. */
 void attack_turn(struct engine *e);
 
-/* All of its attempts have ended, or its channel is opened anew. 0, or -1. */
+/* Its attempts have ended, but for those that never do. */
+void attack_drain(struct engine *e);
+
+/* A round is over: all of its attempts have ended or are given up. 0, or -1. */
 int attack_end(struct engine *e);
 
-#endif /* TENANTS_ENGINE_PRIV_H */
+#endif /* TENANTS_QUEUES_PRIV_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef DMA_PERF_ENGINE_H
-#define DMA_PERF_ENGINE_H
+#ifndef DMA_PERF_CHANNEL_H
+#define DMA_PERF_CHANNEL_H
 
 #include <uvdk_dma.h>
 #include <uvdk_dmadev.h>
@@ -48,4 +48,4 @@ int channel_open(struct engine *engine, const struct config_case *c, const struc
 		 struct channel *out);
 void channel_close(struct channel *channel);
 
-#endif /* DMA_PERF_ENGINE_H */
+#endif /* DMA_PERF_CHANNEL_H */

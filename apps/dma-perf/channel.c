@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine.h"
+#include "channel.h"
 
 static int space_create(struct engine *e, bool pasids, struct uvdk_ioas **out)
 {
