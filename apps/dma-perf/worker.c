@@ -122,8 +122,9 @@ __attribute__((noinline)) static void cpu_copy(struct worker *w)
 
 static int worker_cpu(struct worker *w)
 {
-	while (!__atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED))
+	do
 		cpu_copy(w);
+	while (!__atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED));
 	w->enqueued = w->ops;
 
 	return 0;

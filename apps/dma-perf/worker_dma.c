@@ -144,13 +144,14 @@ static int wait_completed(struct worker *w, bool all)
 
 int worker_dma(struct worker *w)
 {
-	int ret = 0;
+	int ret;
 
-	while (!ret && !__atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED)) {
+	/* At least once, however late this thread came to run. */
+	do {
 		ret = burst(w);
 		if (!ret)
 			ret = wait_completed(w, false);
-	}
+	} while (!ret && !__atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED));
 
 	return ret ? ret : wait_completed(w, true);
 }

@@ -52,6 +52,17 @@ Test(dma_perf, engine_and_cpu_copy_and_what_arrived_is_compared)
 	expect_said("bytes were compared, and are right");
 }
 
+Test(dma_perf, channels_of_an_engine_have_pasids_of_their_own_and_scatter_lists)
+{
+	expect_perf(0, "--device", "emu:dsa", "--seconds", "0.01", "--pasids", "-c",
+		    script("[d]\ntype=DMA_MEM_COPY\nmem_size=1\nbuf_size=1000\nkick_batch=4\n"
+			   "channels=1,4,2,MUL\n"
+			   "[g]\ntype=DMA_MEM_COPY\nmem_size=1\nbuf_size=777\nkick_batch=4\n"
+			   "dma_src_sge=5\ndma_dst_sge=3\n"));
+	expect_said("[g] DMA_MEM_COPY on emu:dsa, 5 pieces to 3");
+	expect_said("bytes were compared, and are right");
+}
+
 Test(dma_perf, two_threads_copy_beside_each_other)
 {
 	expect_perf(0, EDU, "-c",

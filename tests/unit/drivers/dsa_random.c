@@ -133,10 +133,15 @@ static unsigned int cut(struct uvdk_dmadev_seg *segs, uint32_t at, uint32_t len)
 	return count;
 }
 
+static bool overlaps(const struct op *op)
+{
+	return op->src < op->dst + op->len && op->dst < op->src + op->len;
+}
+
 /* Only plain copies may overlap: what else does it is not defined. */
 static void move_apart(struct op *op)
 {
-	while (op->src < op->dst + op->len && op->dst < op->src + op->len) {
+	while (overlaps(op)) {
 		op->src = some_place(op->len);
 		op->dst = some_place(op->len);
 	}
@@ -156,11 +161,14 @@ static void overlap(struct op *op)
 static void leave_arena(struct op *op)
 {
 	uint32_t inside = dice(op->len);
+	struct op moved = *op;
 
 	if (op_reads(op) && dice(2))
-		op->src = ARENA_SIZE - inside;
+		moved.src = ARENA_SIZE - inside;
 	else
-		op->dst = ARENA_SIZE - inside;
+		moved.dst = ARENA_SIZE - inside;
+	if (op->kind == OP_COPY || !overlaps(&moved))
+		*op = moved;
 }
 
 static void make_op(struct op *op)
