@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 
+#include "engine.h"
 #include "guest_memory.h"
 #include "vtd_tables.h"
 
@@ -16,6 +17,20 @@
 static struct engine engine;
 static struct guest_memory memory;
 
+static uint32_t access_memory(void *arg, const struct engine_access *a)
+{
+	const struct guest_access access = {
+		.tagged = a->tagged,
+		.write = a->write,
+		.pasid = a->pasid,
+		.addr = a->addr,
+		.len = a->len,
+		.data = a->data,
+	};
+
+	return guest_memory_access(arg, &access);
+}
+
 static void setup(void)
 {
 	tables_init(5, FIRST_ONLY);
@@ -23,7 +38,7 @@ static void setup(void)
 		table_map(FIRST, IOVA + page * 0x1000, DATA + page * 0x1000, US | RW | P, 1);
 	memset(&engine, 0, sizeof(engine));
 	memory = (struct guest_memory){.unit = unit, .rid = RID};
-	engine.access = guest_memory_access;
+	engine.access = access_memory;
 	engine.arg = &memory;
 	engine_reset(&engine);
 	engine.master = engine.pasids = true;
