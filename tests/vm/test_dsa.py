@@ -25,3 +25,34 @@ def test_raw(case):
     assert "version 0x100, 9 vectors" in output and "all good" in output, output
     log = guest.check("dmesg")
     assert "WARNING" not in log and "BUG" not in log, log[-3000:]
+
+
+def boot(case, *names, engine=("dsa",)):
+    """A machine whose vfio-pci has the device."""
+    programs = [case.program("x86_64", name) for name in (*names, "usertools/uvdk-devbind")]
+    vm = pasid.boot(case, programs, engine=engine, append=ALLOW)
+    vm.guest.check(f"uvdk-devbind -b vfio-pci {BDF}")
+    return vm.guest
+
+
+def run(guest, command, **kwargs):
+    output = guest.check(command, **kwargs).rstrip()
+    print(output)
+    log = guest.check("dmesg")
+    assert "WARNING" not in log and "BUG" not in log, log[-3000:]
+    return output
+
+
+def test_example(case):
+    """The example, where one of eight tenants attacks the others, on a real kernel."""
+    guest = boot(case, "apps/examples/tenants", engine=("dsa", "patience=0"))
+    output = run(guest, f"tenants {BDF} 8", timeout=200)
+    assert "0 of the others' copies failed" in output, output
+
+
+def test_tenants(case):
+    """Every operation in every queue, each with a PASID of its own; nobody reaches another's."""
+    guest = boot(case, "tests/vm/guest/dsa_tenants")
+    output = run(guest, f"dsa_tenants {BDF}", timeout=200)
+    assert "168 attempts on the memory of others: refused" in output, output
+    assert "8 tenants: all good" in output, output
