@@ -56,3 +56,21 @@ def test_tenants(case):
     output = run(guest, f"dsa_tenants {BDF}", timeout=200)
     assert "168 attempts on the memory of others: refused" in output, output
     assert "8 tenants: all good" in output, output
+
+
+def state(guest):
+    """Pages pinned for devices, and the device's IOMMU group."""
+    # Each CPU counts for itself for a while, unless it is told to hand it in.
+    text = guest.check("echo 1 > /proc/sys/vm/stat_refresh; cat /proc/vmstat")
+    counts = dict(line.split() for line in text.splitlines())
+    pinned = int(counts["nr_foll_pin_acquired"]) - int(counts["nr_foll_pin_released"])
+    return pinned, guest.check(f"cat /sys/bus/pci/devices/{BDF}/iommu_group/type")
+
+
+def test_killed(case):
+    """kill -9 at 100 random points: each time the next start finds a device that it can use."""
+    guest = boot(case, "tests/vm/guest/dsa_killed")
+    before = state(guest)
+    output = run(guest, f"dsa_killed {BDF} 100", timeout=400)
+    assert "100 killed" in output and "all good" in output, output
+    assert state(guest) == before, f"before: {before}\nafter: {state(guest)}"
