@@ -131,6 +131,16 @@ static int detach(const struct job *job)
 static int refused(const struct job *job, const char *driver, int err)
 {
 	bool no_group = err == -EINVAL && strncmp(driver, "vfio", 4) == 0;
+	const struct uvdk_pci_function *fn = &job->fn;
+
+	if (strcmp(driver, "vfio-pci") == 0 && uvdk_pci_is_denied(job->binder->sysfs_root, fn))
+		return uvdk_fail(
+			-EBUSY, "pci",
+			"driver %s refused %s: %04x:%04x is on its list of devices that "
+			"untrusted users could harm the machine with; if yours are trusted, "
+			"load vfio-pci with disable_denylist=1 (kernel command line: "
+			"vfio_pci.disable_denylist=1)",
+			driver, job->bdf, fn->vendor, fn->device);
 
 	return uvdk_fail(-EBUSY, "pci", "driver %s refused %s: %s%s", driver, job->bdf,
 			 err ? strerror(-err) : "no error, but it is not bound",

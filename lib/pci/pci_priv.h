@@ -42,6 +42,11 @@ int uvdk_pci_read_driver(int dir, char *buf, size_t len);
 /* "" without an override. */
 int uvdk_pci_read_override(int dir, char *buf, size_t len);
 
+/* ---- denied.c ---- */
+
+/* Would vfio-pci, as it is loaded, refuse a function for what it is? */
+bool uvdk_pci_is_denied(const char *sysfs_root, const struct uvdk_pci_function *fn);
+
 /* ---- ids.c: words for numbers ---- */
 
 /* The text of pci.ids, mapped on first use. */

@@ -25,3 +25,52 @@ def test_raw(case):
     assert "version 0x100, 9 vectors" in output and "all good" in output, output
     log = guest.check("dmesg")
     assert "WARNING" not in log and "BUG" not in log, log[-3000:]
+
+
+def boot(case, *names, engine=("dsa",)):
+    """A machine whose vfio-pci has the device."""
+    programs = [case.program("x86_64", name) for name in (*names, "usertools/uvdk-devbind")]
+    vm = pasid.boot(case, programs, engine=engine, append=ALLOW)
+    vm.guest.check(f"uvdk-devbind -b vfio-pci {BDF}")
+    return vm.guest
+
+
+def run(guest, command, **kwargs):
+    output = guest.check(command, **kwargs).rstrip()
+    print(output)
+    log = guest.check("dmesg")
+    assert "WARNING" not in log and "BUG" not in log, log[-3000:]
+    return output
+
+
+def test_example(case):
+    """The example, where one of eight tenants attacks the others, on a real kernel."""
+    guest = boot(case, "apps/examples/tenants", engine=("dsa", "patience=0"))
+    output = run(guest, f"tenants {BDF} 8", timeout=200)
+    assert "0 of the others' copies failed" in output, output
+
+
+def test_tenants(case):
+    """Every operation in every queue, each with a PASID of its own; nobody reaches another's."""
+    guest = boot(case, "tests/vm/guest/dsa_tenants")
+    output = run(guest, f"dsa_tenants {BDF}", timeout=200)
+    assert "168 attempts on the memory of others: refused" in output, output
+    assert "8 tenants: all good" in output, output
+
+
+def state(guest):
+    """Pages pinned for devices, and the device's IOMMU group."""
+    # Each CPU counts for itself for a while, unless it is told to hand it in.
+    text = guest.check("echo 1 > /proc/sys/vm/stat_refresh; cat /proc/vmstat")
+    counts = dict(line.split() for line in text.splitlines())
+    pinned = int(counts["nr_foll_pin_acquired"]) - int(counts["nr_foll_pin_released"])
+    return pinned, guest.check(f"cat /sys/bus/pci/devices/{BDF}/iommu_group/type")
+
+
+def test_killed(case):
+    """kill -9 at 100 random points: each time the next start finds a device that it can use."""
+    guest = boot(case, "tests/vm/guest/dsa_killed")
+    before = state(guest)
+    output = run(guest, f"dsa_killed {BDF} 100", timeout=400)
+    assert "100 killed" in output and "all good" in output, output
+    assert state(guest) == before, f"before: {before}\nafter: {state(guest)}"

@@ -141,7 +141,8 @@ void dsa_pmd_wq_disable(struct dsa_chan *c)
 
 	if (ret || c->dsa->broken || !DSA_WQ_STATE(state))
 		return;
-	if (c->posted != c->retired && dsa_pmd_has_command(c->dsa, DSA_CMD_ABORT_WQ))
+	if ((c->posted != c->retired || c->by_hand) &&
+	    dsa_pmd_has_command(c->dsa, DSA_CMD_ABORT_WQ))
 		dsa_pmd_wq_abort(c);
 	ret = dsa_pmd_command(c->dsa, DSA_CMD_DISABLE_WQ, DSA_WQ_OPERAND(c->wq), NULL);
 	if (!ret)

@@ -163,6 +163,7 @@ UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
 	if (c->stopped || uvdk_device_gone(c->dsa->dev))
 		return -ENODEV;
 	memcpy(words, desc, sizeof(words));
+	c->by_hand = true;
 	dsa_pmd_portal_write(c, words);
 	c->doorbells++;
 

@@ -126,7 +126,8 @@ struct dsa_chan {
 	bool cancel;	  /* what comes is not run */
 	bool barrier;	  /* what comes waits for what was posted */
 	uint32_t cancel_end;
-	bool busy; /* the slot at walk was given to the device by itself */
+	bool busy;    /* the slot at walk was given to the device by itself */
+	bool by_hand; /* descriptors of uvdk_dsa_post() may be under way */
 	uint32_t walk;
 	uint64_t walk_from; /* not before this time */
 	unsigned int idle;

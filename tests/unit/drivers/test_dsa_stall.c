@@ -67,6 +67,21 @@ Test(dsa_stall, what_can_not_be_aborted_loses_the_bus)
 	end();
 }
 
+/* A close that waited for them would wait as long as a page is missing. */
+Test(dsa_stall, what_was_posted_by_hand_is_aborted_by_a_close)
+{
+	static const uint64_t desc[8] __attribute__((aligned(64)));
+
+	begin();
+	fake.sleeps = true;
+	cr_expect_eq(uvdk_dsa_post(chan, desc), 0);
+	uvdk_dmadev_chan_close(chan);
+	chan = NULL;
+	cr_expect_eq(fake.commands[9], 1);
+	fake.sleeps = false;
+	end();
+}
+
 Test(dsa_stall, a_device_that_vanishes_ends_all_of_it)
 {
 	struct uvdk_dmadev_result r[6];

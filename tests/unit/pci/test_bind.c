@@ -135,6 +135,22 @@ Test(bind, refusal_puts_everything_back)
 	cr_expect_not(fake_exists(&fake, STATE));
 }
 
+/* Linux has a list; whether it counts is a parameter of the module. */
+Test(bind, a_device_that_vfio_denies_is_told_with_the_parameter)
+{
+	static const char *const values[] = {"N\n", "Y\n"};
+
+	fake.drivers[1].refuses = true;
+	fake_function(&fake, BDF, 0x8086, 0x0b25, 0x088000, NULL, 1);
+	fake_kernel_start(&fake);
+	for (int i = 0; i < 2; i++) {
+		fake_file(&fake, "sys/module/vfio_pci/parameters/disable_denylist", values[i]);
+		cr_expect_eq(uvdk_pci_bind(&binder, &addr, "vfio-pci", 0), -EBUSY);
+		cr_expect_eq(!!strstr(uvdk_last_error(), "vfio_pci.disable_denylist=1"), !i, "%s",
+			     uvdk_last_error());
+	}
+}
+
 /* The kernel says no in write(2): /dev/full stands in for it. */
 Test(bind, errno_of_the_kernel_is_told)
 {

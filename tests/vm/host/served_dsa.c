@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 
 /*
  * drivers/emu/dsa. Page requests would have to go through the I/O MMU, which is
- * QEMU's: a page is tried again instead, for some seconds.
+ * QEMU's: a page is tried again instead, for some seconds ("patience=").
  */
 #define GIVE_UP_S 20
 #define FORGET_S  2
@@ -26,8 +27,9 @@ struct tried {
 static struct {
 	struct served_host *host;
 	struct dsa *dsa;
+	time_t patience;
 	struct tried tried[TRIED];
-} d;
+} d = {.patience = GIVE_UP_S};
 
 static bool served_access(void *arg, const struct dsa_access *a)
 {
@@ -57,7 +59,7 @@ static int served_ask(void *arg, const struct dsa_access *a, unsigned int group)
 		*t = (struct tried){.page = page, .pasid = a->pasid, .first = now.tv_sec};
 	t->last = now.tv_sec;
 
-	return now.tv_sec - t->first > GIVE_UP_S ? -EPERM : -EAGAIN;
+	return now.tv_sec - t->first > d.patience ? -EPERM : -EAGAIN;
 }
 
 static void served_irq(void *arg, unsigned int vector)
@@ -76,7 +78,7 @@ static const struct dsa_ops served_ops = {
 	.irq = served_irq,
 };
 
-/* "version=2" and "reorder", of all that there is on the emulated bus. */
+/* "version=2" and "reorder", of all that there is on the emulated bus, and "patience=SECONDS". */
 static void *dsa_open(struct served_host *host, int argc, char **argv)
 {
 	struct dsa_opts opts = {0};
@@ -86,6 +88,8 @@ static void *dsa_open(struct served_host *host, int argc, char **argv)
 			opts.version = 0x200;
 		} else if (!strcmp(argv[i], "reorder")) {
 			opts.reorder = true;
+		} else if (!strncmp(argv[i], "patience=", 9)) {
+			d.patience = atoi(argv[i] + 9);
 		} else {
 			fprintf(stderr, "dsa: what is '%s'?\n", argv[i]);
 			return NULL;
