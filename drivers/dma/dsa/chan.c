@@ -271,6 +271,8 @@ void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
 
 	pthread_mutex_lock(&dsa->lock);
 	dsa_pmd_wq_disable(c);
+	if (!uvdk_device_gone(dsa->dev))
+		dsa_pmd_check_swerr(dsa); /* it is not the next one's */
 	dsa_pmd_irq_close(c);
 	dsa->wq[c->wq] = NULL;
 	pthread_mutex_unlock(&dsa->lock);

@@ -64,7 +64,9 @@ enum dsa_unit_flags {
 	UNIT_FENCED = 1 << 0, /* one of it has a fence: wait for all before */
 	UNIT_WALK = 1 << 1,   /* look at each slot; nothing was given to the device */
 	UNIT_ABORTED = 1 << 2,
-	UNIT_INNER = 1 << 3, /* ... which is not its first: wait for it before what comes next */
+	UNIT_INNER = 1 << 3,  /* ... which is not its first: wait for it before what comes next */
+	UNIT_JUDGED = 1 << 4, /* it was found out which records of the batch are missing */
+	UNIT_UNSURE = 1 << 5, /* what has no record may have run, or not */
 	UNIT_SLOWLY = UNIT_WALK | UNIT_ABORTED,
 };
 
@@ -184,6 +186,8 @@ int dsa_pmd_wq_enable(struct dsa_chan *c);
 void dsa_pmd_wq_disable(struct dsa_chan *c);
 /* Nothing of it runs any more when this returns 0. The lock is held. */
 int dsa_pmd_wq_abort(struct dsa_chan *c);
+/* All that it was given has ended when this returns 0. The lock is held. */
+int dsa_pmd_wq_drain(struct dsa_chan *c);
 
 /* chan_irq.c */
 int dsa_pmd_irq_open(struct dsa_chan *c, int fd);
@@ -233,6 +237,13 @@ uint32_t dsa_pmd_value(const struct dsa_chan *c, uint32_t slot);
 uint32_t dsa_pmd_bytes_done(const struct dsa_chan *c, uint32_t slot);
 /* Is a fence at @slot broken by a failure before it? */
 bool dsa_pmd_is_cancelled(struct dsa_chan *c, uint32_t slot);
+
+/* lost.c: a batch has ended: which of its records could not be written? */
+void dsa_pmd_judge_batch(struct dsa_chan *c, struct dsa_unit *unit);
+/* Nothing runs any more: what has no record lost it. */
+void dsa_pmd_end_lost(struct dsa_chan *c);
+/* May a descriptor that perhaps was run be run again? */
+bool dsa_pmd_repeatable(const struct dsa_chan *c, uint32_t slot);
 
 /* resume.c: make the descriptor of a slot what is left of it: false if that can't be */
 bool dsa_pmd_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec);

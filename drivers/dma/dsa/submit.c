@@ -68,6 +68,7 @@ static void post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t
 	};
 
 	c->batch[at].status = 0;
+	c->batch[at].done = (struct uvdk_le32){0};
 	ask_for_irq(c, desc);
 	dsa_pmd_portal_write(c, desc);
 	c->doorbells++;

@@ -9,18 +9,26 @@
  */
 
 /*
- * A record that could not be written: we write it, so that its operation ends. An address that
- * may be rounded to its page, and whatever else was lost, is found by dsa_pmd_idle().
+ * A record that could not be written, of a descriptor or of a batch: we write it, so that its
+ * operation ends. For an address that may be rounded to its page, dsa_pmd_idle() finds out.
  */
 static void end_record(struct dsa_chan *c, uint64_t addr, uint8_t code)
 {
-	uint64_t ring = (uint64_t)(c->mask + 1) * sizeof(struct dsa_rec);
+	uint64_t rings = 2 * (uint64_t)(c->mask + 1) * sizeof(struct dsa_rec);
 	struct dsa_rec *rec = c->rec + (addr - c->rec_iova) / sizeof(*rec);
 
-	if (addr - c->rec_iova >= ring || addr % 4096 == 0 || code < DSA_INVALID_FIRST)
+	if (addr - c->rec_iova >= rings || addr % 4096 == 0 || code < DSA_INVALID_FIRST)
 		__atomic_store_n(&c->suspect, true, __ATOMIC_RELAXED);
 	else if (!__atomic_load_n(&rec->status, __ATOMIC_ACQUIRE))
 		__atomic_store_n(&rec->status, code, __ATOMIC_RELEASE);
+}
+
+/* What came after it, before it is acknowledged, left no trace: nobody knows whose they were. */
+static void suspect_all(struct dsa *dsa)
+{
+	for (unsigned int wq = 0; wq < dsa->channels; wq++)
+		if (dsa->wq[wq])
+			__atomic_store_n(&dsa->wq[wq]->suspect, true, __ATOMIC_RELAXED);
 }
 
 void dsa_pmd_check_swerr(struct dsa *dsa)
@@ -40,5 +48,6 @@ void dsa_pmd_check_swerr(struct dsa *dsa)
 		 word & DSA_SWERR_OVERFLOW ? "; more were lost" : "");
 	if (wq >= 0 && dsa->wq[wq])
 		end_record(dsa->wq[wq], addr, (uint8_t)DSA_SWERR_CODE(word));
+	suspect_all(dsa);
 	uvdk_region_write(&dsa->regs, DSA_SWERR, 8, DSA_SWERR_VALID | DSA_SWERR_OVERFLOW);
 }

@@ -133,15 +133,19 @@ static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t 
 
 	if (c->slots[slot & c->mask].flags & SLOT_ENDED)
 		return true;
-	if (code == 0 && unit->flags & UNIT_ABORTED) {
-		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
-		return true;
-	}
-	if (code == 0 && c->busy)
+	if (code == 0 && c->busy && !(unit->flags & UNIT_ABORTED))
 		return false;
 	c->busy = false;
 	if (code == 0 && dsa_pmd_is_cancelled(c, slot)) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_NOT_RUN, 0);
+		return true;
+	}
+	if (code == 0 && unit->flags & UNIT_ABORTED) {
+		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
+		return true;
+	}
+	if (code == 0 && unit->flags & UNIT_UNSURE && !dsa_pmd_repeatable(c, slot)) {
+		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, DSA_RECORD_FAULT);
 		return true;
 	}
 	if (code == DSA_OK || code == DSA_OK_PREDICATE) {
@@ -172,6 +176,8 @@ bool dsa_pmd_walk(struct dsa_chan *c, struct dsa_unit *unit)
 
 	if ((int32_t)(c->walk - unit->first) < 0 || (int32_t)(c->walk - end) > 0)
 		c->walk = unit->first;
+	if (unit->count > 1 && !(unit->flags & (UNIT_SLOWLY | UNIT_JUDGED)))
+		dsa_pmd_judge_batch(c, unit);
 	while (c->walk != end) {
 		if (!walk_slot(c, unit, c->walk))
 			return false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,10 +30,11 @@
 #define SHARE 1
 #endif
 
-#define MAX_LEN	 (128u * 1024) /* "max-size=17" */
-#define RING	 64u
-#define EPOCH	 200u /* operations until all is compared */
-#define PATIENCE 60   /* seconds without a completion */
+#define MAX_LEN	     (128u * 1024) /* "max-size=17" */
+#define RING	     64u
+#define EPOCH	     200u /* operations until all is compared */
+#define RECORD_FAULT 0x1a
+#define PATIENCE     60 /* seconds without a completion */
 
 struct plan {
 	const char *spec;
@@ -40,6 +43,7 @@ struct plan {
 	unsigned int flags; /* of the channel */
 	unsigned int holes; /* one operation in so many leaves the arena; 0: none */
 	bool pasid;
+	bool lost;    /* records may not be written */
 	bool absence; /* the I/O MMU caches that nothing is there */
 };
 
@@ -65,7 +69,7 @@ struct world {
 	bool group_failed;
 	bool cancelled;
 	bool failure; /* one was told: enqueue nothing before all has ended */
-	uint64_t kinds[OP_KINDS], fences, failures, not_run;
+	uint64_t kinds[OP_KINDS], fences, failures, not_run, lost;
 };
 
 static struct world w;
@@ -340,11 +344,16 @@ static void check_status(const struct op *op, const struct uvdk_dmadev_result *r
 	if (op->fence && w.group_failed)
 		w.cancelled = true;
 	if (w.cancelled) {
-		cr_assert_eq(r->status, UVDK_DMADEV_NOT_RUN, "operation %u: %u", w.told, r->status);
+		cr_assert_eq(r->status, UVDK_DMADEV_NOT_RUN, "operation %u: %u, code 0x%02x",
+			     w.told, r->status, r->code);
 		cr_assert_eq(r->done, 0);
 		w.not_run++;
 	} else if (r->status == UVDK_DMADEV_FAULT) {
 		check_fault(op, r);
+	} else if (r->status == UVDK_DMADEV_ERROR && w.plan->lost) {
+		cr_assert_eq(r->code, RECORD_FAULT, "operation %u: 0x%02x", w.told, r->code);
+		note_failure(op, 0);
+		w.lost++;
 	} else {
 		cr_assert_eq(r->status, UVDK_DMADEV_OK, "operation %u (kind %u): %u, code 0x%02x",
 			     w.told, op->kind, r->status, r->code);
@@ -485,15 +494,16 @@ static void begin(const struct plan *plan)
 	struct uvdk_iommu_opts iommu = {.size = sizeof(iommu)};
 	struct uvdk_dmadev_chan_opts chan = {
 		.size = sizeof(chan), .ring = RING, .flags = plan->flags};
+	char spec[128];
 
 	memset(&w, 0, sizeof(w));
 	w.plan = plan;
 	w.random = plan->seed;
+	snprintf(spec, sizeof(spec), "%s,seed=%llu", plan->spec, (unsigned long long)plan->seed);
 	cr_assert_eq(uvdk_emu_create(&emu, &w.emu), 0);
 	iommu.emu = w.emu;
 	cr_assert_eq(uvdk_iommu_open("emu", &iommu, &w.iommu), 0);
-	cr_assert_eq(uvdk_device_open(w.iommu, plan->spec, NULL, &w.dev), 0, "%s",
-		     uvdk_last_error());
+	cr_assert_eq(uvdk_device_open(w.iommu, spec, NULL, &w.dev), 0, "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_dmadev_open(w.dev, NULL, &w.dma), 0, "%s", uvdk_last_error());
 	cr_assert_eq(uvdk_dmadev_get_info(w.dma)->max_len, MAX_LEN);
 	cr_assert_eq(uvdk_ioas_create(w.iommu, NULL, &w.ioas), 0);
@@ -539,8 +549,11 @@ static void end(void)
 static void run(const struct plan *plan)
 {
 	unsigned int count = plan->count / SHARE;
+	const char *more = getenv("UVDK_DSA_SEED"); /* others than those of every run */
+	struct plan seeded = *plan;
 
-	begin(plan);
+	seeded.seed += more ? strtoull(more, NULL, 0) : 0;
+	begin(&seeded);
 	while (w.enqueued < count)
 		epoch(1 + dice(EPOCH));
 	end();
@@ -553,7 +566,7 @@ Test(dsa_random, every_operation_does_what_the_cpu_does, .timeout = 600)
 
 Test(dsa_random, also_where_operations_overtake_each_other, .timeout = 600)
 {
-	run(&(struct plan){.spec = "emu:dsa,max-size=17,reorder,seed=2,version=2",
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,reorder,version=2",
 			   .count = 200000,
 			   .seed = 2,
 			   .pasid = true});
@@ -561,7 +574,7 @@ Test(dsa_random, also_where_operations_overtake_each_other, .timeout = 600)
 
 Test(dsa_random, also_with_small_batches_and_an_io_mmu_that_caches_absence, .timeout = 600)
 {
-	run(&(struct plan){.spec = "emu:dsa,max-size=17,max-batch=1,seed=3",
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,max-batch=1",
 			   .count = 100000,
 			   .seed = 3,
 			   .absence = true});
@@ -569,7 +582,7 @@ Test(dsa_random, also_with_small_batches_and_an_io_mmu_that_caches_absence, .tim
 
 Test(dsa_random, also_with_page_faults_anywhere_which_are_resumed, .timeout = 600)
 {
-	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=40,spare-records,seed=4",
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=40,spare-records",
 			   .count = 200000,
 			   .seed = 4,
 			   .pasid = true});
@@ -577,7 +590,7 @@ Test(dsa_random, also_with_page_faults_anywhere_which_are_resumed, .timeout = 60
 
 Test(dsa_random, faults_that_nobody_resumes_are_told_and_later_groups_do_not_run, .timeout = 600)
 {
-	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=200,spare-records,seed=5",
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=200,spare-records",
 			   .count = 100000,
 			   .seed = 5,
 			   .flags = UVDK_DMADEV_CHAN_NO_RESUME,
@@ -591,4 +604,26 @@ Test(dsa_random, what_goes_beyond_memory_ends_with_a_fault_just_there, .timeout 
 	run(&(struct plan){
 		.spec = "emu:dsa,max-size=17", .count = 100000, .seed = 6, .holes = 100});
 	cr_expect_gt(w.failures, 0);
+}
+
+Test(dsa_random, an_operation_whose_record_is_lost_fails_and_no_other_does, .timeout = 600)
+{
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=100",
+			   .count = 50000,
+			   .seed = 7,
+			   .lost = true,
+			   .pasid = true});
+	cr_expect_gt(w.lost, 0);
+	cr_expect_gt(w.not_run, 0);
+}
+
+Test(dsa_random, records_are_lost_among_faults_that_nobody_resumes, .timeout = 600)
+{
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=60,reorder",
+			   .count = 50000,
+			   .seed = 8,
+			   .flags = UVDK_DMADEV_CHAN_NO_RESUME,
+			   .lost = true,
+			   .pasid = true});
+	cr_expect_gt(w.lost, 0);
 }

@@ -154,7 +154,9 @@ Test(dsa_stall, an_error_of_the_queue_makes_waiting_short)
 	fake.swerr[0] = 1 | 8 | 0x1a << 8;
 	cr_assert_eq(poll_for(r, 1, 1), 1);
 	cr_expect_eq(r[0].status, UVDK_DMADEV_ERROR);
-	cr_expect_eq(fake.commands[9], 1);
+	cr_expect_eq(r[0].code, 0x1a);
+	cr_expect_eq(fake.commands[8], 1);
+	cr_expect_eq(fake.commands[9], 0, "nothing is aborted");
 	end();
 }
 
