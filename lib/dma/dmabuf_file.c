@@ -122,6 +122,14 @@ static int find_bar(struct dmabuf *map, const struct uvdk_export *export)
 	return 0;
 }
 
+static int not_pages(const struct dmabuf *map)
+{
+	return uvdk_fail(-EDOM, DMABUF,
+			 "0x%" PRIx64 "+0x%zx of a file is not made of whole pages of %zu bytes: "
+			 "align offset and length",
+			 map->info.offset, map->info.len, uvdk_ioas_page_size(map->info.ioas));
+}
+
 static int map_memory(struct dmabuf *map, int fd)
 {
 	int prot = map->info.flags & UVDK_MAP_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -144,6 +152,7 @@ static int map_memory(struct dmabuf *map, int fd)
 
 int dmabuf_open(struct dmabuf *map, int fd, const struct uvdk_export *export)
 {
+	uint64_t low = uvdk_ioas_page_size(map->info.ioas) - 1;
 	int err = find_kind(fd, export, &map->info.kind);
 
 	map->file = (struct uvdk_ioas_file){.fd = -1, .offset = map->info.offset};
@@ -151,6 +160,8 @@ int dmabuf_open(struct dmabuf *map, int fd, const struct uvdk_export *export)
 		err = check_writable(fd, map);
 	if (!err)
 		err = check_range(fd, map, export);
+	if (!err && (map->info.offset | map->info.len) & low)
+		err = not_pages(map);
 	if (err)
 		return err;
 

@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <uvdk_explain_driver.h>
+
 #include "reg_priv.h"
 
 #define TRIES 16
+#define LONG  ((size_t)1 << 30)
 
 static uintptr_t min(uintptr_t a, uintptr_t b)
 {
@@ -178,6 +181,19 @@ static int check(const struct uvdk_ioas *ioas, const void *va, size_t len, unsig
 	return 0;
 }
 
+/* A length that is a mistake would have its gaps looked for, page by page, for years. */
+static int check_length(const struct uvdk_dma_reg *reg)
+{
+	size_t span = reg->last - reg->first;
+
+	if (span < LONG || (span != SIZE_MAX && uvdk_memory_mapped((void *)reg->first, span + 1)))
+		return 0;
+
+	return uvdk_fail(-EFAULT, DMA_COMPONENT,
+			 "not all of 0x%" PRIxPTR "-0x%" PRIxPTR " is memory of this process",
+			 reg->first, reg->last);
+}
+
 static int make(struct uvdk_dma_reg *reg)
 {
 	int err;
@@ -206,6 +222,8 @@ UVDK_EXPORT int uvdk_dma_register(struct uvdk_ioas *ioas, void *va, size_t len, 
 	if (!reg)
 		return uvdk_fail(-ENOMEM, DMA_COMPONENT, "no memory to note a registration");
 	err = reg_pages(va, len, uvdk_ioas_page_size(ioas), &reg->first, &reg->last);
+	if (!err)
+		err = check_length(reg);
 	if (err)
 		goto free_reg;
 	reg->flags = flags;

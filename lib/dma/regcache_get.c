@@ -15,6 +15,12 @@ struct range {
 	uintptr_t first, last;
 };
 
+static int refuse_range(const void *va, size_t len)
+{
+	return uvdk_fail(-EINVAL, REGCACHE_COMPONENT,
+			 "0x%zx bytes at %p: none, or past the end of the address space", len, va);
+}
+
 static int dead(void)
 {
 	return uvdk_fail(-EPERM, REGCACHE_COMPONENT,
@@ -95,6 +101,9 @@ static int add(struct uvdk_regcache *cache, const struct range *r, struct regcac
 	struct range all = joined(cache, r);
 	int err;
 
+	/* What can't be had at all costs nobody what is there. */
+	if (r->last - r->first >= cache->opts.max_bytes)
+		return regcache_add(cache, r->first, r->last, out);
 	regcache_retire(cache, r->first, r->last);
 	uvdk_log_hush(true);
 	err = regcache_add(cache, all.first, all.last, out);
@@ -132,6 +141,15 @@ static int miss(struct uvdk_regcache *cache, const void *va, size_t len, struct 
 	return err;
 }
 
+static int refuse(struct uvdk_regcache *cache, const void *va, size_t len)
+{
+	pthread_mutex_lock(&cache->lock);
+	cache->stats.refused++;
+	pthread_mutex_unlock(&cache->lock);
+
+	return refuse_range(va, len);
+}
+
 /* A slot was held, and turned out to be of no use. */
 static void untry(struct uvdk_regcache *cache, struct uvdk_regcache_slot *slot)
 {
@@ -153,9 +171,7 @@ UVDK_EXPORT int uvdk_regcache_get_slow(struct uvdk_regcache *cache, const void *
 	if (cache->dead)
 		return dead();
 	if (!len || need.last < need.first)
-		return uvdk_fail(-EINVAL, REGCACHE_COMPONENT,
-				 "0x%zx bytes at %p: none, or past the end of the address space",
-				 len, va);
+		return refuse(cache, va, len);
 	settle(cache);
 	pthread_mutex_lock(&cache->lock);
 	entry = regcache_lookup(cache, need.first, need.last);
@@ -198,9 +214,7 @@ UVDK_EXPORT int uvdk_regcache_forget(struct uvdk_regcache *cache, const void *va
 	if (cache->dead)
 		return dead();
 	if (!len || last < first)
-		return uvdk_fail(-EINVAL, REGCACHE_COMPONENT,
-				 "0x%zx bytes at %p: none, or past the end of the address space",
-				 len, va);
+		return refuse_range(va, len);
 	pthread_mutex_lock(&cache->lock);
 	cache->stats.invalidations += regcache_retire(cache, first, last);
 	pthread_mutex_unlock(&cache->lock);

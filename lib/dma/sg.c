@@ -110,7 +110,11 @@ static int check_list(const struct uvdk_dma_list *list, unsigned int dir)
 	uint64_t len = 0;
 
 	for (unsigned int i = 0; i < list->iov_count; i++)
-		len |= list->iov[i].iov_len;
+		if (__builtin_add_overflow(len, list->iov[i].iov_len, &len))
+			return uvdk_fail(-EINVAL, DMA_COMPONENT,
+					 "buffer %u of a scatter list has 0x%zx bytes: with those "
+					 "before more than 64 bits hold",
+					 i, list->iov[i].iov_len);
 	if (!len || !list->piece)
 		return uvdk_fail(-EINVAL, DMA_COMPONENT, "a scatter list of %s was asked for",
 				 len ? "no array of pieces" : "0 bytes");

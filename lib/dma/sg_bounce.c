@@ -17,6 +17,18 @@ static char *object_at(const struct uvdk_dma_sg *sg, uvdk_iova_t addr)
 	return (char *)(uintptr_t)(addr - sg->bounce->delta);
 }
 
+/*
+ * What is cut at a boundary starts at a multiple of lengths, too: an object that crosses one
+ * starts there.
+ */
+static bool cut_well(const struct uvdk_dma_sg *sg, const struct uvdk_dma_pool *pool,
+		     uint64_t starts)
+{
+	bool crosses = sg->boundary < pool->page || pool->stride > pool->page;
+
+	return !sg->boundary || !crosses || !(starts & sg->unit_low);
+}
+
 int sg_bounce_check(struct uvdk_dma_sg *sg, const struct uvdk_ioas *ioas)
 {
 	const struct uvdk_dma_pool *pool = sg->bounce->priv->pool;
@@ -33,15 +45,16 @@ int sg_bounce_check(struct uvdk_dma_sg *sg, const struct uvdk_ioas *ioas)
 	apart = pool->stride <= pool->page ? pool->stride | pool->page : pool->stride;
 	sg->bounce_len = pool->object_size & ~sg->unit_low;
 	if (sg->bounce_len && !((first | apart) & sg->addr_low) &&
-	    !((first | last) & sg->addr_never))
+	    !((first | last) & sg->addr_never) && cut_well(sg, pool, first | apart))
 		return 0;
 
 	return uvdk_fail(-EDOM, DMA_COMPONENT,
 			 "bounce buffers of %zu bytes, %zu apart, at IOVA 0x%" PRIx64 "-0x%" PRIx64
 			 " don't keep the device's limits: addresses a multiple of %" PRIu64
-			 ", lengths of %" PRIu64 ", within mask 0x%" PRIx64,
+			 ", lengths of %" PRIu64 ", within mask 0x%" PRIx64
+			 ", across no multiple of 0x%" PRIx64 " (0: of any) but at such lengths",
 			 pool->object_size, pool->stride, first, last, sg->addr_low + 1,
-			 sg->len_low + 1, ~sg->addr_never);
+			 sg->len_low + 1, ~sg->addr_never, sg->boundary);
 }
 
 /* Objects of the first pieces go back; a piece that starts one is where all before are full. */

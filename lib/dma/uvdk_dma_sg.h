@@ -132,11 +132,11 @@ void uvdk_dma_sg_destroy(struct uvdk_dma_sg *sg);
  * The memory has been mapped before, and stays so. Whether for reading or
  * for writing is not looked at.
  *
- * Return: 0; or, and @list->count is 0 then: -EINVAL (no length, no direction, NULL piece array);
- * -EFAULT (not mapped: names the address); -EDOM (alignment of an address or of a length, or
- * boundary: names piece and limit); -ERANGE (address mask); -E2BIG (too many
- * pieces); with bounce buffers: -ENOBUFS (too few are free), -E2BIG,
- * -EDOM (the sum of lengths is not aligned: no copy helps).
+ * Return: 0; or, and @list->count is 0 then: -EINVAL (no length, or one beyond 64
+ * bits, no direction, NULL piece array); -EFAULT (not mapped: names the address); -EDOM (alignment
+ * of an address or of a length, or boundary: names piece and limit); -ERANGE (address mask); -E2BIG
+ * (too many pieces); with bounce buffers: -ENOBUFS (too few are free), -E2BIG, -EDOM (the sum of
+ * lengths is not aligned: no copy helps).
  */
 int uvdk_dma_sg_map(struct uvdk_dma_sg *sg, struct uvdk_dma_list *list, void *va, size_t len,
 		    unsigned int dir);
