@@ -166,6 +166,10 @@ static inline uint64_t *dsa_desc(const struct dsa_chan *c, uint32_t slot)
 	return c->desc + (size_t)(slot & c->mask) * DSA_DESC_WORDS;
 }
 
+/* dsa.c */
+void dsa_pmd_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out);
+void dsa_pmd_chan_see(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_chan_seen *out);
+
 /* caps.c: 0, -EPROTO with a sentence, -ENODEV */
 int dsa_pmd_read_caps(struct dsa *dsa);
 
