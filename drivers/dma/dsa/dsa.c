@@ -69,7 +69,7 @@ static int start(struct dsa *dsa, unsigned int channels)
 	return ret;
 }
 
-static void tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
+void dsa_pmd_tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
 {
 	const struct dsa_caps *caps = &dsa->caps;
 
@@ -82,6 +82,7 @@ static void tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
 		info->ops |= UVDK_DMADEV_OP_CRC;
 	if (caps->opcap[0] & 1u << DSA_OP_COPY_CRC)
 		info->ops |= UVDK_DMADEV_OP_COPY_CRC;
+	info->driver = "dsa";
 	info->features = UVDK_DMADEV_RESUMES;
 	if (caps->pasid_bits)
 		info->features |= UVDK_DMADEV_PASIDS;
@@ -118,7 +119,7 @@ static int dsa_open(struct uvdk_device *dev, const struct uvdk_dmadev_opts *opts
 		return ret;
 	}
 	pthread_mutex_init(&dsa->lock, NULL);
-	tell(dsa, info);
+	dsa_pmd_tell(dsa, info);
 	*priv = dsa;
 
 	return 0;
@@ -182,10 +183,11 @@ UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
 
 	if (chan->ops->copy != dsa_pmd_copy)
 		return uvdk_fail(-EINVAL, LOG_NAME, "this channel is no DSA's");
-	if (c->stopped || uvdk_device_gone(c->dsa->dev))
+	if (c->stopped || dsa_gone(c->dsa))
 		return -ENODEV;
 	memcpy(words, desc, sizeof(words));
-	dsa_pmd_portal_write(c, words);
+	if (!dsa_pmd_portal_write(c, words))
+		return -ENOSPC;
 	c->doorbells++;
 
 	return 0;

@@ -121,8 +121,7 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 static void run_slot(struct dsa_chan *c, uint32_t slot)
 {
 	c->rec[slot & c->mask] = (struct dsa_rec){0};
-	c->busy = true;
-	dsa_pmd_post_slot(c, slot);
+	c->busy = dsa_pmd_post_slot(c, slot);
 }
 
 /* One slot on: true if it has ended. */
