@@ -11,7 +11,7 @@
 
 static const char *name_of(const struct uvdk_dmadev *dma)
 {
-	return uvdk_device_get_info(dma->dev)->name;
+	return dma->name;
 }
 
 static int check_ring(const struct uvdk_dmadev *dma, unsigned int ring)
@@ -76,21 +76,24 @@ static int check(const struct uvdk_dmadev *dma, const struct uvdk_dmadev_chan_op
 static int open_locked(struct uvdk_dmadev *dma, const struct uvdk_dmadev_chan_opts *opts,
 		       struct uvdk_dmadev_chan **out)
 {
+	struct dmadev_slot *slot;
 	unsigned int i = 0;
 	int ret;
 
-	while (i < dma->info.max_channels && dma->chans[i])
+	while (i < dma->info.max_channels && dma->slots[i].chan)
 		i++;
 	if (i == dma->info.max_channels)
 		return uvdk_fail(-EBUSY, "dmadev", "%s: all of its %u channels are open",
 				 name_of(dma), i);
-	ret = dma->driver->chan_open(dma->priv, opts, &dma->chans[i]);
+	slot = &dma->slots[i];
+	ret = dma->driver->chan_open(dma->priv, opts, &slot->chan);
 	if (ret) {
-		dma->chans[i] = NULL;
+		slot->chan = NULL;
 		return ret;
 	}
-	dma->chans[i]->dma = dma;
-	*out = dma->chans[i];
+	slot->chan->dma = dma;
+	dmadev_show_chan(slot);
+	*out = slot->chan;
 
 	return 0;
 }
@@ -106,7 +109,7 @@ UVDK_EXPORT int uvdk_dmadev_chan_open(struct uvdk_dmadev *dma,
 		ret = check(dma, &all);
 	if (ret)
 		return ret;
-	if (uvdk_device_gone(dma->dev))
+	if (dma->dev && uvdk_device_gone(dma->dev))
 		return uvdk_fail(-ENODEV, "dmadev", "%s has vanished", name_of(dma));
 	if (!all.retries)
 		all.retries = DEFAULT_RETRIES;
@@ -126,8 +129,10 @@ UVDK_EXPORT void uvdk_dmadev_chan_close(struct uvdk_dmadev_chan *chan)
 	dma = chan->dma;
 	pthread_mutex_lock(&dma->lock);
 	for (unsigned int i = 0; i < dma->info.max_channels; i++)
-		if (dma->chans[i] == chan)
-			dma->chans[i] = NULL;
+		if (dma->slots[i].chan == chan) {
+			dmadev_hide_chan(&dma->slots[i]);
+			dma->slots[i].chan = NULL;
+		}
 	dma->driver->chan_close(dma->priv, chan);
 	pthread_mutex_unlock(&dma->lock);
 }

@@ -12,19 +12,45 @@ static const struct uvdk_dmadev_driver *find_driver(const struct uvdk_device_inf
 	return NULL;
 }
 
+static struct uvdk_dmadev *new (const struct uvdk_dmadev_driver *driver, const char *name)
+{
+	struct uvdk_dmadev *dma = calloc(1, sizeof(*dma));
+
+	if (!dma) {
+		uvdk_fail(-ENOMEM, "dmadev", "no memory for an engine on %s", name);
+		return NULL;
+	}
+	dma->driver = driver;
+	dma->name = name;
+
+	return dma;
+}
+
+/* The driver has started, or wants no start. */
+static int finish(struct uvdk_dmadev *dma)
+{
+	dma->info.driver = dma->driver->name;
+	dma->slots = calloc(dma->info.max_channels, sizeof(*dma->slots));
+	if (!dma->slots)
+		return uvdk_fail(-ENOMEM, "dmadev", "no memory for %u channels of %s",
+				 dma->info.max_channels, dma->name);
+	pthread_mutex_init(&dma->lock, NULL);
+	dmadev_show(dma);
+
+	return 0;
+}
+
 static int driver_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_opts *opts)
 {
 	int ret = dma->driver->open(dma->dev, opts, &dma->info, &dma->priv);
 
 	if (ret)
 		return ret;
-	dma->chans = calloc(dma->info.max_channels, sizeof(struct uvdk_dmadev_chan *));
-	if (dma->chans)
-		return 0;
-	dma->driver->close(dma->priv);
+	ret = finish(dma);
+	if (ret)
+		dma->driver->close(dma->priv);
 
-	return uvdk_fail(-ENOMEM, "dmadev", "no memory for %u channels of %s",
-			 dma->info.max_channels, uvdk_device_get_info(dma->dev)->name);
+	return ret;
 }
 
 static int claim_and_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_opts *opts)
@@ -33,7 +59,6 @@ static int claim_and_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_opts
 
 	if (ret)
 		return ret;
-	dma->info.driver = dma->driver->name;
 	ret = driver_open(dma, opts);
 	if (ret)
 		uvdk_device_unclaim(dma->dev);
@@ -45,6 +70,7 @@ UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, const struct uvdk_dmad
 				 struct uvdk_dmadev **out)
 {
 	struct uvdk_dmadev_opts all = {.size = sizeof(all)};
+	const struct uvdk_dmadev_driver *driver;
 	const struct uvdk_device_info *info;
 	struct uvdk_dmadev *dma;
 	int ret;
@@ -58,22 +84,40 @@ UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, const struct uvdk_dmad
 	info = uvdk_device_get_info(dev);
 	if (uvdk_device_gone(dev))
 		return uvdk_fail(-ENODEV, "dmadev", "%s has vanished", info->name);
+	driver = find_driver(info);
+	if (!driver)
+		return uvdk_fail(-EOPNOTSUPP, "dmadev", "no DMA engine driver knows %s (%04x:%04x)",
+				 info->name, info->vendor, info->device);
 
-	dma = calloc(1, sizeof(*dma));
+	dma = new (driver, info->name);
 	if (!dma)
-		return uvdk_fail(-ENOMEM, "dmadev", "no memory for an engine on %s", info->name);
+		return -ENOMEM;
 	dma->dev = dev;
-	dma->driver = find_driver(info);
-	if (dma->driver)
-		ret = claim_and_open(dma, &all);
-	else
-		ret = uvdk_fail(-EOPNOTSUPP, "dmadev", "no DMA engine driver knows %s (%04x:%04x)",
-				info->name, info->vendor, info->device);
+	ret = claim_and_open(dma, &all);
 	if (ret) {
 		free(dma);
 		return ret;
 	}
-	pthread_mutex_init(&dma->lock, NULL);
+	*out = dma;
+
+	return 0;
+}
+
+int uvdk_dmadev_create(const struct uvdk_dmadev_driver *driver, const char *name,
+		       const struct uvdk_dmadev_info *info, void *priv, struct uvdk_dmadev **out)
+{
+	struct uvdk_dmadev *dma = new (driver, name);
+	int ret;
+
+	if (!dma)
+		return -ENOMEM;
+	dma->info = *info;
+	dma->priv = priv;
+	ret = finish(dma);
+	if (ret) {
+		free(dma);
+		return ret;
+	}
 	*out = dma;
 
 	return 0;
@@ -84,13 +128,15 @@ UVDK_EXPORT void uvdk_dmadev_close(struct uvdk_dmadev *dma)
 	if (!dma)
 		return;
 
+	dmadev_hide(dma);
 	for (unsigned int i = 0; i < dma->info.max_channels; i++)
-		if (dma->chans[i])
-			dma->driver->chan_close(dma->priv, dma->chans[i]);
+		if (dma->slots[i].chan)
+			dma->driver->chan_close(dma->priv, dma->slots[i].chan);
 	dma->driver->close(dma->priv);
-	uvdk_device_unclaim(dma->dev);
+	if (dma->dev)
+		uvdk_device_unclaim(dma->dev);
 	pthread_mutex_destroy(&dma->lock);
-	free(dma->chans);
+	free(dma->slots);
 	free(dma);
 }
 

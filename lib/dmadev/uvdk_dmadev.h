@@ -464,7 +464,8 @@ static inline int uvdk_dmadev_copy_sg(struct uvdk_dmadev_chan *chan,
  * uvdk_dmadev_submit() - let the device start what was enqueued
  * @chan: channel
  *
- * Return: 0 or -ENODEV.
+ * Return: 0; -ENODEV; of a shared queue -ENOSPC, too: it is full of others' work, and what it did
+ * not take goes out with a later poll or submit.
  */
 static inline int uvdk_dmadev_submit(struct uvdk_dmadev_chan *chan)
 {

@@ -14,6 +14,20 @@ extern "C" {
  */
 
 /**
+ * struct uvdk_dmadev_chan_seen - a channel, as another thread sees it
+ * @pasid: its PASID; 0: none, or the kernel's
+ * @ring: operations that may be outstanding
+ * @free: places of the ring that are free
+ * @stats: counts
+ */
+struct uvdk_dmadev_chan_seen {
+	uint32_t pasid;
+	unsigned int ring;
+	unsigned int free;
+	struct uvdk_dmadev_stats stats;
+};
+
+/**
  * struct uvdk_dmadev_driver - a driver; no callback is NULL
  * @name: shown in logs and in uvdk_dmadev_info
  * @match: does it drive this device?
@@ -23,6 +37,10 @@ extern "C" {
  *	makes starts with a struct uvdk_dmadev_chan, with ops set. A lock of the engine is held
  * @chan_close: stop it and free it; never fails. A lock of the engine is held
  * @chan_stats: counts; by the thread that uses the channel
+ * @chan_see: what there is to see of it; by any thread, while another uses the channel and
+ *	takes no lock for it: each number is read as one word and may be a moment old, and
+ *	numbers need not fit each other. Where the compiler checks for races, the driver says
+ *	that these are meant (no_sanitize)
  *
  * The calls of a channel (&struct uvdk_dmadev_chan_ops) are called by the application
  * directly: they check their arguments, and that the device is there. @chan_open refuses
@@ -38,7 +56,24 @@ struct uvdk_dmadev_driver {
 			 struct uvdk_dmadev_chan **out);
 	void (*chan_close)(void *priv, struct uvdk_dmadev_chan *chan);
 	void (*chan_stats)(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out);
+	void (*chan_see)(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_chan_seen *out);
 };
+
+/**
+ * uvdk_dmadev_create() - an engine that is reached without a struct uvdk_device
+ * @driver: its driver; match and open are not called, and may be NULL
+ * @name: of the hardware, for messages; lives until close
+ * @info: what it can do; driver is filled in
+ * @priv: passed to the driver; closed with the engine
+ * @out: new engine
+ *
+ * For drivers whose hardware belongs to a driver of the kernel's, which tells when it
+ * vanishes, too. Applications use the engine as any other.
+ *
+ * Return: 0, or -ENOMEM, and @priv stays the caller's.
+ */
+int uvdk_dmadev_create(const struct uvdk_dmadev_driver *driver, const char *name,
+		       const struct uvdk_dmadev_info *info, void *priv, struct uvdk_dmadev **out);
 
 /**
  * uvdk_dmadev_no_fill() - for engines that can't fill

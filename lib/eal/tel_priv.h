@@ -21,11 +21,12 @@ struct tel_source {
 /* telemetry.c: the first source; the lock is held while a command is answered. */
 const struct tel_source *tel_sources(void);
 
-/* What uvdk_eal_telemetry_fn is: tel_iommu.c, tel_pasids.c, tel_maps.c */
+/* What uvdk_eal_telemetry_fn is: tel_iommu.c, tel_pasids.c, tel_maps.c, tel_queues.c */
 int tel_devices(void *priv, const char *params, struct rte_tel_data *out);
 int tel_ioas(void *priv, const char *params, struct rte_tel_data *out);
 int tel_maps(void *priv, const char *params, struct rte_tel_data *out);
 int tel_pasids(void *priv, const char *params, struct rte_tel_data *out);
+int tel_queues(void *priv, const char *params, struct rte_tel_data *out);
 int tel_eal(void *priv, const char *params, struct rte_tel_data *out);
 
 #endif /* UVDK_TEL_PRIV_H */

@@ -29,6 +29,8 @@ static struct command commands[MAX_COMMANDS] = {
 	{"maps", "Maps. Parameters: I/O address space[,from IOVA]", tel_maps, NULL, false},
 	{"pasids", "PASIDs. Parameters: none, or space[,from PASID]", tel_pasids, NULL, false},
 	{"eal", "DPDK's memory in I/O address spaces. Takes no parameters", tel_eal, NULL, false},
+	{"queues", "Ports, DMA channels. Parameters: port[,from] or dma[,after]", tel_queues, NULL,
+	 false},
 };
 
 const struct tel_source *tel_sources(void)

@@ -23,7 +23,9 @@ extern "C" {
  * /uvdk/maps,IOAS[,FROM]             maps of an address space, from an IOVA on
  * /uvdk/pasids[,SPACE[,FROM]]        PASID spaces; PASIDs of one
  * /uvdk/eal                          DPDK's memory in address spaces, with counts
- * /uvdk/queues[,PORT[,FROM]]         ports; counters of one (added by lib/netdev)
+ * /uvdk/queues                       ports of lib/netdev, and channels of DMA engines
+ * /uvdk/queues,PORT[,FROM]           counters of a port
+ * /uvdk/queues,dma[,AFTER]           channels of DMA engines ("next" is AFTER)
  * ================================== ==========================================
  *
  * Numbers are decimal, or hexadecimal after 0x. EAL sends at most 16 KiB: of a long

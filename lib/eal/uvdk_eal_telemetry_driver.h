@@ -113,6 +113,15 @@ struct rte_tel_data *uvdk_tel_numbers(struct rte_tel_data *d, const char *name);
 int uvdk_tel_params(const char *params, const char *usage, unsigned int min, unsigned int max,
 		    uint64_t *out);
 
+/**
+ * uvdk_tel_set_ports() - what /uvdk/queues tells of ports
+ * @fn: answers for them, from now on for good, with or without parameters; what is told of
+ *	DMA channels is added to its dictionary, so it leaves 4 KiB of 16
+ *
+ * For lib/netdev, which stands right of lib/eal. Thread-safe.
+ */
+void uvdk_tel_set_ports(uvdk_eal_telemetry_fn fn);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,8 +12,8 @@
 
 /* Ports for who asks at DPDK's telemetry socket: /uvdk/queues. */
 
-/* Entries of one answer, for which 16 KiB have room. */
-#define PORTS  32u
+/* Entries of one answer, for which 16 KiB have room, and for a few DMA channels. */
+#define PORTS  24u
 #define COUNTS 128u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the list; then a port's busy */
@@ -131,16 +131,14 @@ static int answer(void *priv, const char *params, struct rte_tel_data *out)
 	return ret;
 }
 
-/* For good: ports come and go. */
-static void add_command(void)
+static void add_ports(void)
 {
-	uvdk_eal_telemetry_add("queues", "Ports. Parameters: none, or port[,from count]", answer,
-			       NULL);
+	uvdk_tel_set_ports(answer);
 }
 
 void netdev_show(struct uvdk_netdev *nd)
 {
-	pthread_once(&once, add_command);
+	pthread_once(&once, add_ports);
 	pthread_mutex_lock(&lock);
 	nd->id = ++last_id;
 	TAILQ_INSERT_TAIL(&ports, nd, entry);

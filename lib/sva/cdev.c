@@ -180,6 +180,7 @@ UVDK_EXPORT int uvdk_sva_cdev_open(const char *path, const char *sysfs_root,
 	if (!cdev)
 		return uvdk_fail(-ENOMEM, SVA_COMPONENT, "no memory for a queue");
 	cdev->info.fd = -1;
+	cdev->info.sysfs = cdev->dir;
 	strcpy(cdev->path, path);
 	err = set_up(cdev, sysfs_root ? sysfs_root : "/sys");
 	if (err) {

@@ -50,6 +50,8 @@ struct uvdk_sva_cdev_region {
  * struct uvdk_sva_cdev_info - an opened node
  * @kind: whose it is
  * @fd: descriptor, for the driver's own ioctls; stays the library's
+ * @sysfs: folder of the node in sysfs; what idxd tells of the queue is in the one above, of
+ *	its device in the one above that
  * @shared: idxd: a shared work queue: submit by ENQCMD, else by MOVDIR64B
  * @portal: idxd: the page to submit to, for writing only; uacce: registers (MMIO)
  * @queue: uacce: memory shared with the device (DUS)
@@ -57,6 +59,7 @@ struct uvdk_sva_cdev_region {
 struct uvdk_sva_cdev_info {
 	enum uvdk_sva_cdev_kind kind;
 	int fd;
+	const char *sysfs;
 	bool shared;
 	struct uvdk_sva_cdev_region portal;
 	struct uvdk_sva_cdev_region queue;

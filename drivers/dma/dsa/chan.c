@@ -2,9 +2,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include "dsa_pmd.h"
 
@@ -28,12 +25,13 @@ static int get_sva_memory(struct dsa_chan *c, size_t len, void **va)
 {
 	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	int ret;
+	int ret = 0;
 
 	if (mem == MAP_FAILED)
 		return uvdk_fail(-ENOMEM, LOG_NAME, "%s: no memory for a ring of %zu bytes",
 				 c->dsa->name, len);
-	ret = uvdk_sva_share(c->sva, mem, len);
+	if (c->sva)
+		ret = uvdk_sva_share(c->sva, mem, len);
 	if (ret) {
 		munmap(mem, len);
 		return ret;
@@ -83,23 +81,13 @@ static void put_memory(struct dsa_chan *c)
 	uvdk_dma_free(&c->buf);
 	if (!c->mem)
 		return;
-	uvdk_sva_forget(c->sva, c->mem, c->mem_len);
+	if (c->sva)
+		uvdk_sva_forget(c->sva, c->mem, c->mem_len);
 	munmap(c->mem, c->mem_len);
 	c->mem = NULL;
 }
 
 /* ---- the portal ---- */
-
-static bool cpu_has_movdir64b(void)
-{
-#if defined(__x86_64__)
-	unsigned int a, b, ecx, d;
-
-	return __get_cpuid_count(7, 0, &a, &b, &ecx, &d) && ecx & 1u << 28;
-#else
-	return false;
-#endif
-}
 
 /*
  * Without MOVDIR64B a descriptor goes out as eight stores in ascending order, which models
@@ -129,7 +117,7 @@ static int open_portal(struct dsa_chan *c)
 {
 	c->portal_off = (uint64_t)c->wq << DSA_PORTAL_SHIFT;
 	c->portal = uvdk_region_ptr(&c->dsa->portals, c->portal_off, DSA_DESC_SIZE);
-	c->movdir = c->portal && cpu_has_movdir64b();
+	c->movdir = c->portal && dsa_pmd_has_movdir64b();
 
 	return c->portal && !c->movdir ? probe_stores(c) : 0;
 }
@@ -139,11 +127,12 @@ static int open_portal(struct dsa_chan *c)
 static int check(const struct dsa *dsa, const struct uvdk_dmadev_chan_opts *opts, uint32_t pasid)
 {
 	if (opts->flags & UVDK_DMADEV_CHAN_SHARED)
-		return uvdk_fail(-EOPNOTSUPP, LOG_NAME,
-				 "%s: a shared queue takes ENQCMDS here, which only the kernel may "
-				 "use; bound to the kernel's driver idxd, its /dev/dsa/wqX.Y take "
-				 "ENQCMD",
-				 dsa->name);
+		return uvdk_fail(
+			-EOPNOTSUPP, LOG_NAME,
+			"%s: a shared queue takes ENQCMDS here, which only the kernel may "
+			"use: bind it to the kernel's driver idxd, and open /dev/dsa/wqX.Y "
+			"by uvdk_dsa_open_cdev()",
+			dsa->name);
 	if (!opts->ioas && !opts->sva)
 		return uvdk_fail(-EINVAL, LOG_NAME,
 				 "%s: a channel keeps records in memory: give it an ioas or an sva",
@@ -176,18 +165,52 @@ static void init(struct dsa_chan *c, struct dsa *dsa, const struct uvdk_dmadev_c
 	c->copy = c->w0 | DSA_W0(DSA_OP_COPY, 0);
 }
 
-static int make(struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
+static int get_all(struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
 {
 	size_t slots = (size_t)c->mask + 1;
-	int ret;
 
 	c->units = calloc(slots, sizeof(*c->units));
 	c->slots = calloc(slots, sizeof(*c->slots));
 	if (!c->units || !c->slots)
 		return uvdk_fail(-ENOMEM, LOG_NAME, "%s: no memory for a ring of %zu", c->dsa->name,
 				 slots);
-	ret = get_memory(c, opts->ioas);
-	if (!ret && opts->flags & UVDK_DMADEV_CHAN_IRQ)
+
+	return get_memory(c, opts->ioas);
+}
+
+void dsa_pmd_chan_free(struct dsa_chan *c)
+{
+	put_memory(c);
+	free(c->units);
+	free(c->slots);
+	free(c);
+}
+
+int dsa_pmd_chan_new(struct dsa *dsa, const struct uvdk_dmadev_chan_opts *opts,
+		     struct dsa_chan **out)
+{
+	struct dsa_chan *c = aligned_alloc(64, (sizeof(*c) + 63) & ~(size_t)63);
+	int ret;
+
+	if (!c)
+		return uvdk_fail(-ENOMEM, LOG_NAME, "%s: no memory for a channel", dsa->name);
+	memset(c, 0, sizeof(*c));
+	init(c, dsa, opts);
+	ret = get_all(c, opts);
+	if (ret) {
+		dsa_pmd_chan_free(c);
+		return ret;
+	}
+	*out = c;
+
+	return 0;
+}
+
+static int connect(struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
+{
+	int ret = 0;
+
+	if (opts->flags & UVDK_DMADEV_CHAN_IRQ)
 		ret = dsa_pmd_irq_open(c, opts->event_fd);
 	if (ret)
 		return ret;
@@ -204,14 +227,6 @@ err_irq:
 	return ret;
 }
 
-static void release(struct dsa_chan *c)
-{
-	put_memory(c);
-	free(c->units);
-	free(c->slots);
-	free(c);
-}
-
 static int start(struct dsa *dsa, struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
 {
 	unsigned int wq = 0;
@@ -226,7 +241,7 @@ static int start(struct dsa *dsa, struct dsa_chan *c, const struct uvdk_dmadev_c
 		return uvdk_fail(-EBUSY, LOG_NAME, "%s: all of its %u queues are in use", dsa->name,
 				 wq);
 	c->wq = wq;
-	ret = make(c, opts);
+	ret = connect(c, opts);
 	if (!ret)
 		dsa->wq[wq] = c;
 
@@ -246,17 +261,15 @@ int dsa_pmd_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
 		return ret;
 	if (opts->sva)
 		uvdk_sva_get_info(opts->sva, &sva);
-	c = aligned_alloc(64, (sizeof(*c) + 63) & ~(size_t)63);
-	if (!c)
-		return uvdk_fail(-ENOMEM, LOG_NAME, "%s: no memory for a channel", dsa->name);
-	memset(c, 0, sizeof(*c));
-	init(c, dsa, opts);
+	ret = dsa_pmd_chan_new(dsa, opts, &c);
+	if (ret)
+		return ret;
 	c->touch = sva.backend == UVDK_SVA_DEMAND;
 	pthread_mutex_lock(&dsa->lock);
 	ret = start(dsa, c, opts);
 	pthread_mutex_unlock(&dsa->lock);
 	if (ret) {
-		release(c);
+		dsa_pmd_chan_free(c);
 		return ret;
 	}
 	*out = &c->chan;
@@ -276,5 +289,5 @@ void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
 	dsa_pmd_irq_close(c);
 	dsa->wq[c->wq] = NULL;
 	pthread_mutex_unlock(&dsa->lock);
-	release(c);
+	dsa_pmd_chan_free(c);
 }

@@ -69,7 +69,7 @@ static int start(struct dsa *dsa, unsigned int channels)
 	return ret;
 }
 
-static void tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
+void dsa_pmd_tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
 {
 	const struct dsa_caps *caps = &dsa->caps;
 
@@ -82,6 +82,7 @@ static void tell(const struct dsa *dsa, struct uvdk_dmadev_info *info)
 		info->ops |= UVDK_DMADEV_OP_CRC;
 	if (caps->opcap[0] & 1u << DSA_OP_COPY_CRC)
 		info->ops |= UVDK_DMADEV_OP_COPY_CRC;
+	info->driver = "dsa";
 	info->features = UVDK_DMADEV_RESUMES;
 	if (caps->pasid_bits)
 		info->features |= UVDK_DMADEV_PASIDS;
@@ -118,7 +119,7 @@ static int dsa_open(struct uvdk_device *dev, const struct uvdk_dmadev_opts *opts
 		return ret;
 	}
 	pthread_mutex_init(&dsa->lock, NULL);
-	tell(dsa, info);
+	dsa_pmd_tell(dsa, info);
 	*priv = dsa;
 
 	return 0;
@@ -139,18 +140,40 @@ static void dsa_close(void *priv)
 	free(dsa);
 }
 
-static void dsa_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out)
+/*
+ * The channel's thread counts without a lock, which it has no time for: each number is one
+ * word. What is enqueued and not submitted is taken from a count of 32 bits, which fits that
+ * of what was submitted at any time but for one moment of a copy_sg(); head is read first,
+ * and never ahead of end.
+ */
+__attribute__((no_sanitize("thread"))) void dsa_pmd_chan_see(const struct uvdk_dmadev_chan *chan,
+							     struct uvdk_dmadev_chan_seen *out)
 {
-	const struct dsa_chan *c = (const struct dsa_chan *)chan;
-	uint32_t pending = c->head - c->pending - (c->extra - c->extra_submitted);
+	const volatile struct dsa_chan *c = (const volatile struct dsa_chan *)chan;
+	uint64_t submitted = c->submitted;
+	uint32_t head = c->head;
+	int32_t pending = (int32_t)(head - c->extra - (uint32_t)submitted);
+	int32_t left = (int32_t)(c->end - head);
 
-	*out = (struct uvdk_dmadev_stats){.enqueued = c->submitted + pending,
-					  .submitted = c->submitted,
-					  .completed = c->completed,
-					  .failed = c->failures,
-					  .resumed = c->resumed,
-					  .doorbells = c->doorbells,
-					  .bytes = c->bytes};
+	*out = (struct uvdk_dmadev_chan_seen){.pasid = c->pasid, .ring = c->mask + 1};
+	out->free = left < 0 ? 0 : (unsigned int)left;
+	if (out->free > out->ring)
+		out->free = out->ring;
+	out->stats.submitted = submitted;
+	out->stats.enqueued = submitted + (pending < 0 ? 0 : (uint32_t)pending);
+	out->stats.completed = c->completed;
+	out->stats.failed = c->failures;
+	out->stats.resumed = c->resumed;
+	out->stats.doorbells = c->doorbells;
+	out->stats.bytes = c->bytes;
+}
+
+void dsa_pmd_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out)
+{
+	struct uvdk_dmadev_chan_seen seen;
+
+	dsa_pmd_chan_see(chan, &seen);
+	*out = seen.stats;
 }
 
 UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
@@ -160,11 +183,12 @@ UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
 
 	if (chan->ops->copy != dsa_pmd_copy)
 		return uvdk_fail(-EINVAL, LOG_NAME, "this channel is no DSA's");
-	if (c->stopped || uvdk_device_gone(c->dsa->dev))
+	if (c->stopped || dsa_gone(c->dsa))
 		return -ENODEV;
 	memcpy(words, desc, sizeof(words));
 	c->by_hand = true;
-	dsa_pmd_portal_write(c, words);
+	if (!dsa_pmd_portal_write(c, words))
+		return -ENOSPC;
 	c->doorbells++;
 
 	return 0;
@@ -179,5 +203,6 @@ const struct uvdk_dmadev_driver uvdk_dmadev_dsa = {
 	.close = dsa_close,
 	.chan_open = dsa_pmd_chan_open,
 	.chan_close = dsa_pmd_chan_close,
-	.chan_stats = dsa_chan_stats,
+	.chan_stats = dsa_pmd_chan_stats,
+	.chan_see = dsa_pmd_chan_see,
 };

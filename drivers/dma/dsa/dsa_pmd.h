@@ -40,7 +40,7 @@ struct dsa_caps {
 struct dsa_chan;
 
 struct dsa {
-	struct uvdk_device *dev;
+	struct uvdk_device *dev; /* NULL: a queue of the kernel's driver, see cdev.c */
 	const char *name;
 	struct uvdk_region regs;
 	struct uvdk_region portals;
@@ -119,6 +119,7 @@ struct dsa_chan {
 	struct dsa_unit *units;
 	struct dsa_rec *batch; /* a record for each unit */
 	volatile void *portal; /* NULL: by calls */
+	bool refused;	       /* the last one: the shared queue had no room */
 	uint64_t portal_off;
 	bool movdir;
 	bool stopped; /* gone, or broken */
@@ -159,6 +160,11 @@ static inline struct dsa_chan *dsa_chan(struct uvdk_dmadev_chan *chan)
 	return (struct dsa_chan *)chan;
 }
 
+static inline bool dsa_gone(const struct dsa *dsa)
+{
+	return dsa->dev && uvdk_device_gone(dsa->dev);
+}
+
 static inline void dsa_set_end(struct dsa_chan *c)
 {
 	c->end = c->stopped ? c->head : c->told + c->mask + 1;
@@ -168,6 +174,10 @@ static inline uint64_t *dsa_desc(const struct dsa_chan *c, uint32_t slot)
 {
 	return c->desc + (size_t)(slot & c->mask) * DSA_DESC_WORDS;
 }
+
+/* dsa.c */
+void dsa_pmd_chan_stats(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_stats *out);
+void dsa_pmd_chan_see(const struct uvdk_dmadev_chan *chan, struct uvdk_dmadev_chan_seen *out);
 
 /* caps.c: 0, -EPROTO with a sentence, -ENODEV */
 int dsa_pmd_read_caps(struct dsa *dsa);
@@ -198,6 +208,39 @@ int dsa_pmd_chan_open(void *priv, const struct uvdk_dmadev_chan_opts *opts,
 		      struct uvdk_dmadev_chan **out);
 void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan);
 
+/* All but its queue: memory, options. To be freed by dsa_pmd_chan_free(). */
+int dsa_pmd_chan_new(struct dsa *dsa, const struct uvdk_dmadev_chan_opts *opts,
+		     struct dsa_chan **out);
+void dsa_pmd_chan_free(struct dsa_chan *c);
+/* What its caps let it do. */
+void dsa_pmd_tell(const struct dsa *dsa, struct uvdk_dmadev_info *info);
+
+/* cdev.c: as dsa_pmd_portal_write() */
+bool dsa_pmd_cdev_write(struct dsa_chan *c, const uint64_t *desc);
+
+/* cdev_caps.c: what sysfs says of a queue: 0, or -EOPNOTSUPP or -EPROTO with a sentence */
+int dsa_pmd_cdev_caps(struct dsa *dsa, const char *sysfs);
+
+/* To write a descriptor at once; as bytes, for assemblers that do not know it. */
+static inline void dsa_movdir64b(volatile void *portal, const void *desc)
+{
+#if defined(__x86_64__)
+	/* sfence; movdir64b (%rdx), %rax */
+	__asm__ volatile("sfence\n\t.byte 0x66, 0x0f, 0x38, 0xf8, 0x02" ::"a"(portal), "d"(desc)
+			 : "memory");
+#else
+	(void)portal;
+	(void)desc;
+#endif
+}
+
+/* insn.c: what a test plays */
+bool dsa_pmd_has_movdir64b(void);
+bool dsa_pmd_has_enqcmd(void);
+void dsa_pmd_movdir64b(volatile void *portal, const void *desc);
+/* False: the device says that the queue has no room. */
+bool dsa_pmd_enqcmd(volatile void *portal, const void *desc);
+
 /* enqueue.c, enqueue_sg.c */
 int dsa_pmd_copy(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
 		 unsigned int flags);
@@ -218,9 +261,9 @@ void dsa_pmd_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags);
 int dsa_pmd_submit(struct uvdk_dmadev_chan *chan);
 /* Give the device what it has room for. */
 void dsa_pmd_post_units(struct dsa_chan *c);
-/* One slot by itself. */
-void dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot);
-void dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc);
+/* One slot by itself. False: there is no room for it now, and nothing has changed. */
+bool dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot);
+bool dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc);
 
 /* poll.c */
 unsigned int dsa_pmd_completed(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,

@@ -38,10 +38,13 @@ static void retire_units(struct dsa_chan *c)
 	}
 }
 
-/* The oldest was not given to the device, which would not tell of its end: have it end now. */
+/*
+ * The oldest was not given to the device, which would not tell of its end: have it end now.
+ * What a shared queue has just refused waits for the next poll.
+ */
 static bool can_walk(const struct dsa_chan *c)
 {
-	return c->retired != c->posted && !c->busy && !c->walk_from &&
+	return c->retired != c->posted && !c->busy && !c->walk_from && !c->refused &&
 	       c->units[c->retired & c->mask].flags & UNIT_WALK;
 }
 

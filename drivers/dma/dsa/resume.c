@@ -62,7 +62,7 @@ static void touch(struct dsa_chan *c, const struct dsa_rec *rec)
 {
 	void *page = (void *)(uintptr_t)(uvdk_get64(rec->fault) & ~UINT64_C(4095));
 
-	if (!c->sva)
+	if (!c->sva && c->dsa->dev)
 		return;
 	madvise(page, 4096, rec->status & WRITE_FAULT ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 	if (c->touch) {

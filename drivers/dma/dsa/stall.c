@@ -87,9 +87,9 @@ __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 	uint64_t now, patience;
 	bool suspect;
 
-	if (++c->idle % POLLS)
+	if (++c->idle % POLLS || !c->dsa->dev) /* the kernel's is the kernel's to end */
 		return;
-	if (uvdk_device_gone(c->dsa->dev) || c->dsa->broken) {
+	if (dsa_gone(c->dsa) || c->dsa->broken) {
 		dsa_pmd_gone(c);
 		return;
 	}

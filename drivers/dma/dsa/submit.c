@@ -10,24 +10,14 @@
  * no more of them than the queue has entries; the rest waits for poll.c.
  */
 
-static inline void movdir64b(volatile void *to, const void *from)
-{
-#if defined(__x86_64__)
-	/* sfence; movdir64b (%rdx), %rax: an assembler that does not know it is no obstacle */
-	__asm__ volatile("sfence\n\t.byte 0x66, 0x0f, 0x38, 0xf8, 0x02" ::"a"(to), "d"(from)
-			 : "memory");
-#else
-	(void)to;
-	(void)from;
-#endif
-}
-
-void dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc)
+bool dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc)
 {
 	if (c->movdir) {
-		movdir64b(c->portal, desc);
-		return;
+		dsa_movdir64b(c->portal, desc);
+		return true;
 	}
+	if (!c->dsa->dev)
+		return dsa_pmd_cdev_write(c, desc);
 	uvdk_io_wmb();
 	for (unsigned int i = 0; i < DSA_DESC_WORDS; i++)
 		if (c->portal)
@@ -35,6 +25,8 @@ void dsa_pmd_portal_write(struct dsa_chan *c, const uint64_t *desc)
 		else
 			uvdk_region_write(&c->dsa->portals, c->portal_off + 8 * i, 8,
 					  UVDK_LE(64, desc[i]));
+
+	return true;
 }
 
 static void ask_for_irq(struct dsa_chan *c, uint64_t *desc)
@@ -46,17 +38,20 @@ static void ask_for_irq(struct dsa_chan *c, uint64_t *desc)
 }
 
 /* The flag of a fence is for batches only. */
-void dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot)
+bool dsa_pmd_post_slot(struct dsa_chan *c, uint32_t slot)
 {
 	uint64_t *desc = dsa_desc(c, slot);
 
 	desc[0] &= ~UVDK_LE(64, DSA_W0(0, DSA_FLAG_FENCE));
 	ask_for_irq(c, desc);
-	dsa_pmd_portal_write(c, desc);
+	if (!dsa_pmd_portal_write(c, desc))
+		return false;
 	c->doorbells++;
+
+	return true;
 }
 
-static void post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t number)
+static bool post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t number)
 {
 	uint32_t at = number & c->mask;
 	uint64_t desc[DSA_DESC_WORDS] __attribute__((aligned(DSA_DESC_SIZE))) = {
@@ -70,8 +65,11 @@ static void post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t
 	c->batch[at].status = 0;
 	c->batch[at].done = (struct uvdk_le32){0};
 	ask_for_irq(c, desc);
-	dsa_pmd_portal_write(c, desc);
+	if (!dsa_pmd_portal_write(c, desc))
+		return false;
 	c->doorbells++;
+
+	return true;
 }
 
 /* All before it have ended: may it run as it is? Else each slot is looked at, before others. */
@@ -94,10 +92,9 @@ void dsa_pmd_post_units(struct dsa_chan *c)
 		}
 		if (__builtin_expect(unit->flags & UNIT_WALK, 0))
 			c->walk = unit->first;
-		else if (unit->count == 1)
-			dsa_pmd_post_slot(c, unit->first);
-		else
-			post_batch(c, unit, c->posted);
+		else if (unit->count == 1 ? !dsa_pmd_post_slot(c, unit->first)
+					  : !post_batch(c, unit, c->posted))
+			return;
 		c->posted++;
 	}
 }
@@ -141,7 +138,7 @@ int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
-	if (__builtin_expect(c->stopped || uvdk_device_gone(c->dsa->dev), 0)) {
+	if (__builtin_expect(c->stopped || dsa_gone(c->dsa), 0)) {
 		dsa_pmd_gone(c);
 		return -ENODEV;
 	}

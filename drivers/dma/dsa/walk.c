@@ -118,15 +118,16 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 	dsa_pmd_end_slot(c, slot, status, code);
 }
 
-static void run_slot(struct dsa_chan *c, uint32_t slot)
+static void run_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	c->rec[slot & c->mask] = (struct dsa_rec){0};
-	c->busy = true;
-	dsa_pmd_post_slot(c, slot);
+	c->busy = dsa_pmd_post_slot(c, slot);
+	if (!c->busy)
+		unit->flags |= UNIT_WALK; /* its record won't call for the next try */
 }
 
 /* One slot on: true if it has ended. */
-static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot)
+static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	struct dsa_rec *rec = &c->rec[slot & c->mask];
 	uint8_t code = __atomic_load_n(&rec->status, __ATOMIC_ACQUIRE) & DSA_STATUS_MASK;
@@ -165,7 +166,7 @@ static bool walk_slot(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t 
 		end_badly(c, slot, rec, code);
 		return true;
 	}
-	run_slot(c, slot);
+	run_slot(c, unit, slot);
 
 	return false;
 }
