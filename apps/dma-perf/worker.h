@@ -34,7 +34,7 @@ struct worker {
 	unsigned int limit; /* copies outstanding, at most */
 	unsigned int src_sge;
 	unsigned int dst_sge;
-	struct uvdk_dmadev_seg *segs; /* room for both sides; NULL: plain copies */
+	struct uvdk_dma_piece *segs; /* room for both sides; NULL: plain copies */
 	pthread_t thread;
 	/* What came of it. */
 	unsigned int next; /* buffer */

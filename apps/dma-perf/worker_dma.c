@@ -14,12 +14,12 @@
 #define BURSTS	   256 /* that are counted */
 
 /* Cut @len bytes into @count pieces that differ by a byte at most. */
-static void cut(struct uvdk_dmadev_seg *segs, unsigned int count, uvdk_iova_t addr, size_t len)
+static void cut(struct uvdk_dma_piece *segs, unsigned int count, uvdk_iova_t addr, size_t len)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		size_t piece = len / (count - i);
 
-		segs[i] = (struct uvdk_dmadev_seg){.addr = addr, .len = piece};
+		segs[i] = (struct uvdk_dma_piece){.addr = addr, .len = piece};
 		addr += piece;
 		len -= piece;
 	}
@@ -29,7 +29,7 @@ static int enqueue(struct worker *w)
 {
 	size_t at = (size_t)w->next * w->stride;
 	uvdk_iova_t src = w->src_iova + at, dst = w->dst_iova + at;
-	struct uvdk_dmadev_seg *to = w->segs;
+	struct uvdk_dma_piece *to = w->segs;
 
 	if (!to)
 		return uvdk_dmadev_copy(w->channel.chan, dst, src, w->len, 0);
