@@ -24,6 +24,7 @@ struct bench_command {
 
 /* ioas_bench.c */
 int bench_ioas_translate(int argc, char **argv);
+int bench_reg_translate(int argc, char **argv);
 int bench_ioas_map(int argc, char **argv);
 int bench_ioas_unmap(int argc, char **argv);
 

@@ -20,4 +20,11 @@
 /* dma_bench_rte.c, where there is DPDK: how often; 0: it failed. */
 uint64_t bench_pool_rte(bool across, uint64_t *ns);
 
+/* Copies in bursts, of a ring that has room for many of them. */
+#define DSA_BURST 32
+#define DSA_LEN	  256
+
+/* dma_dsa_bench_rte.c, where there is DPDK: how many; 0: it failed. */
+uint64_t bench_dsa_rte(uint64_t *ns);
+
 #endif /* UVDK_DMA_BENCH_H */

@@ -12,6 +12,7 @@
 #include <uvdk_emu.h>
 
 #include "bench.h"
+#include "dma_bench.h"
 
 /*
  * Instructions of the caller's for a copy by DSA: enqueue, submit and poll in bursts of 32, on
@@ -21,10 +22,7 @@
  * is eight calls into the model, so the baseline makes the same calls, as the driver does, and
  * is taken off.
  */
-#define BURST	 32
-#define ROUNDS	 2000
-#define LEN	 256
-#define NOINLINE __attribute__((noinline, used))
+#define ROUNDS 2000
 
 struct state {
 	struct uvdk_emu *emu;
@@ -45,10 +43,10 @@ void bench_dsa_portal(const struct uvdk_region *portals);
 NOINLINE unsigned int bench_dsa_burst(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst,
 				      uvdk_iova_t src)
 {
-	unsigned int done = uvdk_dmadev_completed(chan, BURST, NULL, NULL);
+	unsigned int done = uvdk_dmadev_completed(chan, DSA_BURST, NULL, NULL);
 
-	for (unsigned int i = 0; i < BURST; i++)
-		if (uvdk_dmadev_copy(chan, dst + i * LEN, src + i * LEN, LEN, 0) < 0)
+	for (unsigned int i = 0; i < DSA_BURST; i++)
+		if (uvdk_dmadev_copy(chan, dst + i * DSA_LEN, src + i * DSA_LEN, DSA_LEN, 0) < 0)
 			abort();
 	uvdk_dmadev_submit(chan);
 
@@ -104,7 +102,7 @@ static int setup(struct state *s)
 	    uvdk_ioas_create(s->iommu, NULL, &s->ioas) ||
 	    uvdk_device_open(s->iommu, "emu:dsa", NULL, &s->dev) ||
 	    uvdk_ioas_attach(s->ioas, s->dev) ||
-	    uvdk_dma_alloc(s->ioas, (size_t)2 * BURST * LEN, NULL, &s->buf))
+	    uvdk_dma_alloc(s->ioas, (size_t)2 * DSA_BURST * DSA_LEN, NULL, &s->buf))
 		return 1;
 
 	return open_channel(s);
@@ -134,14 +132,14 @@ static uint64_t run(struct state *s, uint64_t *ns)
 	for (unsigned int r = 0; r < ROUNDS; r++) {
 		uint64_t start = bench_ns();
 
-		copies +=
-			bench_dsa_burst(s->chan, s->buf.iova + (uint64_t)BURST * LEN, s->buf.iova);
+		copies += bench_dsa_burst(s->chan, s->buf.iova + (uint64_t)DSA_BURST * DSA_LEN,
+					  s->buf.iova);
 		*ns += bench_ns() - start;
 		while (uvdk_emu_step(s->emu))
 			;
 	}
 	/* Every round polls once: the last burst is left over. */
-	return copies + BURST;
+	return copies + DSA_BURST;
 }
 
 static int again(struct state *s, uint64_t times)
@@ -156,30 +154,60 @@ static int again(struct state *s, uint64_t times)
 	return 0;
 }
 
-int bench_dsa_copy(int argc, char **argv)
+#ifndef UVDK_BENCH_NET
+uint64_t bench_dsa_rte(uint64_t *ns)
+{
+	(void)ns;
+	fprintf(stderr, "uvdk-bench: built without DPDK\n");
+
+	return 0;
+}
+#endif
+
+static int run_rte(const char *name)
+{
+	uint64_t ns = 0, copies = bench_dsa_rte(&ns);
+
+	if (!copies)
+		return 1;
+	printf("%s rte: operations=%lu function=bench_rte_burst ns_per_op=%.1f\n", name, copies,
+	       (double)ns / (double)copies);
+
+	return 0;
+}
+
+static int run_uvdk(const char *name)
 {
 	struct uvdk_dmadev_stats stats = {0};
 	struct state s = {0};
 	uint64_t copies = 0, ns = 0;
 
-	if (argc > 1) {
-		fprintf(stderr, "usage: uvdk-bench %s\n", argv[0]);
-		return 2;
-	}
 	if (setup(&s)) {
 		fprintf(stderr, "uvdk-bench: emu:dsa: %s\n", uvdk_last_error());
 		return 1;
 	}
 	copies = run(&s, &ns);
 	uvdk_dmadev_chan_get_stats(s.chan, &stats);
-	if (copies != (uint64_t)ROUNDS * BURST || again(&s, stats.doorbells)) {
-		fprintf(stderr, "uvdk-bench: %lu copies ended of %u\n", copies, ROUNDS * BURST);
+	if (copies != (uint64_t)ROUNDS * DSA_BURST || again(&s, stats.doorbells)) {
+		fprintf(stderr, "uvdk-bench: %lu copies ended of %u\n", copies, ROUNDS * DSA_BURST);
 		return 1;
 	}
 	printf("%s: operations=%lu function=bench_dsa_burst baseline=bench_dsa_portal "
 	       "doorbells=%lu ns_per_op=%.1f\n",
-	       argv[0], copies, stats.doorbells, (double)ns / (double)copies);
+	       name, copies, stats.doorbells, (double)ns / (double)copies);
 	finish(&s);
 
 	return 0;
+}
+
+int bench_dsa_copy(int argc, char **argv)
+{
+	bool rte = argc > 1 && !strcmp(argv[1], "rte");
+
+	if (argc > 2 || (argc > 1 && !rte && strcmp(argv[1], "uvdk"))) {
+		fprintf(stderr, "usage: uvdk-bench %s [uvdk|rte]\n", argv[0]);
+		return 2;
+	}
+
+	return rte ? run_rte(argv[0]) : run_uvdk(argv[0]);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <uvdk_dma_reg.h>
 #include <uvdk_iommu_driver.h>
 
 #include "bench.h"
@@ -144,6 +145,7 @@ static const struct uvdk_iommu_ops null_ops = {
 struct item {
 	void *va;
 	uvdk_iova_t iova;
+	struct uvdk_dma_reg *reg;
 };
 
 /* N items mapped, in the order in which they are going to be worked on. */
@@ -154,6 +156,7 @@ struct state {
 	struct item *item;
 	unsigned long count;
 	const char *order;
+	bool registered; /* by uvdk_dma_register(), not by uvdk_ioas_map() */
 };
 
 NOINLINE static void bench_map(struct uvdk_ioas *ioas, struct item *item, unsigned long count)
@@ -223,8 +226,17 @@ static int parse(int argc, char **argv, struct state *s)
 	return 0;
 }
 
+static int add(struct state *s, struct item *item)
+{
+	if (s->registered)
+		return uvdk_dma_register(s->ioas, item->va, PAGE, UVDK_MAP_RW, &item->reg);
+
+	return uvdk_ioas_map(s->ioas, item->va, PAGE, UVDK_MAP_RW, &item->iova);
+}
+
 static int setup(struct state *s)
 {
+	const int prot = s->registered ? PROT_READ | PROT_WRITE : PROT_NONE;
 	size_t len = s->count * SPREAD * PAGE;
 	int err = uvdk_iommu_register(&null_ops);
 
@@ -234,7 +246,7 @@ static int setup(struct state *s)
 		err = uvdk_ioas_create(s->iommu, NULL, &s->ioas);
 	if (err)
 		return 1;
-	s->memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->memory = mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->item = calloc(s->count, sizeof(*s->item));
 	if (s->memory == MAP_FAILED || !s->item) {
 		fprintf(stderr, "uvdk-bench: no memory for %lu maps\n", s->count);
@@ -245,8 +257,10 @@ static int setup(struct state *s)
 	if (strcmp(s->order, "random") == 0)
 		shuffle(s->item, s->count, 0x9e3779b97f4a7c15);
 	for (unsigned long i = 0; i < s->count; i++)
-		if (uvdk_ioas_map(s->ioas, s->item[i].va, PAGE, UVDK_MAP_RW, &s->item[i].iova))
+		if (add(s, &s->item[i])) {
+			fprintf(stderr, "uvdk-bench: %s\n", uvdk_last_error());
 			return 1;
+		}
 	/* Addresses were given out in that order: work in another one. */
 	if (strcmp(s->order, "random") == 0)
 		shuffle(s->item, s->count, 0xd1b54a32d192ed03);
@@ -256,6 +270,8 @@ static int setup(struct state *s)
 
 static void finish(struct state *s)
 {
+	for (unsigned long i = 0; i < s->count && s->registered; i++)
+		uvdk_dma_unregister(s->item[i].reg);
 	uvdk_ioas_destroy(s->ioas);
 	uvdk_iommu_close(s->iommu);
 	free(s->item);
@@ -306,9 +322,9 @@ int bench_ioas_unmap(int argc, char **argv)
 	return run_maps(argc, argv, true);
 }
 
-int bench_ioas_translate(int argc, char **argv)
+static int run_translate(int argc, char **argv, bool registered)
 {
-	struct state s = {0};
+	struct state s = {.registered = registered};
 	uint64_t start, middle, end;
 	unsigned long operations;
 	int status = parse(argc, argv, &s);
@@ -331,4 +347,14 @@ int bench_ioas_translate(int argc, char **argv)
 	finish(&s);
 
 	return 0;
+}
+
+int bench_ioas_translate(int argc, char **argv)
+{
+	return run_translate(argc, argv, false);
+}
+
+int bench_reg_translate(int argc, char **argv)
+{
+	return run_translate(argc, argv, true);
 }

@@ -10,6 +10,8 @@
 static const struct bench_command commands[] = {
 	{"ioas-translate", "N [seq|random]", "virtual address to IOVA with N pages mapped",
 	 bench_ioas_translate},
+	{"reg-translate", "N [seq|random]", "the same, with N pages registered",
+	 bench_reg_translate},
 	{"ioas-map", "N [seq|random]", "map a page, up to N mapped", bench_ioas_map},
 	{"ioas-unmap", "N [seq|random]", "unmap a page, N mapped at first", bench_ioas_unmap},
 	{"pasid-alloc", "N", "take the lowest PASID, up to N held", bench_pasid_alloc},
@@ -30,7 +32,8 @@ static const struct bench_command commands[] = {
 	{"pool-getput", "[uvdk|rte [across]]", "take an object of a pool and give it back",
 	 bench_pool_getput},
 	{"sg-map", "LEN", "a buffer of LEN bytes as a scatter list", bench_sg_map},
-	{"dsa-copy", "", "copy by DSA: enqueue, submit and poll in bursts of 32", bench_dsa_copy},
+	{"dsa-copy", "[uvdk|rte]", "copy by DSA: enqueue, submit and poll in bursts of 32",
+	 bench_dsa_copy},
 #ifdef UVDK_BENCH_NET
 	{"virtio-rx", "[ARGS [multi-seg]]", "receive a packet from emu:virtio-net,ARGS",
 	 bench_virtio_rx},

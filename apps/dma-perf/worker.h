@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <time.h>
 
 #include "channel.h"
 
@@ -34,7 +35,7 @@ struct worker {
 	unsigned int limit; /* copies outstanding, at most */
 	unsigned int src_sge;
 	unsigned int dst_sge;
-	struct uvdk_dmadev_seg *segs; /* room for both sides; NULL: plain copies */
+	struct uvdk_dma_piece *segs; /* room for both sides; NULL: plain copies */
 	pthread_t thread;
 	/* What came of it. */
 	unsigned int next; /* buffer */
@@ -70,7 +71,19 @@ __attribute__((format(printf, 3, 4))) int worker_fail(struct worker *w, int erro
 /* Copy until stopped, and wait for the last. */
 int worker_dma(struct worker *w);
 
-/* How many instructions a copy takes. */
+/* Enqueue a burst and submit it: 0, or given up. */
+int worker_burst(struct worker *w);
+
+/* What has ended since; with *@error the next one failed. */
+unsigned int worker_poll(struct worker *w, bool *error);
+
+/* Give up since a copy failed. */
+int worker_failed_copy(struct worker *w);
+
+/* Nothing to do for so many @turns, @since (0: not long): 0, or given up. */
+int worker_idle(struct worker *w, unsigned int *turns, time_t *since);
+
+/* How many instructions a copy takes: worker_count.c. */
 void worker_dma_count(struct worker *w);
 
 #endif /* DMA_PERF_WORKER_H */

@@ -6,20 +6,18 @@
 
 #include <uvdk_base_driver.h>
 
-#include "counter.h"
 #include "worker.h"
 
-#define PATIENCE   10  /* seconds without a completion */
-#define IDLE_TURNS 64  /* until another thread gets the CPU */
-#define BURSTS	   256 /* that are counted */
+#define PATIENCE   10 /* seconds without a completion */
+#define IDLE_TURNS 64 /* until another thread gets the CPU */
 
 /* Cut @len bytes into @count pieces that differ by a byte at most. */
-static void cut(struct uvdk_dmadev_seg *segs, unsigned int count, uvdk_iova_t addr, size_t len)
+static void cut(struct uvdk_dma_piece *segs, unsigned int count, uvdk_iova_t addr, size_t len)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		size_t piece = len / (count - i);
 
-		segs[i] = (struct uvdk_dmadev_seg){.addr = addr, .len = piece};
+		segs[i] = (struct uvdk_dma_piece){.addr = addr, .len = piece};
 		addr += piece;
 		len -= piece;
 	}
@@ -29,7 +27,7 @@ static int enqueue(struct worker *w)
 {
 	size_t at = (size_t)w->next * w->stride;
 	uvdk_iova_t src = w->src_iova + at, dst = w->dst_iova + at;
-	struct uvdk_dmadev_seg *to = w->segs;
+	struct uvdk_dma_piece *to = w->segs;
 
 	if (!to)
 		return uvdk_dmadev_copy(w->channel.chan, dst, src, w->len, 0);
@@ -39,8 +37,7 @@ static int enqueue(struct worker *w)
 	return uvdk_dmadev_copy_sg(w->channel.chan, to, w->dst_sge, to + w->dst_sge, w->src_sge, 0);
 }
 
-/* Not inline, so that a profiler can count its instructions. */
-__attribute__((noinline)) static int dma_burst(struct worker *w)
+static int dma_burst(struct worker *w)
 {
 	for (unsigned int i = 0; i < w->batch; i++) {
 		int ret = enqueue(w);
@@ -55,7 +52,7 @@ __attribute__((noinline)) static int dma_burst(struct worker *w)
 	return uvdk_dmadev_submit(w->channel.chan);
 }
 
-__attribute__((noinline)) static unsigned int dma_poll(struct worker *w, bool *error)
+unsigned int worker_poll(struct worker *w, bool *error)
 {
 	unsigned int got = uvdk_dmadev_completed(w->channel.chan, w->batch, NULL, error);
 
@@ -64,7 +61,7 @@ __attribute__((noinline)) static unsigned int dma_poll(struct worker *w, bool *e
 	return got;
 }
 
-static int failed_copy(struct worker *w)
+int worker_failed_copy(struct worker *w)
 {
 	struct uvdk_dmadev_result result = {.status = UVDK_DMADEV_OK};
 
@@ -87,7 +84,7 @@ static bool patience_is_out(time_t *since)
 }
 
 /* Nothing to do: an emulated device may need this CPU. */
-static int idle(struct worker *w, unsigned int *turns, time_t *since)
+int worker_idle(struct worker *w, unsigned int *turns, time_t *since)
 {
 	if (++*turns % IDLE_TURNS) {
 		uvdk_cpu_relax();
@@ -103,7 +100,7 @@ static int idle(struct worker *w, unsigned int *turns, time_t *since)
 	return 0;
 }
 
-static int burst(struct worker *w)
+int worker_burst(struct worker *w)
 {
 	int ret = dma_burst(w);
 
@@ -125,16 +122,16 @@ static int wait_completed(struct worker *w, bool all)
 	int ret;
 
 	do {
-		if (dma_poll(w, &error)) {
+		if (worker_poll(w, &error)) {
 			turns = 0;
 			since = 0;
 			continue;
 		}
 		if (error)
-			return failed_copy(w);
+			return worker_failed_copy(w);
 		if (w->enqueued - w->ops <= room)
 			break;
-		ret = idle(w, &turns, &since);
+		ret = worker_idle(w, &turns, &since);
 		if (ret)
 			return ret;
 	} while (w->enqueued - w->ops > room);
@@ -148,57 +145,10 @@ int worker_dma(struct worker *w)
 
 	/* At least once, however late this thread came to run. */
 	do {
-		ret = burst(w);
+		ret = worker_burst(w);
 		if (!ret)
 			ret = wait_completed(w, false);
 	} while (!ret && !__atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED));
 
 	return ret ? ret : wait_completed(w, true);
-}
-
-/* Polls that find nothing don't count: how many there are is up to the device. */
-static uint64_t count_polls(struct worker *w, const struct counter *counter, int *ret)
-{
-	unsigned int turns = 0;
-	uint64_t sum = 0;
-	bool error = false;
-	time_t since = 0;
-
-	while (!*ret && w->ops < w->enqueued) {
-		uint64_t from = counter_read(counter);
-		unsigned int got = dma_poll(w, &error);
-		uint64_t to = counter_read(counter);
-
-		if (got)
-			sum += counter_between(counter, from, to);
-		else
-			*ret = error ? failed_copy(w) : idle(w, &turns, &since);
-	}
-
-	return sum;
-}
-
-static uint64_t count_burst(struct worker *w, const struct counter *counter, int *ret)
-{
-	uint64_t from = counter_read(counter), to;
-
-	*ret = burst(w);
-	to = counter_read(counter);
-
-	return counter_between(counter, from, to) + count_polls(w, counter, ret);
-}
-
-void worker_dma_count(struct worker *w)
-{
-	struct counter counter;
-	uint64_t sum = 0, before = w->ops;
-	int ret = 0;
-
-	if (counter_open(&counter, w->sentence, sizeof(w->sentence)))
-		return;
-	for (int i = 0; i < BURSTS && !ret; i++)
-		sum += count_burst(w, &counter, &ret);
-	if (!ret)
-		w->instructions = (double)sum / (double)(w->ops - before);
-	counter_close(&counter);
 }

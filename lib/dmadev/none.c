@@ -42,8 +42,8 @@ int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova
 	return -EOPNOTSUPP;
 }
 
-int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-			   unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
+			   unsigned int dst_count, const struct uvdk_dma_piece *src,
 			   unsigned int src_count, unsigned int flags)
 {
 	(void)chan;

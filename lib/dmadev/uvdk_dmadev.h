@@ -2,7 +2,7 @@
 #ifndef UVDK_DMADEV_H
 #define UVDK_DMADEV_H
 
-#include <uvdk_iommu.h>
+#include <uvdk_dma_sg.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -82,7 +82,7 @@ enum uvdk_dmadev_feature {
  * @ring_max: most operations a channel can have outstanding, a power of two
  * @max_len: bytes one operation may have
  * @max_batch: operations that go to the device in one descriptor; 1: no batches
- * @max_sg: segments a side of a uvdk_dmadev_copy_sg()
+ * @max_sg: pieces a side of a uvdk_dmadev_copy_sg()
  * @address_mask: highest IOVA it can reach, of the form 2^n - 1: give it to
  *	the address space as uvdk_ioas_opts.iova_last
  */
@@ -237,16 +237,6 @@ enum uvdk_dmadev_flags {
 };
 
 /**
- * struct uvdk_dmadev_seg - a piece of a scatter list
- * @addr: start
- * @len: bytes, not 0
- */
-struct uvdk_dmadev_seg {
-	uvdk_iova_t addr;
-	size_t len;
-};
-
-/**
  * struct uvdk_dmadev_crc_spec - how to compute a checksum
  * @seed: to start from
  * @flags: enum uvdk_dmadev_crc_flags
@@ -312,8 +302,8 @@ struct uvdk_dmadev_chan_ops {
 		       unsigned int flags);
 	int (*crc)(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
 		   const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
-	int (*copy_sg)(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-		       unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+	int (*copy_sg)(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
+		       unsigned int dst_count, const struct uvdk_dma_piece *src,
 		       unsigned int src_count, unsigned int flags);
 	int (*submit)(struct uvdk_dmadev_chan *chan);
 	unsigned int (*completed)(struct uvdk_dmadev_chan *chan, unsigned int max, uint16_t *last,
@@ -440,7 +430,7 @@ static inline int uvdk_dmadev_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst
 /**
  * uvdk_dmadev_copy_sg() - enqueue a copy between scatter lists
  * @chan: channel
- * @dst: destinations
+ * @dst: destinations, as uvdk_dma_sg_map() makes them, say
  * @dst_count: 1 to max_sg
  * @src: sources
  * @src_count: 1 to max_sg
@@ -453,8 +443,8 @@ static inline int uvdk_dmadev_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst
  * Return: as uvdk_dmadev_copy(); -EINVAL also for sums that differ.
  */
 static inline int uvdk_dmadev_copy_sg(struct uvdk_dmadev_chan *chan,
-				      const struct uvdk_dmadev_seg *dst, unsigned int dst_count,
-				      const struct uvdk_dmadev_seg *src, unsigned int src_count,
+				      const struct uvdk_dma_piece *dst, unsigned int dst_count,
+				      const struct uvdk_dma_piece *src, unsigned int src_count,
 				      unsigned int flags)
 {
 	return chan->ops->copy_sg(chan, dst, dst_count, src, src_count, flags);

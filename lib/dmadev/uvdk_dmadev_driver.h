@@ -126,8 +126,8 @@ int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova
  *
  * Return: -EOPNOTSUPP.
  */
-int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-			   unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
+			   unsigned int dst_count, const struct uvdk_dma_piece *src,
 			   unsigned int src_count, unsigned int flags);
 
 /* Does all of a buffer lie below an address mask (2^n - 1)? @len is not 0. */

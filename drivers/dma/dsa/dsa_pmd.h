@@ -250,8 +250,8 @@ int dsa_pmd_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b,
 		    unsigned int flags);
 int dsa_pmd_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
 		const struct uvdk_dmadev_crc_spec *crc, unsigned int flags);
-int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
+		    unsigned int dst_count, const struct uvdk_dma_piece *src,
 		    unsigned int src_count, unsigned int flags);
 /* Flags of an operation whose first slot, and descriptor, is @slot's. */
 void dsa_pmd_special(struct dsa_chan *c, uint32_t slot, unsigned int flags);

@@ -5,7 +5,7 @@
 
 /* Two lists walked side by side: a piece reaches to the next edge of either. */
 struct walk {
-	const struct uvdk_dmadev_seg *seg;
+	const struct uvdk_dma_piece *seg;
 	unsigned int count;
 	size_t off; /* in seg[0] */
 };
@@ -32,7 +32,7 @@ static size_t piece(const struct dsa_chan *c, const struct walk *dst, const stru
 	return len < c->max_len ? len : c->max_len;
 }
 
-static bool is_good(const struct uvdk_dmadev_seg *seg, unsigned int count, size_t *sum)
+static bool is_good(const struct uvdk_dma_piece *seg, unsigned int count, size_t *sum)
 {
 	*sum = 0;
 	if (!count || count > SG_MAX)
@@ -63,8 +63,8 @@ static uint64_t count_pieces(const struct dsa_chan *c, struct walk dst, struct w
 	return pieces;
 }
 
-int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dmadev_seg *dst,
-		    unsigned int dst_count, const struct uvdk_dmadev_seg *src,
+int dsa_pmd_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
+		    unsigned int dst_count, const struct uvdk_dma_piece *src,
 		    unsigned int src_count, unsigned int flags)
 {
 	struct dsa_chan *c = dsa_chan(chan);

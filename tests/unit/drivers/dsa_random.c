@@ -114,7 +114,7 @@ static uint32_t some_place(uint32_t len)
 }
 
 /* Pieces of a span in any order; half of them begin where the one before ends. */
-static unsigned int cut(struct uvdk_dmadev_seg *segs, uint32_t at, uint32_t len)
+static unsigned int cut(struct uvdk_dma_piece *segs, uint32_t at, uint32_t len)
 {
 	unsigned int count = 1 + dice(len < ARENA_SG ? len : ARENA_SG);
 	uint32_t end = at + len;
@@ -123,12 +123,12 @@ static unsigned int cut(struct uvdk_dmadev_seg *segs, uint32_t at, uint32_t len)
 		uint32_t left = count - i - 1;
 		uint32_t piece = left ? 1 + dice(end - at - left) : end - at;
 
-		segs[i] = (struct uvdk_dmadev_seg){.addr = at, .len = piece};
+		segs[i] = (struct uvdk_dma_piece){.addr = at, .len = piece};
 		at += piece;
 	}
 	for (unsigned int i = count; i > 1; i--) {
 		unsigned int k = dice(i);
-		struct uvdk_dmadev_seg seg = segs[i - 1];
+		struct uvdk_dma_piece seg = segs[i - 1];
 
 		segs[i - 1] = segs[k];
 		segs[k] = seg;
@@ -208,7 +208,7 @@ static void make_op(struct op *op)
 
 static int enqueue_sg(const struct op *op, unsigned int flags)
 {
-	struct uvdk_dmadev_seg segs[2][ARENA_SG];
+	struct uvdk_dma_piece segs[2][ARENA_SG];
 
 	memcpy(segs, op->segs, sizeof(segs));
 	for (unsigned int i = 0; i < ARENA_SG; i++) {

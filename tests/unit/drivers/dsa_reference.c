@@ -152,7 +152,7 @@ static uint32_t equal_bytes(const uint8_t *a, const uint8_t *b, uint32_t len)
 
 static void apply_sg(struct arena *a, const struct op *op, uint32_t done)
 {
-	const struct uvdk_dmadev_seg *d = op->segs[0], *s = op->segs[1];
+	const struct uvdk_dma_piece *d = op->segs[0], *s = op->segs[1];
 	size_t d_at = 0, s_at = 0;
 
 	while (done--) {
@@ -208,7 +208,7 @@ void op_accept_rest(struct arena *a, const struct op *op, uint32_t done)
 	if (op->kind != OP_SG)
 		accept_bytes(a, op->dst + done, op->len - done);
 	for (unsigned int i = 0; op->kind == OP_SG && i < op->dst_count; i++) {
-		const struct uvdk_dmadev_seg *seg = &op->segs[0][i];
+		const struct uvdk_dma_piece *seg = &op->segs[0][i];
 		uint32_t had = done < seg->len ? done : (uint32_t)seg->len;
 
 		accept_bytes(a, seg->addr + had, seg->len - had);

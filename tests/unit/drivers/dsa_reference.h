@@ -37,7 +37,7 @@ struct op {
 	bool fence;
 	unsigned int dst_count;
 	unsigned int src_count;
-	struct uvdk_dmadev_seg segs[2][ARENA_SG]; /* OP_SG: destinations, sources */
+	struct uvdk_dma_piece segs[2][ARENA_SG]; /* OP_SG: destinations, sources */
 };
 
 void arena_create(struct arena *a, struct uvdk_ioas *ioas);

@@ -388,7 +388,7 @@ Test(edu_copy, a_smaller_ring_is_full_sooner)
 
 Test(edu_copy, what_an_engine_cannot_do_is_refused)
 {
-	struct uvdk_dmadev_seg seg = {b.iova, 8};
+	struct uvdk_dma_piece seg = {b.iova, 8};
 
 	begin("emu:edu", true);
 	cr_expect_eq(uvdk_dmadev_fill(chan, b.iova, 1, 8, 0), -EOPNOTSUPP);

@@ -115,7 +115,7 @@ Test(dsa_data, a_full_ring_refuses)
 
 Test(dsa_data, what_no_device_could_do_is_refused)
 {
-	struct uvdk_dmadev_seg seg = {b.iova, 8}, bad = {b.iova, 0}, two[2] = {{1, 4}, {2, 5}};
+	struct uvdk_dma_piece seg = {b.iova, 8}, bad = {b.iova, 0}, two[2] = {{1, 4}, {2, 5}};
 
 	begin();
 	cr_expect_eq(COPY(0, 0, 0, 0), -EINVAL);
@@ -201,8 +201,8 @@ Test(dsa_data, checksums_of_all_kinds)
 
 Test(dsa_data, scatter_lists_are_one_operation)
 {
-	struct uvdk_dmadev_seg dst[] = {{0, 10}, {100, 1000}, {3000, 5}};
-	struct uvdk_dmadev_seg src[] = {{0, 500}, {2000, 515}};
+	struct uvdk_dma_piece dst[] = {{0, 10}, {100, 1000}, {3000, 5}};
+	struct uvdk_dma_piece src[] = {{0, 500}, {2000, 515}};
 	struct uvdk_dmadev_result r[3];
 	uint8_t flat[1015];
 
@@ -231,7 +231,7 @@ Test(dsa_data, scatter_lists_are_one_operation)
 
 Test(dsa_data, pieces_of_a_list_are_no_longer_than_the_device_takes)
 {
-	struct uvdk_dmadev_seg all = {0, 30000};
+	struct uvdk_dma_piece all = {0, 30000};
 	struct uvdk_dmadev_result r;
 
 	device_begin();
@@ -239,8 +239,8 @@ Test(dsa_data, pieces_of_a_list_are_no_longer_than_the_device_takes)
 	begin_opts((struct uvdk_dmadev_chan_opts){0});
 	pattern(b.mem, 30000, 4);
 	cr_expect_eq(COPY(32768, 0, 4097, 0), -EINVAL);
-	cr_expect_eq(uvdk_dmadev_copy_sg(chan, &(struct uvdk_dmadev_seg){b.iova + 32768, 30000}, 1,
-					 &(struct uvdk_dmadev_seg){b.iova, 30000}, 1,
+	cr_expect_eq(uvdk_dmadev_copy_sg(chan, &(struct uvdk_dma_piece){b.iova + 32768, 30000}, 1,
+					 &(struct uvdk_dma_piece){b.iova, 30000}, 1,
 					 UVDK_DMADEV_SUBMIT),
 		     0);
 	drain(&r, 1);
