@@ -227,10 +227,10 @@ static void checksums(void)
 static void scatters(void)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		const struct uvdk_dmadev_seg src[] = {
+		const struct uvdk_dma_piece src[] = {
 			{IOVA + 10, 1000}, {IOVA + 9000, 3333}, {own(i) + 7, 667}};
-		const struct uvdk_dmadev_seg dst[] = {{IOVA + LEN + 50, 4999},
-						      {own(i) + LEN / 2, 1}};
+		const struct uvdk_dma_piece dst[] = {{IOVA + LEN + 50, 4999},
+						     {own(i) + LEN / 2, 1}};
 		uint8_t *want = tenants[i].want, all[5000];
 
 		enqueue(uvdk_dmadev_copy_sg(tenants[i].chan, dst, 2, src, 3, UVDK_DMADEV_SUBMIT));
