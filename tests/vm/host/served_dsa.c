@@ -59,7 +59,7 @@ static int served_ask(void *arg, const struct dsa_access *a, unsigned int group)
 		*t = (struct tried){.page = page, .pasid = a->pasid, .first = now.tv_sec};
 	t->last = now.tv_sec;
 
-	return now.tv_sec - t->first > d.patience ? -EPERM : -EAGAIN;
+	return now.tv_sec - t->first >= d.patience ? -EPERM : -EAGAIN;
 }
 
 static void served_irq(void *arg, unsigned int vector)
