@@ -112,6 +112,30 @@ static int refuse(const struct access *a, uvdk_iova_t iova, uint64_t len, int wh
 	return -EFAULT;
 }
 
+/*
+ * An aligned word is stored once, and after what was written before it. memcpy() may store it
+ * twice: whoever waits for it may have put something else there in between.
+ */
+static void write_bytes(void *va, const void *buf, size_t len)
+{
+	uint16_t half;
+	uint32_t word;
+	uint64_t two;
+
+	if (len == sizeof(two) && (uintptr_t)va % sizeof(two) == 0) {
+		memcpy(&two, buf, sizeof(two));
+		__atomic_store_n((uint64_t *)va, two, __ATOMIC_RELEASE);
+	} else if (len == sizeof(word) && (uintptr_t)va % sizeof(word) == 0) {
+		memcpy(&word, buf, sizeof(word));
+		__atomic_store_n((uint32_t *)va, word, __ATOMIC_RELEASE);
+	} else if (len == sizeof(half) && (uintptr_t)va % sizeof(half) == 0) {
+		memcpy(&half, buf, sizeof(half));
+		__atomic_store_n((uint16_t *)va, half, __ATOMIC_RELEASE);
+	} else {
+		memcpy(va, buf, len);
+	}
+}
+
 /* One page at most; *len becomes what was copied. */
 static int copy_page(struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t *len)
 {
@@ -125,7 +149,7 @@ static int copy_page(struct access *a, uvdk_iova_t iova, uint8_t *buf, size_t *l
 		if (w)
 			emu_window_access(a->fn, w, va, buf, *len, a->write);
 		else if (a->write)
-			memcpy(va, buf, *len);
+			write_bytes(va, buf, *len);
 		else
 			memcpy(buf, va, *len);
 	}

@@ -259,6 +259,8 @@ void dsa_pmd_mark(struct dsa_chan *c, uint32_t slot, unsigned int flags);
 
 /* submit.c */
 int dsa_pmd_submit(struct uvdk_dmadev_chan *chan);
+/* What was enqueued since the last time is submitted now. */
+void dsa_pmd_count_submitted(struct dsa_chan *c);
 /* Give the device what it has room for. */
 void dsa_pmd_post_units(struct dsa_chan *c);
 /* One slot by itself. False: there is no room for it now, and nothing has changed. */

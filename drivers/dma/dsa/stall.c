@@ -9,9 +9,11 @@
 #define DSA_STALL_NS UINT64_C(10000000000)
 #endif
 
-/* What the device was given and has not told of ends with @status; what waits, too. */
+/* What the device has not told of ends with @status; what waits, too, submitted or not. */
 static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 {
+	dsa_pmd_count_submitted(c);
+	c->pending = c->head;
 	for (uint32_t slot = c->done; slot != c->pending; slot++)
 		if (!(c->slots[slot & c->mask].flags & SLOT_ENDED))
 			dsa_pmd_end_slot(c, slot, status, 0);
@@ -24,7 +26,7 @@ static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
 
 void dsa_pmd_gone(struct dsa_chan *c)
 {
-	if (!c->stopped || c->done != c->pending)
+	if (!c->stopped || c->done != c->head)
 		end_all(c, UVDK_DMADEV_GONE);
 }
 

@@ -134,6 +134,12 @@ static void make_unit(struct dsa_chan *c, uint32_t count)
 	c->made++;
 }
 
+void dsa_pmd_count_submitted(struct dsa_chan *c)
+{
+	c->submitted += c->head - c->pending - (c->extra - c->extra_submitted);
+	c->extra_submitted = c->extra;
+}
+
 int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 {
 	struct dsa_chan *c = dsa_chan(chan);
@@ -142,8 +148,7 @@ int dsa_pmd_submit(struct uvdk_dmadev_chan *chan)
 		dsa_pmd_gone(c);
 		return -ENODEV;
 	}
-	c->submitted += c->head - c->pending - (c->extra - c->extra_submitted);
-	c->extra_submitted = c->extra;
+	dsa_pmd_count_submitted(c);
 	while (c->pending != c->head) {
 		uint32_t count = c->head - c->pending;
 		uint32_t wrap = c->mask + 1 - (c->pending & c->mask);

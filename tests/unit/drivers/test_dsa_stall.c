@@ -89,7 +89,7 @@ Test(dsa_stall, a_device_that_vanishes_ends_all_of_it)
 	begin();
 	fake.sleeps = true;
 	for (int i = 0; i < 6; i++)
-		COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
+		COPY(4096, 0, 10, i < 5 ? UVDK_DMADEV_SUBMIT : 0);
 	cr_assert_eq(uvdk_emu_unplug(b.emu, "emu:dsa-fake#0", true), 0);
 	drain(r, 6);
 	for (int i = 0; i < 6; i++) {
