@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uvdk_json_driver.h>
+
 #include "report.h"
 
 static const char *type_name(const struct config_case *c)
@@ -53,27 +55,11 @@ void report_text_line(FILE *to, const struct case_results *results, const struct
 
 /* ---- JSON ---- */
 
-static void json_text(FILE *to, const char *text)
-{
-	fputc('"', to);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			fprintf(to, "\\%c", c);
-		else if (c < ' ' || c >= 0x7f)
-			fprintf(to, "\\u%04x", c);
-		else
-			fputc(c, to);
-	}
-	fputc('"', to);
-}
-
 static void json_share(FILE *to, const struct share *s, const char *comma)
 {
 	fprintf(to, "%s\n        {\"lcore\": %u, \"device\": ", comma, s->cpu);
 	if (s->device[0])
-		json_text(to, s->device);
+		uvdk_json_text(to, s->device);
 	else
 		fprintf(to, "null");
 	fprintf(to, ", \"copies\": %llu, \"ns\": %llu, \"cycles\": %llu}",
@@ -104,7 +90,7 @@ static void json_result(FILE *to, const struct result *r, const char *comma)
 static void json_case(FILE *to, const struct case_results *c, const char *comma)
 {
 	fprintf(to, "%s\n    {\"name\": ", comma);
-	json_text(to, c->c->name);
+	uvdk_json_text(to, c->c->name);
 	fprintf(to,
 		", \"type\": \"%s\", \"runs\": \"%s\", \"dma_src_sge\": %u, \"dma_dst_sge\": %u, "
 		"\"cache_flush\": %s, \"scenarios\": [",
@@ -119,11 +105,11 @@ void report_json(FILE *to, const struct results *results)
 {
 	fprintf(to, "{\n  \"program\": \"uvdk-dma-perf\",\n  \"version\": \"%s\",\n  \"device\": ",
 		UVDK_VERSION);
-	json_text(to, results->opts->device);
+	uvdk_json_text(to, results->opts->device);
 	fprintf(to, ",\n  \"pasids\": %s,\n  \"instructions_missing\": ",
 		results->opts->pasids ? "true" : "false");
 	if (scenario_no_instructions[0])
-		json_text(to, scenario_no_instructions);
+		uvdk_json_text(to, scenario_no_instructions);
 	else
 		fprintf(to, "null");
 	fprintf(to, ",\n  \"cases\": [");
