@@ -68,10 +68,10 @@ union body {
 
 struct message {
 	struct header header;
-	union body body;
 	uint32_t len; /* of the body */
 	int fds[MAX_FDS];
 	unsigned int nr_fds;
+	union body body; /* last: parts of it have arrays without a size */
 };
 
 _Static_assert(sizeof(struct header) == 16, "message header");
