@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "dsa_pmd.h"
@@ -62,8 +63,7 @@ static bool post_batch(struct dsa_chan *c, const struct dsa_unit *unit, uint32_t
 		UVDK_LE(64, (uint64_t)unit->count),
 	};
 
-	c->batch[at].status = 0;
-	c->batch[at].done = (struct uvdk_le32){0};
+	memset(&c->batch[at], 0, offsetof(struct dsa_rec, fault));
 	ask_for_irq(c, desc);
 	if (!dsa_pmd_portal_write(c, desc))
 		return false;

@@ -104,7 +104,7 @@ static void accept_bytes(struct arena *a, uint64_t at, uint64_t len)
 /* ---- operations ---- */
 
 /* CRC-32C, a bit at a time is too slow for a million of them: a byte. */
-static uint32_t crc_table(bool reflect, uint8_t index)
+static const uint32_t *crc_table(bool reflect)
 {
 	static uint32_t table[2][256];
 
@@ -120,20 +120,21 @@ static uint32_t crc_table(bool reflect, uint8_t index)
 			table[0][i] = high;
 		}
 
-	return table[reflect][index];
+	return table[reflect];
 }
 
 static uint32_t crc32c(const uint8_t *p, uint32_t len, const struct uvdk_dmadev_crc_spec *how)
 {
 	uint32_t flip = how->flags & UVDK_DMADEV_CRC_NO_INVERT ? 0 : UINT32_MAX;
+	const uint32_t *table = crc_table(!(how->flags & UVDK_DMADEV_CRC_NO_REFLECT));
 	uint32_t crc = how->seed ^ flip;
 
 	if (how->flags & UVDK_DMADEV_CRC_NO_REFLECT)
 		for (uint32_t i = 0; i < len; i++)
-			crc = crc << 8 ^ crc_table(false, (uint8_t)(crc >> 24 ^ p[i]));
+			crc = crc << 8 ^ table[(uint8_t)(crc >> 24 ^ p[i])];
 	else
 		for (uint32_t i = 0; i < len; i++)
-			crc = crc >> 8 ^ crc_table(true, (uint8_t)(crc ^ p[i]));
+			crc = crc >> 8 ^ table[(uint8_t)(crc ^ p[i])];
 
 	return crc ^ flip;
 }
