@@ -68,10 +68,10 @@ union body {
 
 struct message {
 	struct header header;
-	union body body;
 	uint32_t len; /* of the body */
 	int fds[MAX_FDS];
 	unsigned int nr_fds;
+	union body body; /* last: one of its structs ends in an array without a length */
 };
 
 _Static_assert(sizeof(struct header) == 16, "message header");
