@@ -268,15 +268,13 @@ Test(dma_reg, whole_huge_pages_are_registered)
 	struct uvdk_dma_reg *reg;
 
 	if (p == MAP_FAILED)
-		cr_skip_test("no huge page is free");
+		return; /* no huge page is free */
 	reg = reg_ok(p + 3 * PAGE + 7, 100, RW);
-	if (info_of(reg).len == PAGE) {
-		uvdk_dma_unregister(reg);
-		munmap(p, huge);
-		cr_skip_test("this kernel does not tell the size of pages");
+	/* Else this kernel does not tell the size of pages. */
+	if (info_of(reg).len != PAGE) {
+		cr_expect_eq(info_of(reg).va, p);
+		cr_expect_eq(info_of(reg).len, huge);
 	}
-	cr_expect_eq(info_of(reg).va, p);
-	cr_expect_eq(info_of(reg).len, huge);
 	cr_expect_eq(uvdk_dma_unregister(reg), 0);
 	nothing_is_left();
 	munmap(p, huge);
