@@ -103,8 +103,12 @@ UVDK_EXPORT int uvdk_dmadev_chan_open(struct uvdk_dmadev *dma,
 				      struct uvdk_dmadev_chan **out)
 {
 	struct uvdk_dmadev_chan_opts all = {.size = sizeof(all)};
-	int ret = uvdk_opts_copy(&all, sizeof(all), opts, "uvdk_dmadev_chan_opts");
+	int ret;
 
+	if (!dma)
+		return uvdk_fail(-EINVAL, "dmadev",
+				 "a channel needs an engine: has opening it failed?");
+	ret = uvdk_opts_copy(&all, sizeof(all), opts, "uvdk_dmadev_chan_opts");
 	if (!ret)
 		ret = check(dma, &all);
 	if (ret)

@@ -330,8 +330,8 @@ struct uvdk_dmadev_chan {
  *	memory
  * @out: new channel; owned by the caller until uvdk_dmadev_chan_close()
  *
- * Return: 0; -EINVAL (options that contradict each other, no @ioas where one is needed, ring not
- * a power of two or too large); -EBUSY (all channels are open: says how many there are);
+ * Return: 0; -EINVAL (no engine, options that contradict each other, no @ioas where one is needed,
+ *ring not a power of two or too large); -EBUSY (all channels are open: says how many there are);
  * -EOPNOTSUPP (PASID, IRQ, shared queue or blocking where there is none: says which);
  * -EPROTO, -ETIMEDOUT (the device did not enable the queue: says its code); -ENOMEM; -ENODEV.
  */

@@ -20,12 +20,24 @@ struct piece {
 	int ret;
 };
 
+static bool reaches(const struct uvdk_eal_map *map, const struct piece *piece)
+{
+	const struct uvdk_xlate *xlate = uvdk_ioas_xlate(map->ioas);
+
+	for (size_t at = 0; at < piece->len; at += 4096)
+		if (uvdk_translate(xlate, piece->va + at) == UVDK_IOVA_NONE)
+			return false;
+
+	return true;
+}
+
+/* A sync tries all that was missed, too: of that, only the piece matters here. */
 static void learn(struct uvdk_eal_map *map, void *arg)
 {
 	struct piece *piece = arg;
 	int ret = map->external ? eal_map_sync(map) : 0;
 
-	if (ret && !piece->ret)
+	if (ret && !piece->ret && !reaches(map, piece))
 		piece->ret = ret;
 }
 
@@ -37,9 +49,9 @@ static void forget(struct uvdk_eal_map *map, void *arg)
 		eal_map_forget(map, piece->va, piece->len);
 }
 
-static int learn_all(void)
+static int learn_all(const void *va, size_t len)
 {
-	struct piece piece = {0};
+	struct piece piece = {.va = va, .len = len};
 
 	eal_maps_visit(learn, &piece);
 
@@ -65,7 +77,7 @@ UVDK_EXPORT int uvdk_eal_extmem_register(void *va, size_t len, size_t page_size)
 
 	if (rte_extmem_register(va, len, NULL, 0, page_size))
 		return refused("register", va, len);
-	ret = learn_all();
+	ret = learn_all(va, len);
 	if (!ret)
 		return 0;
 	forget_all(va, len, true);
@@ -82,7 +94,7 @@ UVDK_EXPORT int uvdk_eal_extmem_unregister(void *va, size_t len)
 	if (!rte_extmem_unregister(va, len))
 		return 0;
 	err = refused("unregister", va, len);
-	learn_all();
+	learn_all(va, len);
 
 	return err;
 }
@@ -93,7 +105,7 @@ UVDK_EXPORT int uvdk_eal_heap_add(const char *heap, void *va, size_t len, size_t
 
 	if (rte_malloc_heap_memory_add(heap, va, len, NULL, 0, page_size))
 		return refused("add", va, len);
-	ret = learn_all();
+	ret = learn_all(va, len);
 	if (!ret)
 		return 0;
 	forget_all(va, len, true);
@@ -111,7 +123,7 @@ UVDK_EXPORT int uvdk_eal_heap_remove(const char *heap, void *va, size_t len)
 	if (!rte_malloc_heap_memory_remove(heap, va, len))
 		return 0;
 	err = refused("remove", va, len);
-	learn_all();
+	learn_all(va, len);
 
 	return err;
 }

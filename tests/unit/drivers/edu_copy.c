@@ -321,6 +321,8 @@ Test(edu_copy, a_device_that_failed_to_open_has_no_engine)
 	cr_expect_eq(uvdk_dmadev_open(NULL, NULL, &dma), -EINVAL);
 	cr_expect(strstr(uvdk_last_error(), "needs a device"), "%s", uvdk_last_error());
 	cr_expect_null(dma);
+	cr_expect_eq(uvdk_dmadev_chan_open(NULL, NULL, &chan), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "needs an engine"), "%s", uvdk_last_error());
 }
 
 Test(edu_copy, other_devices_have_no_driver)

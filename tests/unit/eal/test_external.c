@@ -14,7 +14,8 @@
 
 TestSuite(eal_external, .timeout = 60);
 
-#define LEN ((size_t)1 << 20)
+#define LEN   ((size_t)1 << 20)
+#define SMALL ((size_t)64 << 10)
 
 static struct world w;
 
@@ -163,15 +164,17 @@ Test(eal_external, a_sync_finds_what_nobody_told)
 /* No room in the device's 27 bits: refused as a whole, and mapped once there is room. */
 Test(eal_external, what_does_not_fit_is_refused_and_may_come_later)
 {
-	uvdk_iova_t taken = UINT64_C(1) << 26;
+	uvdk_iova_t taken = UINT64_C(1) << 26, room;
 	struct uvdk_eal_map_stats stats;
 	struct uvdk_eal_map *map;
-	void *va;
+	void *va, *small;
 
 	eal_start();
 	world_open(&w, 27);
 	map = new_map(w.ioas, UVDK_EAL_MAP_EXTERNAL);
 	va = own_memory();
+	small = own_memory();
+	cr_assert_eq(uvdk_ioas_reserve(w.ioas, SMALL, 0, false, &room), 0);
 	/* All that is left beside the 64 MiB. */
 	for (size_t step = (size_t)32 << 20; step >= 4096; step /= 2)
 		while (!uvdk_ioas_reserve(w.ioas, step, 4096, false, &taken))
@@ -187,6 +190,12 @@ Test(eal_external, what_does_not_fit_is_refused_and_may_come_later)
 	cr_expect_lt(uvdk_eal_map_sync(map), 0);
 	cr_expect_eq(stats_of(map).missed, LEN);
 	cr_expect_not(reached(va));
+	/* What others could not get is no reason to refuse what fits. */
+	cr_assert_eq(uvdk_ioas_unreserve(w.ioas, room), 0);
+	cr_expect_eq(uvdk_eal_extmem_register(small, SMALL, 4096), 0, "%s", uvdk_last_error());
+	cr_expect(world_reaches(&w, w.ioas, RID, small, SMALL));
+	cr_expect_not(reached(va));
+	cr_assert_eq(uvdk_eal_extmem_unregister(small, SMALL), 0);
 	/* Room again. */
 	for (uvdk_iova_t at = 0; at < UINT64_C(1) << 27; at += 4096)
 		uvdk_ioas_unreserve(w.ioas, at);
@@ -199,6 +208,7 @@ Test(eal_external, what_does_not_fit_is_refused_and_may_come_later)
 	uvdk_eal_map_destroy(map);
 	world_close(&w);
 	munmap(va, LEN);
+	munmap(small, LEN);
 }
 
 #define TENANTS 3u
