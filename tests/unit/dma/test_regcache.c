@@ -45,7 +45,9 @@ static void end(void)
 	cr_expect_eq(fake.wrong_unmaps, 0);
 }
 
-/* Where nobody else maps. */
+/* Where nobody else maps: huge pages, and behind them others. */
+#define HUGE_PLACE ((void *)UINT64_C(0x2b0000000000))
+
 static uint8_t *pages(size_t len)
 {
 	static uintptr_t next = UINT64_C(0x2c0000000000);
@@ -377,8 +379,8 @@ Test(regcache, huge_pages_are_taken_whole_and_lost_whole)
 	uint8_t *p;
 
 	make(0, 0, 0);
-	p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1,
-		 0);
+	p = mmap(HUGE_PLACE, huge, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	/* Where there are none, or others take them meanwhile, there is nothing to see. */
 	for (int i = 0; i < 10 && p != MAP_FAILED; i++) {
 		touch(p + 5 * PAGE + 1, 10);

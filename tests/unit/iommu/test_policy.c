@@ -136,17 +136,17 @@ Test(policy, memory_with_a_gib_in_it_is_congruent_to_that)
 Test(policy, a_crowded_space_is_used_up_and_only_then_refuses)
 {
 	char *memory = fake_memory(64 * MIB);
-	char *odd = memory + (-(uint64_t)(uintptr_t)memory & (2 * MIB - 1)) + MIB;
+	char *odd = memory + (-(uint64_t)(uintptr_t)memory & (4 * MIB - 1)) + 3 * MIB;
 	uvdk_iova_t iova = 0;
 
-	/* 1 MiB to 9 MiB: no room for 5 MiB that is 1 MiB off, modulo 4. */
-	create(UVDK_IOVA_HUGE, 9 * MIB - 1);
+	/* 1 MiB to 7 MiB: no room for 5 MiB that is 3 MiB off, modulo 4; but modulo 2. */
+	create(UVDK_IOVA_HUGE, 7 * MIB - 1);
 	iova = map(odd, 5 * MIB);
 	cr_expect_eq((iova ^ (uint64_t)(uintptr_t)odd) & (2 * MIB - 1), 0);
-	map(odd + 8 * MIB, 3 * MIB);
+	map(odd + 8 * MIB, MIB);
 	cr_expect_eq(uvdk_ioas_map(ioas, odd + 16 * MIB, PAGE, UVDK_MAP_RW, &iova), -ENOSPC);
-	create(UVDK_IOVA_HUGE, 9 * MIB - 1);
-	map(odd + 8 * MIB, 8 * MIB);
+	create(UVDK_IOVA_HUGE, 7 * MIB - 1);
+	map(odd + PAGE, 6 * MIB);
 	fake_teardown();
 }
 
