@@ -167,6 +167,8 @@ else
 fi
 check "uvdk-devbind is installed and shows devices" in_prefix "$prefix/sbin/uvdk-devbind" --status
 check "uvdk-iommuctl is installed and shows a device" in_prefix "$prefix/sbin/uvdk-iommuctl" caps emu:edu
+check "uvdk-dma-perf is installed and reads its sample" in_prefix "$prefix/bin/uvdk-dma-perf" \
+	--list --config "$prefix/share/doc/uvdk/dma-perf.ini"
 check "manual pages are installed" sh -c "
 	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man1/uvdk-dma-perf.1 \
 		'$prefix'/share/man/man8/uvdk-devbind.8 \
