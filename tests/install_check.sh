@@ -69,10 +69,17 @@ links_up() {
 	! comm -23 "$copy/wants" "$copy/has" | grep .
 }
 
-header_alone() { # every installed header by itself, in a language
+# every installed header by itself, in a language; only those of libuvdk_net find DPDK's
+header_alone() {
+	dpdk=$(pkg-config --cflags-only-I libdpdk 2>/dev/null | sed 's/-I/-isystem /g')
 	for h in "$prefix"/include/uvdk/*.h; do
+		case $(basename "$h") in
+		uvdk_eal*|uvdk_netdev*) more=$dpdk ;;
+		*) more= ;;
+		esac
+		# shellcheck disable=SC2086
 		echo "#include <$(basename "$h")>" |
-			$1 -fsyntax-only -Wall -Wextra -Werror -I"$prefix/include/uvdk" -x "$2" - || return 1
+			$1 -fsyntax-only -Wall -Wextra -Werror -I"$prefix/include/uvdk" $more -x "$2" - || return 1
 	done
 }
 
@@ -160,6 +167,8 @@ else
 fi
 check "uvdk-devbind is installed and shows devices" in_prefix "$prefix/sbin/uvdk-devbind" --status
 check "uvdk-iommuctl is installed and shows a device" in_prefix "$prefix/sbin/uvdk-iommuctl" caps emu:edu
+check "uvdk-dma-perf is installed and reads its sample" in_prefix "$prefix/bin/uvdk-dma-perf" \
+	--list --config "$prefix/share/doc/uvdk/dma-perf.ini"
 check "manual pages are installed" sh -c "
 	ls '$prefix'/share/man/man1/uvdk-bench.1 '$prefix'/share/man/man1/uvdk-dma-perf.1 \
 		'$prefix'/share/man/man8/uvdk-devbind.8 \

@@ -37,20 +37,10 @@ static int numbers_create(struct engine *e)
 	return ret ? ret : uvdk_pasid_owner_create(e->space, e->channels, &e->owner);
 }
 
-static int check_channels(const struct engine *e)
-{
-	if (e->channels <= e->info->max_channels)
-		return 0;
-	fprintf(stderr, "uvdk-dma-perf: %s has %u channels, %u are asked for\n", e->spec,
-		e->info->max_channels, e->channels);
-
-	return -EINVAL;
-}
-
 int engine_open(const struct options *opts, const char *spec, unsigned int channels,
 		struct engine *e)
 {
-	struct uvdk_dmadev_opts how = {.size = sizeof(how)};
+	struct uvdk_dmadev_opts how = {.size = sizeof(how), .channels = channels};
 	const char *iommu = opts->iommu ? opts->iommu : uvdk_iommu_choose(spec, NULL);
 	int ret = uvdk_iommu_open(iommu, NULL, &e->iommu);
 
@@ -64,9 +54,7 @@ int engine_open(const struct options *opts, const char *spec, unsigned int chann
 	if (ret)
 		goto err_close;
 	e->info = uvdk_dmadev_get_info(e->dma);
-	ret = check_channels(e);
-	if (!ret)
-		ret = opts->pasids ? numbers_create(e) : space_create(e, false, &e->ioas);
+	ret = opts->pasids ? numbers_create(e) : space_create(e, false, &e->ioas);
 	if (ret)
 		goto err_close;
 

@@ -18,9 +18,14 @@ struct reader {
 	size_t room;
 	struct config_case *list;
 	unsigned int cases;
-	struct config_case *now;      /* what keys belong to: the latest case, or all */
-	struct config_case all;	      /* [GLOBAL]: what the cases behind it begin with */
-	unsigned int given[KEYS_MAX]; /* line of each key of this section, or 0 */
+	/*
+	 * Which type a case has may stand in its last line. Until then it is read once for each
+	 * type, so that what is for the other in [GLOBAL] says nothing of it.
+	 */
+	struct config_case *now;	  /* what keys belong to: the latest case, or all */
+	struct config_case all[TYPES];	  /* [GLOBAL]: what the cases behind it begin with */
+	struct config_case latest[TYPES]; /* the latest case */
+	unsigned int given[KEYS_MAX];	  /* line of each key of this section, or 0 */
 };
 
 __attribute__((format(printf, 3, 4))) static int wrong_at(struct reader *r, unsigned int line,
@@ -37,20 +42,22 @@ __attribute__((format(printf, 3, 4))) static int wrong_at(struct reader *r, unsi
 	return -EINVAL;
 }
 
-/* A section is complete: do its keys go together? */
+/* A section is complete: do its keys go together? Then it is a case. */
 static int finish_section(struct reader *r)
 {
+	const struct config_case *c = &r->latest[r->latest[TYPE_NONE].type];
 	char error[KEYS_ERROR];
 
-	if (!r->now || r->now == &r->all)
+	if (r->now != r->latest)
 		return 0;
-	if (keys_check(r->now, error))
-		return wrong_at(r, r->now->line, "[%s]: %s", r->now->name, error);
-	for (int key = 0; key < KEYS_MAX; key++)
-		if (r->given[key] && !keys_apply(key, r->now->type))
+	for (int key = 0; key < KEYS_MAX && c->type != TYPE_NONE; key++)
+		if (r->given[key] && !keys_apply(key, c->type))
 			return wrong_at(r, r->given[key], "%s is not for cases of type %s",
 					keys_name(key),
-					r->now->type == TYPE_CPU ? "CPU_MEM_COPY" : "DMA_MEM_COPY");
+					c->type == TYPE_CPU ? "CPU_MEM_COPY" : "DMA_MEM_COPY");
+	if (keys_check(c, error))
+		return wrong_at(r, c->line, "[%s]: %s", c->name, error);
+	r->list[r->cases++] = *c;
 
 	return 0;
 }
@@ -78,10 +85,12 @@ static int begin_case(struct reader *r, const char *name)
 	if (!list)
 		return -ENOMEM;
 	r->list = list;
-	r->now = &list[r->cases++];
-	*r->now = r->all;
-	r->now->line = r->line;
-	snprintf(r->now->name, sizeof(r->now->name), "%s", name);
+	r->now = r->latest;
+	for (int type = 0; type < TYPES; type++) {
+		r->latest[type] = r->all[type];
+		r->latest[type].line = r->line;
+		snprintf(r->latest[type].name, sizeof(r->latest[type].name), "%s", name);
+	}
 
 	return 0;
 }
@@ -108,7 +117,7 @@ static int begin_section(struct reader *r, char *text)
 		return begin_case(r, text);
 	if (r->cases)
 		return wrong_at(r, r->line, "[GLOBAL] stands before all cases");
-	r->now = &r->all;
+	r->now = r->all;
 
 	return 0;
 }
@@ -157,8 +166,9 @@ static int take_key(struct reader *r, char *text)
 	if (r->given[key])
 		return wrong_at(r, r->line, "%s is there already, in line %u", name, r->given[key]);
 	r->given[key] = r->line;
-	if (keys_set(r->now, key, value, error))
-		return wrong_at(r, r->line, "%s: %s", name, error);
+	for (int type = 0; type < TYPES; type++)
+		if (keys_apply(key, type) && keys_set(&r->now[type], key, value, error))
+			return wrong_at(r, r->line, "%s: %s", name, error);
 
 	return 0;
 }
@@ -213,7 +223,8 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 	struct reader r = {.name = name, .error = error, .room = room};
 	int ret;
 
-	keys_defaults(&r.all);
+	for (int type = 0; type < TYPES; type++)
+		keys_defaults(&r.all[type]);
 	ret = take_lines(&r, text, len);
 	if (ret) {
 		if (ret == -ENOMEM)

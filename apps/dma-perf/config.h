@@ -18,7 +18,7 @@
 #define CONFIG_SCENARIOS 256 /* a case */
 #define CONFIG_FILE	 (1u << 20)
 
-enum config_type { TYPE_NONE, TYPE_DMA, TYPE_CPU };
+enum config_type { TYPE_NONE, TYPE_DMA, TYPE_CPU, TYPES };
 
 /* The variables that may run. */
 enum config_var { VAR_MEM, VAR_BUF, VAR_RING, VAR_BATCH, VAR_CHANNELS, VARS };

@@ -46,7 +46,9 @@ static void usage(FILE *to)
 	      "  --seconds N        each scenario lasts so long, whatever the file says\n"
 	      "  --pasids           each channel has a PASID and an address space of its own\n"
 	      "  --instructions     count the instructions that this program needs for a copy\n"
-	      "  --list             only say what would be measured\n",
+	      "  --list             only say what would be measured\n"
+	      "  --version          say which version this is\n"
+	      "  -h, --help         print this\n",
 	      to);
 }
 

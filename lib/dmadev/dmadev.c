@@ -103,8 +103,9 @@ UVDK_EXPORT int uvdk_dmadev_open(struct uvdk_device *dev, const struct uvdk_dmad
 	return 0;
 }
 
-int uvdk_dmadev_create(const struct uvdk_dmadev_driver *driver, const char *name,
-		       const struct uvdk_dmadev_info *info, void *priv, struct uvdk_dmadev **out)
+UVDK_EXPORT int uvdk_dmadev_create(const struct uvdk_dmadev_driver *driver, const char *name,
+				   const struct uvdk_dmadev_info *info, void *priv,
+				   struct uvdk_dmadev **out)
 {
 	struct uvdk_dmadev *dma = new (driver, name);
 	int ret;

@@ -5,8 +5,8 @@
 
 /* What an engine can't do. No sentences: these stand on a data path. */
 
-int uvdk_dmadev_no_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t pattern,
-			size_t len, unsigned int flags)
+UVDK_EXPORT int uvdk_dmadev_no_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst,
+				    uint64_t pattern, size_t len, unsigned int flags)
 {
 	(void)chan;
 	(void)dst;
@@ -17,8 +17,8 @@ int uvdk_dmadev_no_fill(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uint64_t
 	return -EOPNOTSUPP;
 }
 
-int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b, size_t len,
-			   unsigned int flags)
+UVDK_EXPORT int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_iova_t b,
+				       size_t len, unsigned int flags)
 {
 	(void)chan;
 	(void)a;
@@ -29,8 +29,9 @@ int uvdk_dmadev_no_compare(struct uvdk_dmadev_chan *chan, uvdk_iova_t a, uvdk_io
 	return -EOPNOTSUPP;
 }
 
-int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src, size_t len,
-		       const struct uvdk_dmadev_crc_spec *crc, unsigned int flags)
+UVDK_EXPORT int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova_t src,
+				   size_t len, const struct uvdk_dmadev_crc_spec *crc,
+				   unsigned int flags)
 {
 	(void)chan;
 	(void)dst;
@@ -42,9 +43,10 @@ int uvdk_dmadev_no_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst, uvdk_iova
 	return -EOPNOTSUPP;
 }
 
-int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan, const struct uvdk_dma_piece *dst,
-			   unsigned int dst_count, const struct uvdk_dma_piece *src,
-			   unsigned int src_count, unsigned int flags)
+UVDK_EXPORT int uvdk_dmadev_no_copy_sg(struct uvdk_dmadev_chan *chan,
+				       const struct uvdk_dma_piece *dst, unsigned int dst_count,
+				       const struct uvdk_dma_piece *src, unsigned int src_count,
+				       unsigned int flags)
 {
 	(void)chan;
 	(void)dst;

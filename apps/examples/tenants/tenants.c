@@ -5,7 +5,7 @@
  *   tenants [--inspect] [DEVICE [COUNT]]	"emu:copier" (the default) or a PCI address; 4
  *
  * With --inspect it waits for Enter half-way, and uvdk-iommuctl can look into it.
- * doc/guides/tenants.md goes through it step by step. The device copies from
+ * doc/guides/tenants.md goes through it in the steps named below. The device copies from
  * one IOVA to another; a PASID in each descriptor says whose. Its registers are
  * described in tests/vm/README.md.
  *
@@ -198,7 +198,7 @@ static int copy(struct host *h, uint32_t pasid, uint64_t dst, uint64_t src)
 	return status == STATUS_DONE;
 }
 
-/* Step 4: the same descriptor, but for the PASID, once for each. */
+/* Step 3, its end: the same descriptor, but for the PASID, once for each. */
 static int everybody_copies(struct host *h)
 {
 	for (unsigned int i = 0; i < h->count; i++)
@@ -230,7 +230,7 @@ static int be_looked_at(struct host *h)
 	return 0;
 }
 
-/* Step 5: beyond its own memory there is nothing, whatever a neighbour has mapped. */
+/* Beyond its own memory there is nothing, whatever a neighbour has mapped. */
 static int out_of_bounds(struct host *h)
 {
 	printf("tenant 0 reaches beyond its memory\n");
@@ -241,7 +241,7 @@ static int out_of_bounds(struct host *h)
 	return 0;
 }
 
-/* Step 6: other memory behind the same number. The old address space is idle from then on. */
+/* Step 4: other memory behind the same number. The old address space is idle from then on. */
 static int replace(struct host *h)
 {
 	struct tenant *t = &h->tenant[0];
@@ -264,7 +264,7 @@ static int replace(struct host *h)
 	return strcmp(t->memory, t->memory + PAGE) ? fail("that is the old one") : 0;
 }
 
-/* Step 7: the quota. What an owner may hold is decided when it is made. */
+/* The quota of step 2. What an owner may hold is decided when it is made. */
 static int one_too_many(struct host *h)
 {
 	uint32_t pasid;
@@ -277,7 +277,7 @@ static int one_too_many(struct host *h)
 	return 0;
 }
 
-/* Step 8: giving the number back detaches first. Whoever still uses it is refused. */
+/* Step 5: giving the number back detaches first. Whoever still uses it is refused. */
 static int tenant_leaves(struct host *h)
 {
 	struct tenant *last = &h->tenant[h->count - 1];
@@ -300,9 +300,9 @@ static int tenant_leaves(struct host *h)
 }
 
 /*
- * Safe after any failure above. Nobody looks any more, then the owner goes:
- * that frees, and so detaches, whatever is left; then nothing uses address
- * spaces or device.
+ * Step 6, safe after any failure above. Nobody looks any more, then the owner
+ * goes: that frees, and so detaches, whatever is left; then nothing uses
+ * address spaces or device.
  */
 static void host_close(struct host *h)
 {

@@ -111,6 +111,38 @@ Test(config, what_global_says_holds_for_cases_that_say_nothing)
 	expect_error(CPU "[GLOBAL]\n", "f.ini:4: [GLOBAL] stands before all cases");
 }
 
+Test(config, what_global_says_for_the_other_type_says_nothing_of_a_case)
+{
+	struct scenario s;
+
+	cr_assert_eq(parse("[GLOBAL]\nbuf_size=4,16,2,MUL\ndma_ring_size=16\nkick_batch=16\n"
+			   "dma_src_sge=8\nlcore_dma=lcore1, lcore2@emu:dsa\nlcore=5\n"
+			   "[c]\ntype=CPU_MEM_COPY\n"
+			   "[d]\nbuf_size=8\nkick_batch=1,16,2,MUL\ntype=DMA_MEM_COPY\n"),
+		     0, "%s", error);
+	config_scenario(&config.list[0], 0, &s);
+	cr_expect_eq(s.value[VAR_RING], 0);
+	cr_expect_eq(s.value[VAR_CHANNELS], 1);
+	cr_expect_eq(config.list[0].src_sge, 0);
+	cr_expect_eq(config.list[0].lcore[0].cpu, 5);
+	config_scenario(&config.list[1], 0, &s);
+	cr_expect_eq(s.value[VAR_RING], 16);
+	cr_expect_eq(s.value[VAR_CHANNELS], 2);
+	cr_expect_eq(config.list[1].src_sge, 8);
+	cr_expect_eq(config.list[1].lcore[0].cpu, 1);
+	cr_expect_str_eq(config.list[1].lcore[1].spec, "emu:dsa");
+	config_free(&config);
+	cr_assert_eq(parse("[GLOBAL]\nkick_batch=1,16,2,MUL\n[c]\ntype=CPU_MEM_COPY\n"
+			   "buf_size=64,4096,2,MUL\n"),
+		     0, "%s", error);
+	cr_expect_eq(config_running(&config.list[0]), VAR_BUF);
+	config_free(&config);
+	expect_error("[GLOBAL]\nkick_batch=9\n" CPU "kick_batch=8\n",
+		     "f.ini:6: kick_batch is not for cases of type CPU_MEM_COPY");
+	expect_error("[GLOBAL]\ndma_ring_size=16\n" DMA, "a kick_batch of 32 does not fit");
+	expect_error("[GLOBAL]\nkick_batch=0\n" CPU, "f.ini:2: kick_batch: '0' is not within");
+}
+
 Test(config, lines_that_are_nothing_are_refused_with_file_and_line)
 {
 	expect_error("\n\nhello\n", "f.ini:3: neither [SECTION] nor KEY=VALUE: 'hello'");

@@ -112,6 +112,17 @@ Test(dma_perf, the_sample_is_read)
 	expect_said("[cold] CPU_MEM_COPY, skipped");
 }
 
+Test(dma_perf, help_and_version_are_no_failure)
+{
+	expect_perf(0, "-h");
+	expect_said("usage: uvdk-dma-perf");
+	expect_said("--version");
+	expect_perf(0, "--help");
+	expect_said("usage: uvdk-dma-perf");
+	expect_perf(0, "--version");
+	expect_said("uvdk-dma-perf ");
+}
+
 Test(dma_perf, bad_arguments_end_with_2_and_a_sentence)
 {
 	expect_perf(2, "--seconds", "0");
@@ -136,7 +147,10 @@ Test(dma_perf, what_the_device_can_not_do_ends_with_1_and_a_sentence)
 		    script("[d]\ntype=DMA_MEM_COPY\nbuf_size=64\ndma_ring_size=32768\n"));
 	expect_said("a dma_ring_size of 32768: emu:edu has at most");
 	expect_perf(1, EDU, "-c", script("[d]\ntype=DMA_MEM_COPY\nbuf_size=64\nchannels=2\n"));
-	expect_said("channels, 2 are asked for");
+	expect_said("has 1 channel, and 2 are asked for");
+	expect_perf(1, "--device", "emu:dsa,wqs=2", "-c",
+		    script("[d]\ntype=DMA_MEM_COPY\nbuf_size=64\nchannels=3\n"));
+	expect_said("3 channels are asked for; it has 2 work queues");
 	expect_perf(1, EDU, "-c", script("[d]\ntype=DMA_MEM_COPY\nbuf_size=64\ndma_src_sge=2\n"));
 	expect_said("emu:edu has no scatter lists");
 	expect_perf(1, EDU, "-c", script("[d]\ntype=CPU_MEM_COPY\nbuf_size=64\nlcore=4000\n"));

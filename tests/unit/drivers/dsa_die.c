@@ -10,6 +10,7 @@
 #include <uvdk_emu.h>
 
 #include "../../random.h"
+#include "../../sanitizer.h"
 
 /*
  * A process that ends in the middle, as far as that can be had within one: the driver is left at
@@ -22,14 +23,7 @@
 #define LEN	 (256u * 1024)
 #define PATIENCE 60 /* seconds */
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
+#if SANITIZER_ADDRESS
 void __lsan_disable(void);
 void __lsan_enable(void);
 #else

@@ -12,6 +12,7 @@
 #include <uvdk_pasid_attach.h>
 
 #include "../../random.h"
+#include "../../sanitizer.h"
 #include "dsa_reference.h"
 
 /*
@@ -20,16 +21,7 @@
  * between them; all others may run in any order.
  */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SHARE 50 /* of the operations: one in so many */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SHARE 50
-#endif
-#endif
-#ifndef SHARE
-#define SHARE 1
-#endif
+#define SHARE	     (SANITIZED ? 50 : 1) /* of the operations: one in so many */
 
 #define MAX_LEN	     (128u * 1024) /* "max-size=17" */
 #define RING	     64u

@@ -3,11 +3,12 @@
 
 #include <uvdk_base_driver.h>
 
+#include "../../sanitizer.h"
 #include "emu_storm.h"
 
 /* Ten million random operations, and no stale translation. */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
 #define OPS 300000
 #else
 #define OPS 10000000

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "../../sanitizer.h"
 #include "fake.h"
 
 /*
@@ -88,7 +89,7 @@ Test(threads, map_unmap_and_translate_at_once)
 }
 
 /* Criterion's own processes don't start under ThreadSanitizer: there we are the program. */
-#if defined(__SANITIZE_THREAD__)
+#if SANITIZER_THREAD
 int main(void)
 {
 	fake_reset();

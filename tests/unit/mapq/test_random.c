@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../random.h"
+#include "../../sanitizer.h"
 #include "mapq_world.h"
 
 /*
@@ -7,7 +8,7 @@
  * and as late as it likes. A page of memory is mapped once at most; when it leaves quarantine the
  * I/O MMU must not have it any more.
  */
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 #define OPERATIONS 1000000u
 #else
 #define OPERATIONS 10000000u

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../random.h"
+#include "../../sanitizer.h"
 #include "pgt_testing.h"
 
 /*
  * Random operations against a plain model: an array that says what is behind
  * each page of three windows. Hardware of the test's own walks the table.
  */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLOW
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(SLOW)
+#if SANITIZER_ADDRESS
 #define OPERATIONS 1000000
 #else
 #define OPERATIONS 10000000

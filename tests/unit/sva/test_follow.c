@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "../../sanitizer.h"
 #include "sva_world.h"
 
 /* What the application gives up without a word is lost to the device. */
@@ -99,7 +100,7 @@ Test(sva_follow, what_is_freed_by_the_allocator_is_lost)
 {
 	struct uvdk_sva_opts opts = with_pasid(&w, 0);
 	size_t len = 4 << 20;
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 	cr_skip_test("this allocator keeps what is freed");
 #endif
 	uint8_t *block = malloc(len); /* of a mapping of its own */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/auxv.h>
 
+#include "../../sanitizer.h"
 #include "sva_world.h"
 
 /* What can be shared, and what is left of it when it is given up by calls. */
@@ -265,7 +266,7 @@ Test(sva_memory, sync_takes_and_gives_what_mprotect_did)
 
 Test(sva_memory, all_of_the_process_is_shared_if_asked_for)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 	cr_skip_test("terabytes of shadow are mapped");
 #endif
 	struct uvdk_sva_opts opts = with_pasid(&w, UVDK_SVA_NO_FOLLOW | UVDK_SVA_PROCESS);

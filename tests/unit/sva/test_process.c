@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "../../sanitizer.h"
 #include "sva_world.h"
 
 /*
@@ -91,7 +92,7 @@ static void storm(enum uvdk_sva_backend backend)
 	pthread_t thread[CHURNERS];
 	struct uvdk_sva *sva;
 
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 	cr_skip_test("terabytes of shadow are mapped");
 #endif
 	for (unsigned int i = 0; i < CHURNERS; i++)

@@ -8,6 +8,7 @@
 #include <uvdk_device_driver.h>
 
 #include "../../expect.h"
+#include "../../sanitizer.h"
 #include "sva_priv.h"
 
 /*
@@ -314,13 +315,7 @@ static void *churns(void *arg)
  * ThreadSanitizer's runtime gives memory back from any thread, that which reads the events
  * included, which then waits for itself: where its memory is followed, too, this may hang.
  */
-#ifdef __SANITIZE_THREAD__
-#define SHARE_ALL false
-#elif defined(__has_feature)
-#define SHARE_ALL (!__has_feature(thread_sanitizer))
-#else
-#define SHARE_ALL true
-#endif
+#define SHARE_ALL (!SANITIZER_THREAD)
 
 /* All is followed, the memory of the library's own threads included. */
 static void share_all(void)

@@ -17,6 +17,7 @@
 #include <uvdk_mapq.h>
 
 #include "../../random.h"
+#include "../../sanitizer.h"
 
 /*
  * Map queues over the model of virtio-iommu: it carries out and reports requests in any order, and
@@ -289,7 +290,7 @@ Test(virtio_emu_mapq, detaching_ends_the_queue_with_requests_under_way)
 
 /* ---- no system call ---- */
 
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 /* What the model frees would rest, and it would ask the kernel for more. ASAN_OPTIONS adds to it.
  */
 const char *__asan_default_options(void);
@@ -378,7 +379,7 @@ Test(virtio_emu_mapq, one_would_have_been_noticed, .signal = SIGSYS)
 
 /* ---- the storm ---- */
 
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 #define OPERATIONS 1000000u
 #else
 #define OPERATIONS 10000000u
