@@ -61,7 +61,8 @@ static inline void uvdk_tel_bool(struct rte_tel_data *d, const char *name, bool 
  * uvdk_tel_string() - a string in a dictionary
  * @d: dictionary
  * @name: key
- * @value: string, cut to 127 bytes; what JSON would have to escape becomes '_'
+ * @value: string, cut to 127 bytes; what JSON would have to escape, and each byte that is
+ *	not ASCII, becomes '_'
  */
 void uvdk_tel_string(struct rte_tel_data *d, const char *name, const char *value);
 
