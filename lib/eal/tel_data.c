@@ -99,3 +99,13 @@ UVDK_EXPORT int uvdk_tel_params(const char *params, const char *usage, unsigned 
 
 	return (int)count;
 }
+
+UVDK_EXPORT const char *uvdk_tel_word(const char *params, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (!params || strncmp(params, word, len) || (params[len] && params[len] != ','))
+		return NULL;
+
+	return params[len] ? params + len + 1 : params + len;
+}

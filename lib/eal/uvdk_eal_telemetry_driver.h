@@ -115,6 +115,15 @@ int uvdk_tel_params(const char *params, const char *usage, unsigned int min, uns
 		    uint64_t *out);
 
 /**
+ * uvdk_tel_word() - is the first parameter this word?
+ * @params: what was asked for, or NULL
+ * @word: such as "dma"
+ *
+ * Return: what stands behind it and its comma ("": nothing does); NULL: it is not.
+ */
+const char *uvdk_tel_word(const char *params, const char *word);
+
+/**
  * uvdk_tel_set_ports() - what /uvdk/queues tells of ports
  * @fn: answers for them, from now on for good, with or without parameters; what is told of
  *	DMA channels is added to its dictionary, so it leaves 4 KiB of 16
