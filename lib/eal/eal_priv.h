@@ -24,7 +24,8 @@ struct window {
 	bool scattered;	  /* the iommu decides where each page goes: no window */
 	bool keeps;	  /* pages never leave: map whole runs at once */
 	bool external;
-	bool seen; /* by the walk under way */
+	bool seen;     /* by the walk under way */
+	uint8_t *ours; /* a bit a page of 4 KiB: what we mapped, not somebody else */
 	uint64_t maps;
 	uint64_t bytes;
 	uint64_t stuck; /* unmaps that were refused */
@@ -65,11 +66,11 @@ struct uvdk_eal_map {
 
 /* Reserve IOVAs for [va, va + len); on error nothing is left. */
 int window_create(struct uvdk_ioas *ioas, struct window *w);
-/* Unmap what is mapped in it and give the IOVAs back. */
+/* Unmap what we mapped of it and give the IOVAs back. */
 void window_destroy(struct uvdk_ioas *ioas, struct window *w);
 /* Map what is not mapped of [va, va + len), which lies inside; *done: up to where. */
 int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, size_t *done);
-/* Unmap what is mapped of [va, va + len). */
+/* Unmap what we mapped of [va, va + len). */
 void window_unmap(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len);
 
 /* ---- missed.c: lists of what could not be mapped ---- */

@@ -58,6 +58,11 @@ static int learn_all(const void *va, size_t len)
 	return piece.ret;
 }
 
+/*
+ * Before DPDK lets go of memory, so that no device has it then; and afterwards
+ * once more: a walk of another thread's in between still meets it, and maps it
+ * again. A later one does not.
+ */
 static void forget_all(const void *va, size_t len, bool always)
 {
 	struct piece piece = {.va = va, .len = len, .always = always};
@@ -82,6 +87,7 @@ UVDK_EXPORT int uvdk_eal_extmem_register(void *va, size_t len, size_t page_size)
 		return 0;
 	forget_all(va, len, true);
 	rte_extmem_unregister(va, len);
+	forget_all(va, len, true);
 
 	return ret;
 }
@@ -91,8 +97,10 @@ UVDK_EXPORT int uvdk_eal_extmem_unregister(void *va, size_t len)
 	int err;
 
 	forget_all(va, len, true);
-	if (!rte_extmem_unregister(va, len))
+	if (!rte_extmem_unregister(va, len)) {
+		forget_all(va, len, true);
 		return 0;
+	}
 	err = refused("unregister", va, len);
 	learn_all(va, len);
 
@@ -110,6 +118,7 @@ UVDK_EXPORT int uvdk_eal_heap_add(const char *heap, void *va, size_t len, size_t
 		return 0;
 	forget_all(va, len, true);
 	rte_malloc_heap_memory_remove(heap, va, len);
+	forget_all(va, len, true);
 
 	return ret;
 }
@@ -120,8 +129,10 @@ UVDK_EXPORT int uvdk_eal_heap_remove(const char *heap, void *va, size_t len)
 
 	/* Where EAL tells, it does so at the right moment. */
 	forget_all(va, len, false);
-	if (!rte_malloc_heap_memory_remove(heap, va, len))
+	if (!rte_malloc_heap_memory_remove(heap, va, len)) {
+		forget_all(va, len, false);
 		return 0;
+	}
 	err = refused("remove", va, len);
 	learn_all(va, len);
 

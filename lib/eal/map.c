@@ -39,11 +39,13 @@ static int join_maps(struct uvdk_eal_map *map)
 			 "all its devices");
 }
 
+/* It is on the list until nothing is mapped: who ends the use of memory must meet it. */
 static void leave_maps(struct uvdk_eal_map *map)
 {
 	struct uvdk_eal_map **link = &maps;
 
 	pthread_mutex_lock(&maps_lock);
+	eal_map_clear(map);
 	while (*link != map)
 		link = &(*link)->next;
 	*link = map->next;
@@ -161,9 +163,8 @@ UVDK_EXPORT void uvdk_eal_map_destroy(struct uvdk_eal_map *map)
 	if (!map)
 		return;
 
-	leave_maps(map);
 	/* First unmap, then stop listening: what is freed meanwhile must not stay reachable. */
-	eal_map_clear(map);
+	leave_maps(map);
 	if (map->listens)
 		rte_mem_event_callback_unregister(map->name, map);
 	pthread_mutex_destroy(&map->lock);

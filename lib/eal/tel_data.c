@@ -13,8 +13,9 @@ UVDK_EXPORT void uvdk_tel_string(struct rte_tel_data *d, const char *name, const
 	char text[RTE_TEL_MAX_STRING_LEN];
 
 	snprintf(text, sizeof(text), "%s", value);
+	/* Clients read UTF-8, of which any byte may have been cut off. */
 	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\')
+		if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f || *c == '"' || *c == '\\')
 			*c = '_';
 	rte_tel_data_add_dict_string(d, name, text);
 }
@@ -97,4 +98,14 @@ UVDK_EXPORT int uvdk_tel_params(const char *params, const char *usage, unsigned 
 				 params ? params : "", usage);
 
 	return (int)count;
+}
+
+UVDK_EXPORT const char *uvdk_tel_word(const char *params, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (!params || strncmp(params, word, len) || (params[len] && params[len] != ','))
+		return NULL;
+
+	return params[len] ? params + len + 1 : params + len;
 }

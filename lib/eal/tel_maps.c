@@ -88,33 +88,37 @@ struct eal_list {
 	struct rte_tel_data *out;
 	uint64_t after;
 	unsigned int count;
-	unsigned int left_out;
+	bool more;
 };
 
+/* They come by ascending number. */
 static void put_if_room(struct uvdk_eal_map *map, void *arg)
 {
 	struct eal_list *list = arg;
 
+	if (map->id <= list->after)
+		return;
 	if (list->count == TEL_ENTRIES) {
-		list->left_out++;
+		list->more = true;
 		return;
 	}
 	put_eal(map, list->out);
 	list->count++;
+	list->after = map->id;
 }
 
 int tel_eal(void *priv, const char *params, struct rte_tel_data *out)
 {
 	struct eal_list list = {.out = out};
-	int ret = uvdk_tel_params(params, "/uvdk/eal", 0, 0, NULL);
+	int ret = uvdk_tel_params(params, "/uvdk/eal or /uvdk/eal,AFTER", 0, 1, &list.after);
 
 	(void)priv;
 	if (ret < 0)
 		return ret;
 	rte_tel_data_start_dict(out);
 	eal_maps_visit(put_if_room, &list);
-	if (list.left_out)
-		uvdk_tel_number(out, "left_out", list.left_out);
+	if (list.more)
+		uvdk_tel_number(out, "next", list.after);
 
 	return 0;
 }

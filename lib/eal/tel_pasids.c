@@ -9,6 +9,8 @@
 /* A PASID takes 70 bytes of an answer at most. */
 #define PASIDS 128u
 
+#define USAGE  "/uvdk/pasids or ...,spaces,AFTER or ...,SPACE or ...,SPACE,FROM"
+
 static void put_space(struct rte_tel_data *d, const struct tel_source *source,
 		      const struct uvdk_seen_pasid_space *space)
 {
@@ -18,25 +20,26 @@ static void put_space(struct rte_tel_data *d, const struct tel_source *source,
 	uvdk_tel_number(d, "owners", space->owners);
 }
 
-static void put_spaces(struct rte_tel_data *out)
+/* They come by ascending number. */
+static void put_spaces(struct rte_tel_data *out, uint64_t after)
 {
 	struct uvdk_seen_pasid_space space;
-	unsigned int left_out = 0;
 	unsigned int count = 0;
 
 	for (const struct tel_source *s = tel_sources(); s; s = s->next) {
 		struct rte_tel_data *d;
 
-		if (!s->space || uvdk_pasid_see_space(s->space, &space))
+		if (s->id <= after || !s->space || uvdk_pasid_see_space(s->space, &space))
 			continue;
-		d = count++ < TEL_ENTRIES ? uvdk_tel_dict_of(out, s->id) : NULL;
+		if (count++ == TEL_ENTRIES) {
+			uvdk_tel_number(out, "next", after);
+			return;
+		}
+		d = uvdk_tel_dict_of(out, s->id);
 		if (d)
 			put_space(d, s, &space);
-		else
-			left_out++;
+		after = s->id;
 	}
-	if (left_out)
-		uvdk_tel_number(out, "left_out", left_out);
 }
 
 static void put_pasid(struct rte_tel_data *pasids, const struct uvdk_seen_pasid *pasid)
@@ -62,29 +65,37 @@ static void put_pasids(struct rte_tel_data *out, const struct tel_source *source
 		uvdk_tel_number(out, "next", pasid[PASIDS].pasid);
 }
 
-int tel_pasids(void *priv, const char *params, struct rte_tel_data *out)
+static int put_one(struct rte_tel_data *out, uint64_t id, uint64_t from)
 {
-	uint64_t p[2] = {0, 1};
-	int ret = uvdk_tel_params(params, "/uvdk/pasids or /uvdk/pasids,SPACE or ...,SPACE,FROM", 0,
-				  2, p);
 	struct uvdk_seen_pasid_space space;
 
-	(void)priv;
-	if (ret < 0)
-		return ret;
-	rte_tel_data_start_dict(out);
-	if (!ret) {
-		put_spaces(out);
-		return 0;
-	}
 	for (const struct tel_source *s = tel_sources(); s; s = s->next) {
-		if (s->id != p[0] || !s->space || uvdk_pasid_see_space(s->space, &space))
+		if (s->id != id || !s->space || uvdk_pasid_see_space(s->space, &space))
 			continue;
+		rte_tel_data_start_dict(out);
 		put_space(out, s, &space);
-		put_pasids(out, s, p[1] > UINT32_MAX ? UINT32_MAX : (uint32_t)p[1]);
+		put_pasids(out, s, from > UINT32_MAX ? UINT32_MAX : (uint32_t)from);
 		return 0;
 	}
 
 	return uvdk_fail(-ENOENT, COMPONENT,
-			 "there is no PASID space %" PRIu64 "; see /uvdk/pasids", p[0]);
+			 "there is no PASID space %" PRIu64 "; see /uvdk/pasids", id);
+}
+
+int tel_pasids(void *priv, const char *params, struct rte_tel_data *out)
+{
+	const char *rest = uvdk_tel_word(params, "spaces");
+	uint64_t p[2] = {0, 1};
+	int ret;
+
+	(void)priv;
+	ret = uvdk_tel_params(rest ? rest : params, USAGE, 0, rest ? 1 : 2, p);
+	if (ret < 0)
+		return ret;
+	if (ret && !rest)
+		return put_one(out, p[0], p[1]);
+	rte_tel_data_start_dict(out);
+	put_spaces(out, p[0]);
+
+	return 0;
 }

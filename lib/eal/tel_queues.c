@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <string.h>
 
 #include <uvdk_dmadev_walk_driver.h>
 
@@ -63,12 +62,8 @@ static void put_chans(struct rte_tel_data *out, uint64_t after, unsigned int max
 static int put_dma(const char *params, struct rte_tel_data *out)
 {
 	uint64_t after = 0;
-	int ret;
+	int ret = uvdk_tel_params(params, USAGE, 0, 1, &after);
 
-	if (*params && *params != ',')
-		return uvdk_fail(-EINVAL, COMPONENT, "'dma%.40s' makes no sense; ask for " USAGE,
-				 params);
-	ret = uvdk_tel_params(*params ? params + 1 : NULL, USAGE, 0, 1, &after);
 	if (ret < 0)
 		return ret;
 	rte_tel_data_start_dict(out);
@@ -79,7 +74,13 @@ static int put_dma(const char *params, struct rte_tel_data *out)
 
 static int no_ports(const char *params, struct rte_tel_data *out)
 {
-	if (params && *params)
+	const char *rest = uvdk_tel_word(params, "ports");
+	uint64_t after;
+	int ret = rest ? uvdk_tel_params(rest, USAGE, 0, 1, &after) : 0;
+
+	if (ret < 0)
+		return ret;
+	if (!rest && params && *params)
 		return uvdk_fail(-ENOENT, COMPONENT, "there are no ports; ask for " USAGE);
 	rte_tel_data_start_dict(out);
 
@@ -89,10 +90,11 @@ static int no_ports(const char *params, struct rte_tel_data *out)
 int tel_queues(void *priv, const char *params, struct rte_tel_data *out)
 {
 	uvdk_eal_telemetry_fn fn = __atomic_load_n(&ports, __ATOMIC_ACQUIRE);
+	const char *rest = uvdk_tel_word(params, "dma");
 	int ret;
 
-	if (params && !strncmp(params, "dma", 3))
-		return put_dma(params + 3, out);
+	if (rest)
+		return put_dma(rest, out);
 	ret = fn ? fn(priv, params, out) : no_ports(params, out);
 	if (!ret && (!params || !*params))
 		put_chans(out, 0, CHANNELS_BESIDE_PORTS);

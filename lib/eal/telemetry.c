@@ -7,7 +7,7 @@
 #include "tel_priv.h"
 
 #define PREFIX	     "/uvdk/"
-#define MAX_COMMANDS 24u
+#define MAX_COMMANDS 24u /* 18 of others */
 
 /* For good: DPDK has no way to take a command back. */
 struct command {
@@ -27,9 +27,11 @@ static struct command commands[MAX_COMMANDS] = {
 	{"devices", "Devices of uvdk. Parameter: after which number", tel_devices, NULL, false},
 	{"ioas", "I/O address spaces. Parameter: after which number", tel_ioas, NULL, false},
 	{"maps", "Maps. Parameters: I/O address space[,from IOVA]", tel_maps, NULL, false},
-	{"pasids", "PASIDs. Parameters: none, or space[,from PASID]", tel_pasids, NULL, false},
-	{"eal", "DPDK's memory in I/O address spaces. Takes no parameters", tel_eal, NULL, false},
-	{"queues", "Ports, DMA channels. Parameters: port[,from] or dma[,after]", tel_queues, NULL,
+	{"pasids", "PASIDs. Parameters: none, spaces,after or space[,from]", tel_pasids, NULL,
+	 false},
+	{"eal", "DPDK's memory, by I/O address space. Parameter: after which", tel_eal, NULL,
+	 false},
+	{"queues", "Ports, DMA channels. Parameters: port[,from], ports or dma", tel_queues, NULL,
 	 false},
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ struct uvdk_eal_loop {
 	int ret;
 	char error[512];
 };
+
+/* The last loop that each lcore took up; atomic. */
+static const struct uvdk_eal_loop *latest[RTE_MAX_LCORE];
 
 UVDK_EXPORT int uvdk_eal_thread_join(void)
 {
@@ -50,6 +54,7 @@ static int run(void *arg)
 	uint64_t turns = 0;
 	int ret = 0;
 
+	__atomic_store_n(&latest[loop->lcore], loop, __ATOMIC_RELEASE);
 	while (ret >= 0 && !__atomic_load_n(&loop->stop, __ATOMIC_ACQUIRE)) {
 		ret = loop->fn(loop->priv);
 		__atomic_store_n(&loop->turns, ++turns, __ATOMIC_RELAXED);
@@ -133,6 +138,19 @@ UVDK_EXPORT uint64_t uvdk_eal_loop_turns(const struct uvdk_eal_loop *loop)
 	return __atomic_load_n(&loop->turns, __ATOMIC_RELAXED);
 }
 
+/*
+ * Until the lcore is done with it, so that the next can be started there. If it
+ * ended by itself, the lcore may have another by now, which is not waited for.
+ */
+static void wait_for(const struct uvdk_eal_loop *loop)
+{
+	while (uvdk_eal_loop_running(loop))
+		sched_yield();
+	while (rte_eal_get_lcore_state(loop->lcore) != WAIT &&
+	       __atomic_load_n(&latest[loop->lcore], __ATOMIC_ACQUIRE) == loop)
+		sched_yield();
+}
+
 UVDK_EXPORT int uvdk_eal_loop_stop(struct uvdk_eal_loop *loop)
 {
 	int ret;
@@ -140,7 +158,7 @@ UVDK_EXPORT int uvdk_eal_loop_stop(struct uvdk_eal_loop *loop)
 	if (!loop)
 		return 0;
 	__atomic_store_n(&loop->stop, true, __ATOMIC_RELEASE);
-	rte_eal_wait_lcore(loop->lcore);
+	wait_for(loop);
 	ret = loop->ret;
 	if (ret) {
 		uvdk_log_hush(true);

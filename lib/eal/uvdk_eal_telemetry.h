@@ -21,16 +21,19 @@ extern "C" {
  * /uvdk/devices[,AFTER]              devices of the iommus that were added
  * /uvdk/ioas[,AFTER]                 their address spaces
  * /uvdk/maps,IOAS[,FROM]             maps of an address space, from an IOVA on
- * /uvdk/pasids[,SPACE[,FROM]]        PASID spaces; PASIDs of one
- * /uvdk/eal                          DPDK's memory in address spaces, with counts
+ * /uvdk/pasids[,spaces,AFTER]        PASID spaces
+ * /uvdk/pasids,SPACE[,FROM]          PASIDs of one
+ * /uvdk/eal[,AFTER]                  DPDK's memory in address spaces, with counts
  * /uvdk/queues                       ports of lib/netdev, and channels of DMA engines
+ * /uvdk/queues,ports[,AFTER]         ports alone
  * /uvdk/queues,PORT[,FROM]           counters of a port
- * /uvdk/queues,dma[,AFTER]           channels of DMA engines ("next" is AFTER)
+ * /uvdk/queues,dma[,AFTER]           channels of DMA engines alone
  * ================================== ==========================================
  *
  * Numbers are decimal, or hexadecimal after 0x. EAL sends at most 16 KiB: of a long
- * list the answer has the first entries, and "next" is what to ask for to get
- * on. A request that makes no sense is answered with {"error": "..."}.
+ * list the answer has the first entries, and "next" is the AFTER or FROM to ask for
+ * to get on; of /uvdk/queues, "next_port" is that of ports and "next" that of channels.
+ * A request that makes no sense is answered with {"error": "..."}.
  *
  * Nothing can be changed through it, and no data path is slower for it. DPDK has no way to
  * take a command back: after a stop they say that it is stopped. Each call is
@@ -106,7 +109,7 @@ typedef int (*uvdk_eal_telemetry_fn)(void *priv, const char *params, struct rte_
  *
  * Before the start it is kept for that. A name that was removed may be added again.
  *
- * Return: 0, -EINVAL, -EEXIST, -ENOSPC (more than 16 names) or what DPDK says.
+ * Return: 0, -EINVAL, -EEXIST, -ENOSPC (more than 18 names) or what DPDK says.
  */
 int uvdk_eal_telemetry_add(const char *name, const char *help, uvdk_eal_telemetry_fn fn,
 			   void *priv);

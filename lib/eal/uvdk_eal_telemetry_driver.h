@@ -61,7 +61,8 @@ static inline void uvdk_tel_bool(struct rte_tel_data *d, const char *name, bool 
  * uvdk_tel_string() - a string in a dictionary
  * @d: dictionary
  * @name: key
- * @value: string, cut to 127 bytes; what JSON would have to escape becomes '_'
+ * @value: string, cut to 127 bytes; what JSON would have to escape, and each byte that is
+ *	not ASCII, becomes '_'
  */
 void uvdk_tel_string(struct rte_tel_data *d, const char *name, const char *value);
 
@@ -112,6 +113,15 @@ struct rte_tel_data *uvdk_tel_numbers(struct rte_tel_data *d, const char *name);
  */
 int uvdk_tel_params(const char *params, const char *usage, unsigned int min, unsigned int max,
 		    uint64_t *out);
+
+/**
+ * uvdk_tel_word() - is the first parameter this word?
+ * @params: what was asked for, or NULL
+ * @word: such as "dma"
+ *
+ * Return: what stands behind it and its comma ("": nothing does); NULL: it is not.
+ */
+const char *uvdk_tel_word(const char *params, const char *word);
 
 /**
  * uvdk_tel_set_ports() - what /uvdk/queues tells of ports

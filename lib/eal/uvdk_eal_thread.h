@@ -81,6 +81,9 @@ uint64_t uvdk_eal_loop_turns(const struct uvdk_eal_loop *loop);
  * uvdk_eal_loop_stop() - let the present turn end, wait for that, and free the loop
  * @loop: loop, or NULL
  *
+ * If it has ended by itself, its lcore may run another loop meanwhile: that goes on.
+ * What the application launched there by itself since is waited for.
+ *
  * The sentence of the error that ended it (uvdk_last_error() of its thread) becomes the
  * calling thread's; it is not logged again.
  *

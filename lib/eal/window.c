@@ -4,6 +4,8 @@
 
 #include "eal_priv.h"
 
+#define XLATE_PAGE ((size_t)1 << UVDK_XLATE_LEAF_SHIFT)
+
 /* Is all of [first, first + len) one aperture, and within the device's reach? */
 static bool in_aperture(struct uvdk_ioas *ioas, uvdk_iova_t first, size_t len)
 {
@@ -23,7 +25,7 @@ static bool in_aperture(struct uvdk_ioas *ioas, uvdk_iova_t first, size_t len)
 	return false;
 }
 
-int window_create(struct uvdk_ioas *ioas, struct window *w)
+static int take_iovas(struct uvdk_ioas *ioas, struct window *w)
 {
 	uvdk_iova_t va = (uintptr_t)w->va;
 	int ret;
@@ -50,9 +52,61 @@ int window_create(struct uvdk_ioas *ioas, struct window *w)
 			 w->len >> 20);
 }
 
+int window_create(struct uvdk_ioas *ioas, struct window *w)
+{
+	int ret;
+
+	/* Of the kernel's zeroes: only what is written takes memory. */
+	w->ours = calloc(w->len / XLATE_PAGE / 8 + 1, 1);
+	if (!w->ours)
+		return uvdk_fail(-ENOMEM, COMPONENT, "out of memory");
+	ret = take_iovas(ioas, w);
+	if (ret)
+		free(w->ours);
+
+	return ret;
+}
+
+/* ---- what is ours: bits of @w->ours ---- */
+
+static size_t page_of(const struct window *w, const char *va)
+{
+	return (size_t)(va - w->va) / XLATE_PAGE;
+}
+
+static bool is_ours(const struct window *w, size_t page)
+{
+	return w->ours[page / 8] >> page % 8 & 1;
+}
+
+static void set_ours(struct window *w, const char *va, size_t len, bool ours)
+{
+	size_t first = page_of(w, va);
+
+	for (size_t page = first; page < first + len / XLATE_PAGE; page++) {
+		uint8_t bit = (uint8_t)(1u << page % 8);
+
+		w->ours[page / 8] = ours ? w->ours[page / 8] | bit : w->ours[page / 8] & ~bit;
+	}
+}
+
+/* ---- map ---- */
+
 static bool is_mapped(struct uvdk_ioas *ioas, const char *va)
 {
 	return uvdk_translate(uvdk_ioas_xlate(ioas), va) != UVDK_IOVA_NONE;
+}
+
+/* How much from @va on, of @len, is as its first page is: mapped or not. */
+static size_t same(struct uvdk_ioas *ioas, const char *va, size_t len)
+{
+	bool mapped = is_mapped(ioas, va);
+	size_t at = XLATE_PAGE;
+
+	while (at < len && is_mapped(ioas, va + at) == mapped)
+		at += XLATE_PAGE;
+
+	return at < len ? at : len;
 }
 
 static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
@@ -63,23 +117,29 @@ static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t 
 
 	if (ret)
 		return ret;
+	set_ours(w, va, len, true);
 	w->maps++;
 	w->bytes += len;
 
 	return 0;
 }
 
+/*
+ * A walk may meet what an event has brought already, and any page may be one
+ * that somebody else has mapped: that stays as it is, we map around it.
+ */
 int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, size_t *done)
 {
-	size_t step = w->keeps && !w->scattered ? len : w->page;
+	bool whole = w->keeps && !w->scattered;
+	size_t piece;
 
-	for (*done = 0; *done < len; *done += step) {
+	for (*done = 0; *done < len; *done += piece) {
+		char *at = va + *done;
+		size_t room = whole ? len - *done : w->page - (size_t)(at - w->va) % w->page;
 		int ret;
 
-		/* A walk may meet what an event has brought already. */
-		if (is_mapped(ioas, va + *done))
-			continue;
-		ret = map_piece(ioas, w, va + *done, step);
+		piece = same(ioas, at, room);
+		ret = is_mapped(ioas, at) ? 0 : map_piece(ioas, w, at, piece);
 		if (ret)
 			return ret;
 	}
@@ -87,45 +147,50 @@ int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, s
 	return 0;
 }
 
-static void unmap_piece(struct uvdk_ioas *ioas, struct window *w, uvdk_iova_t iova, size_t len)
+/* ---- unmap ---- */
+
+static void unmap_piece(struct uvdk_ioas *ioas, struct window *w, const struct uvdk_map_info *map)
 {
-	int ret = uvdk_ioas_unmap(ioas, iova, len);
+	int ret = uvdk_ioas_unmap(ioas, map->iova, map->len);
 
 	if (!ret) {
+		set_ours(w, map->va, map->len, false);
 		w->maps--;
-		w->bytes -= len;
+		w->bytes -= map->len;
 		return;
 	}
 	w->stuck++;
 	uvdk_log(UVDK_LOG_ERR, COMPONENT,
-		 "DPDK memory at IOVA 0x%" PRIx64 ", %zu bytes, can't be unmapped (%d)", iova, len,
-		 ret);
+		 "DPDK memory at IOVA 0x%" PRIx64 ", %zu bytes, can't be unmapped (%d)", map->iova,
+		 map->len, ret);
 }
 
-static void unmap_scattered(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
+/* Our map that holds @va. */
+static bool find_ours(struct uvdk_ioas *ioas, const struct window *w, const char *va,
+		      struct uvdk_map_info *map)
 {
-	for (size_t done = 0; done < len; done += w->page) {
-		uvdk_iova_t iova = uvdk_translate(uvdk_ioas_xlate(ioas), va + done);
+	uvdk_iova_t iova;
 
-		if (iova != UVDK_IOVA_NONE)
-			unmap_piece(ioas, w, iova, w->page);
-	}
+	if (!is_ours(w, page_of(w, va)))
+		return false;
+	iova = uvdk_translate(uvdk_ioas_xlate(ioas), va);
+
+	return iova != UVDK_IOVA_NONE && !uvdk_ioas_find(ioas, iova, map) &&
+	       (char *)map->va >= w->va && map->len <= w->len - (size_t)((char *)map->va - w->va);
 }
 
 void window_unmap(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
 {
-	uvdk_iova_t from = w->iova + (uvdk_iova_t)(va - w->va);
-	uvdk_iova_t end = from + len;
+	const char *end = va + len;
 	struct uvdk_map_info map;
 
-	if (w->scattered) {
-		unmap_scattered(ioas, w, va, len);
-		return;
-	}
-	/* Every map in the window is ours: it is reserved. */
-	while (from < end && !uvdk_ioas_next(ioas, from, &map) && map.iova < end) {
-		unmap_piece(ioas, w, map.iova, map.len);
-		from = map.iova + map.len;
+	while (va < end) {
+		if (!find_ours(ioas, w, va, &map)) {
+			va += XLATE_PAGE;
+			continue;
+		}
+		unmap_piece(ioas, w, &map);
+		va = (char *)map.va + map.len;
 	}
 }
 
@@ -134,4 +199,5 @@ void window_destroy(struct uvdk_ioas *ioas, struct window *w)
 	window_unmap(ioas, w, w->va, w->len);
 	if (!w->scattered)
 		uvdk_ioas_unreserve(ioas, w->iova);
+	free(w->ours);
 }

@@ -16,6 +16,8 @@
 #define PORTS  24u
 #define COUNTS 128u
 
+#define USAGE  "/uvdk/queues or ...,ports,AFTER or ...,PORT or ...,PORT,FROM or ...,dma,AFTER"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the list; then a port's busy */
 static TAILQ_HEAD(, uvdk_netdev) ports = TAILQ_HEAD_INITIALIZER(ports);
 static uint64_t last_id;
@@ -55,21 +57,23 @@ static void put_port_unless_busy(struct rte_tel_data *d, struct uvdk_netdev *nd)
 	pthread_mutex_unlock(&nd->busy);
 }
 
-static void put_ports(struct rte_tel_data *out)
+/* They come by ascending number. */
+static void put_ports(struct rte_tel_data *out, uint64_t after, const char *next)
 {
-	unsigned int left_out = 0;
 	unsigned int count = 0;
 	struct uvdk_netdev *nd;
 
 	TAILQ_FOREACH(nd, &ports, entry)
 	{
-		if (count++ < PORTS)
-			put_port_unless_busy(uvdk_tel_dict_of(out, nd->id), nd);
-		else
-			left_out++;
+		if (nd->id <= after)
+			continue;
+		if (count++ == PORTS) {
+			uvdk_tel_number(out, next, after);
+			return;
+		}
+		put_port_unless_busy(uvdk_tel_dict_of(out, nd->id), nd);
+		after = nd->id;
 	}
-	if (left_out)
-		uvdk_tel_number(out, "left_out", left_out);
 }
 
 static int put_counts(struct rte_tel_data *out, struct uvdk_netdev *nd, uint64_t from)
@@ -113,19 +117,21 @@ static int put_one(struct rte_tel_data *out, uint64_t id, uint64_t from)
 
 static int answer(void *priv, const char *params, struct rte_tel_data *out)
 {
+	const char *rest = uvdk_tel_word(params, "ports");
 	uint64_t p[2] = {0};
-	int ret = uvdk_tel_params(params, "/uvdk/queues or /uvdk/queues,PORT or ...,PORT,FROM", 0,
-				  2, p);
+	int ret = uvdk_tel_params(rest ? rest : params, USAGE, 0, rest ? 1 : 2, p);
+	bool one = ret > 0 && !rest;
 
 	(void)priv;
 	if (ret < 0)
 		return ret;
+	ret = 0;
 	rte_tel_data_start_dict(out);
 	pthread_mutex_lock(&lock);
-	if (ret)
+	if (one)
 		ret = put_one(out, p[0], p[1]);
-	else
-		put_ports(out);
+	else /* where channels follow, "next" is theirs */
+		put_ports(out, p[0], rest ? "next" : "next_port");
 	pthread_mutex_unlock(&lock);
 
 	return ret;

@@ -369,3 +369,49 @@ Test(eal_events, a_map_that_goes_leaves_nothing)
 	cr_expect_eq(world_copy(&w, RID, iova[0], iova[1], 64), READ_FAULT);
 	world_close(&w);
 }
+
+/* Somebody else has mapped some of a huge page, which comes and goes all the same. */
+static void around(unsigned int iova_bits)
+{
+	const size_t at[3] = {0, 4096 * 100, PAGE - 4096};
+	uvdk_iova_t own[3] = {UINT64_C(1) << 30, (UINT64_C(1) << 30) + 8192, UINT64_C(3) << 29};
+	struct uvdk_eal_map *map;
+
+	make_world(iova_bits);
+	for (unsigned int i = 0; i < 3; i++)
+		cr_assert_eq(uvdk_ioas_map(w.ioas, (char *)page(4) + at[i], 4096,
+					   UVDK_MAP_RW | UVDK_MAP_FIXED, &own[i]),
+			     0, "%s", uvdk_last_error());
+	event(RTE_MEM_EVENT_ALLOC, 0, 1);
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	for (int n = 0; n < 3; n++) {
+		event(RTE_MEM_EVENT_ALLOC, 3, 3);
+		for (unsigned int i = 3; i < 6; i++)
+			cr_expect(world_reaches(&w, w.ioas, RID, page(i), PAGE), "page %u", i);
+		cr_expect_eq(counts(map).bytes, 4 * PAGE - 3 * 4096);
+		cr_expect_eq(counts(map).missed + counts(map).failures, 0);
+		event(RTE_MEM_EVENT_FREE, 3, 3);
+		cr_expect_eq(counts(map).bytes, PAGE);
+		cr_expect_eq(uvdk_translate(uvdk_ioas_xlate(w.ioas), (char *)page(4) + 4096),
+			     UVDK_IOVA_NONE);
+		for (unsigned int i = 0; i < 3; i++)
+			cr_expect_eq(
+				uvdk_translate(uvdk_ioas_xlate(w.ioas), (char *)page(4) + at[i]),
+				own[i], "theirs went, too");
+	}
+	cr_expect_eq(counts(map).stuck, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		cr_assert_eq(uvdk_ioas_unmap(w.ioas, own[i], 4096), 0);
+	uvdk_eal_map_destroy(map);
+	world_close(&w);
+}
+
+Test(eal_events, huge_pages_are_mapped_around_what_others_have_of_them)
+{
+	around(48);
+}
+
+Test(eal_events, also_around_it_in_a_window)
+{
+	around(31);
+}

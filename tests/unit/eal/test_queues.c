@@ -11,6 +11,7 @@
 #include <uvdk_dmadev_walk_driver.h>
 #include <uvdk_eal_telemetry.h>
 #include <uvdk_hwpt.h>
+#include <uvdk_netdev.h>
 
 #include "asking.h"
 
@@ -179,6 +180,49 @@ Test(eal_queues, many_channels_come_in_parts)
 	for (seen = 0; !uvdk_dmadev_see(engine.id, &engine); seen++)
 		cr_expect_eq(engine.channels, CHANNELS);
 	cr_expect_eq(seen, ENGINES);
+	close_all();
+}
+
+#define PORTS 30u
+
+Test(eal_queues, many_ports_come_in_parts)
+{
+	struct uvdk_device *devs[PORTS];
+	struct uvdk_netdev *nd[PORTS];
+	char command[64];
+	const char *text;
+
+	open_all(2);
+	cr_expect(strstr(ask("/uvdk/queues,ports"), "{}"));
+	for (unsigned int i = 0; i < PORTS; i++) {
+		cr_assert_eq(uvdk_device_open(iommu, "emu:virtio-net", NULL, &devs[i]), 0, "%s",
+			     uvdk_last_error());
+		cr_assert_eq(uvdk_ioas_attach(ioas, devs[i]), 0, "%s", uvdk_last_error());
+		cr_assert_eq(uvdk_netdev_open(devs[i], ioas, &nd[i]), 0, "%s", uvdk_last_error());
+	}
+	for (unsigned int i = 0; i < 2 * CHANNELS; i++)
+		open_chan(i % 2, 0);
+	text = ask("/uvdk/queues");
+	cr_expect_eq(count_of(text, "\"started\""), 24);
+	cr_expect_eq(count_of(text, "\"channel\""), 8);
+	snprintf(command, sizeof(command), "/uvdk/queues,dma,%llu", number(text, "next"));
+	cr_expect_eq(count_of(ask(command), "\"channel\""), 8);
+	snprintf(command, sizeof(command), "/uvdk/queues,ports,%llu",
+		 number(ask("/uvdk/queues"), "next_port"));
+	text = ask(command);
+	cr_expect_eq(count_of(text, "\"started\""), PORTS - 24);
+	cr_expect_eq(count_of(text, "\"channel\""), 0);
+	cr_expect_not(strstr(text, "next"));
+	text = ask("/uvdk/queues,ports");
+	cr_expect_eq(count_of(text, "\"started\""), 24);
+	snprintf(command, sizeof(command), "/uvdk/queues,ports,%llu", number(text, "next"));
+	cr_expect_eq(count_of(ask(command), "\"started\""), PORTS - 24);
+	cr_expect_eq(count_of(ask("/uvdk/queues,ports2"), "\"error\""), 1);
+	cr_expect_eq(count_of(ask("/uvdk/queues,ports,1,2"), "\"error\""), 1);
+	for (unsigned int i = 0; i < PORTS; i++) {
+		uvdk_netdev_close(nd[i]);
+		uvdk_device_close(devs[i]);
+	}
 	close_all();
 }
 

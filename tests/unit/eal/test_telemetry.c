@@ -207,17 +207,107 @@ Test(eal_telemetry, long_lists_come_in_parts)
 	close_all();
 }
 
-#define NONSENSE 12u
+#define SPACES 70u
+
+/* All that "key" names, asked for with @command and then @more and a number; how many answers. */
+static unsigned int gather(const char *command, const char *more, const char *key,
+			   unsigned int expected)
+{
+	unsigned int seen = 0, parts = 0;
+	char next[64];
+
+	snprintf(next, sizeof(next), "%s", command);
+	while (parts++ < 20) {
+		const char *text = ask(next);
+
+		seen += count_of(text, key);
+		if (!strstr(text, "\"next\""))
+			break;
+		snprintf(next, sizeof(next), "%s,%llu", more, number(text, "next"));
+	}
+	cr_expect_eq(seen, expected, "%u of %s", seen, command);
+
+	return parts;
+}
+
+Test(eal_telemetry, so_do_those_of_pasid_spaces_and_of_dpdks_memory)
+{
+	struct uvdk_pasid_space_opts opts = {.size = sizeof(opts), .width = 16};
+	struct uvdk_pasid_space *space[SPACES];
+	struct uvdk_eal_map *map[SPACES];
+	struct uvdk_ioas *ioas[SPACES];
+
+	open_all();
+	start();
+	for (unsigned int i = 0; i < SPACES; i++) {
+		cr_assert_eq(uvdk_pasid_space_create(&opts, &space[i]), 0);
+		cr_assert_eq(uvdk_eal_telemetry_add_pasids("tenants", space[i]), 0);
+		cr_assert_eq(uvdk_ioas_create(w.iommu, NULL, &ioas[i]), 0);
+		cr_assert_eq(uvdk_eal_map_create(ioas[i], &map[i]), 0, "%s", uvdk_last_error());
+	}
+	cr_expect_eq(gather("/uvdk/pasids", "/uvdk/pasids,spaces", "\"highest\"", SPACES), 3);
+	cr_expect_eq(gather("/uvdk/pasids,spaces", "/uvdk/pasids,spaces", "\"owners\"", SPACES), 3);
+	cr_expect_eq(gather("/uvdk/eal", "/uvdk/eal", "\"listens\"", SPACES), 3);
+	for (unsigned int i = 0; i < SPACES; i++) {
+		uvdk_eal_telemetry_remove_pasids(space[i]);
+		uvdk_pasid_space_destroy(space[i]);
+		uvdk_eal_map_destroy(map[i]);
+		uvdk_ioas_destroy(ioas[i]);
+	}
+	close_all();
+}
+
+/* dpdk-telemetry.py takes answers for UTF-8 and for JSON, or dies. */
+Test(eal_telemetry, any_name_is_told)
+{
+	struct uvdk_pasid_space_opts opts = {.size = sizeof(opts), .width = 16};
+	struct uvdk_pasid_space *space[3];
+	const char *text;
+	char name[80];
+
+	open_all();
+	start();
+	for (unsigned int i = 0; i < 3; i++)
+		cr_assert_eq(uvdk_pasid_space_create(&opts, &space[i]), 0);
+	/* 62 letters, and half of one. */
+	memset(name, 'a', sizeof(name));
+	strcpy(name + 62, "\xc3\xa4");
+	cr_assert_eq(uvdk_eal_telemetry_add_pasids(name, space[0]), 0);
+	cr_assert_eq(uvdk_eal_telemetry_add_pasids("M\xfc\xff\x80 \x7f\x1b\t\\\"z", space[1]), 0);
+	cr_assert_eq(uvdk_eal_telemetry_add_pasids(NULL, space[2]), 0);
+	text = ask("/uvdk/pasids");
+	cr_expect_eq(count_of(text, "\"highest\""), 3, "%s", text);
+	cr_expect(strstr(text, "aaaa_\""), "%s", text);
+	cr_expect(strstr(text, "\"M___ _____z\""), "%s", text);
+	text = ask("/uvdk/maps,\303\244");
+	cr_expect(strstr(text, "makes no sense"), "%s", text);
+	for (unsigned int i = 0; i < 3; i++) {
+		uvdk_eal_telemetry_remove_pasids(space[i]);
+		uvdk_pasid_space_destroy(space[i]);
+	}
+	close_all();
+}
+
+#define NONSENSE 15u
 
 Test(eal_telemetry, nonsense_is_answered_with_a_sentence)
 {
 	static const char *const nonsense[NONSENSE] = {
-		"/uvdk/maps",	    "/uvdk/maps,",
-		"/uvdk/maps,x",	    "/uvdk/maps,1,2,3",
-		"/uvdk/maps,-1",    "/uvdk/maps,1,",
-		"/uvdk/ioas,1 2",   "/uvdk/eal,1",
-		"/uvdk/devices,0x", "/uvdk/devices,99999999999999999999999",
-		"/uvdk/maps,999",   "/uvdk/pasids,1,2,3",
+		"/uvdk/maps",
+		"/uvdk/maps,",
+		"/uvdk/maps,x",
+		"/uvdk/maps,1,2,3",
+		"/uvdk/maps,-1",
+		"/uvdk/maps,1,",
+		"/uvdk/ioas,1 2",
+		"/uvdk/eal,x",
+		"/uvdk/devices,0x",
+		"/uvdk/devices,99999999999999999999999",
+		"/uvdk/maps,999",
+		"/uvdk/pasids,1,2,3",
+		"/uvdk/eal,1,2",
+		"/uvdk/pasids,spaces2",
+		"/uvdk/pasids,spaces,1,2",
 	};
 	char commands[1024] = "";
 	const char *text;
@@ -276,6 +366,24 @@ Test(eal_telemetry, commands_come_and_go)
 	cr_expect_eq(count_of(ask("/"), "/uvdk/devices"), 1);
 	uvdk_eal_telemetry_remove_iommu(w.iommu);
 	cr_expect_not(strstr(ask("/uvdk/devices"), "emu:copier"));
+	close_all();
+}
+
+/* As many names as the header says, and no more. */
+Test(eal_telemetry, there_is_room_for_18_commands)
+{
+	char name[32];
+
+	open_all();
+	start();
+	for (unsigned int i = 0; i < 18; i++) {
+		snprintf(name, sizeof(name), "mine%u", i);
+		cr_assert_eq(uvdk_eal_telemetry_add(name, "help", own_answer, &asked), 0, "%u: %s",
+			     i, uvdk_last_error());
+	}
+	cr_expect_eq(uvdk_eal_telemetry_add("more", "help", own_answer, &asked), -ENOSPC);
+	uvdk_eal_telemetry_remove("mine0");
+	cr_expect_eq(uvdk_eal_telemetry_add("mine0", "help", own_answer, &asked), 0);
 	close_all();
 }
 

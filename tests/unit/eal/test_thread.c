@@ -111,3 +111,41 @@ Test(eal_thread, why_a_loop_ended_is_told_to_who_stops_it)
 	cr_expect_eq(uvdk_eal_loop_stop(loop), -EPROTO);
 	cr_expect_str_eq(uvdk_last_error(), "turned enough on lcore 1");
 }
+
+/* Its lcore may have yet to come back from the one before. */
+static bool started(struct uvdk_eal_loop **out)
+{
+	return *out || !uvdk_eal_loop_start(1, turn, NULL, out);
+}
+
+/* What runs there since is not what is stopped. */
+Test(eal_thread, a_loop_that_ended_is_freed_while_another_has_its_lcore)
+{
+	struct uvdk_eal_loop *ended, *other = NULL;
+	unsigned int left = 0;
+
+	eal_start();
+	cr_assert_eq(uvdk_eal_loop_start(1, turn, &left, &ended), 0, "%s", uvdk_last_error());
+	cr_assert(WITHIN_A_MINUTE(!uvdk_eal_loop_running(ended)));
+	cr_assert(WITHIN_A_MINUTE(started(&other)), "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_eal_loop_stop(ended), -EPROTO);
+	cr_expect(uvdk_eal_loop_running(other));
+	cr_expect_eq(uvdk_eal_loop_stop(other), 0);
+}
+
+/* Stopping one that ended by itself leaves its lcore ready for the next. */
+Test(eal_thread, one_loop_after_another)
+{
+	struct uvdk_eal_loop *loop;
+
+	eal_start();
+	for (int i = 0; i < 1000; i++) {
+		unsigned int left = 0;
+
+		cr_assert_eq(uvdk_eal_loop_start(1, turn, &left, &loop), 0, "turn %d: %s", i,
+			     uvdk_last_error());
+		while (i % 2 && uvdk_eal_loop_running(loop))
+			sched_yield();
+		uvdk_eal_loop_stop(loop);
+	}
+}
