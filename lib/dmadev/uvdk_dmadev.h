@@ -159,6 +159,9 @@ enum uvdk_dmadev_chan_flags {
 	UVDK_DMADEV_CHAN_SHARED = 1 << 3,
 };
 
+/* Most @retries of a channel: with the pauses between them, five seconds or so. */
+#define UVDK_DMADEV_RETRIES_MAX 100
+
 /**
  * struct uvdk_dmadev_chan_opts - how to open a channel
  * @size: sizeof(struct uvdk_dmadev_chan_opts)
