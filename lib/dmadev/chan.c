@@ -69,6 +69,9 @@ static int check(const struct uvdk_dmadev *dma, const struct uvdk_dmadev_chan_op
 		ret = check_space(dma, opts);
 	if (!ret)
 		ret = check_flags(dma, opts);
+	if (!ret && opts->retries > UVDK_DMADEV_RETRIES_MAX)
+		return uvdk_fail(-EINVAL, "dmadev", "%s: %u retries of an operation: %u at most",
+				 name_of(dma), opts->retries, UVDK_DMADEV_RETRIES_MAX);
 
 	return ret;
 }

@@ -130,9 +130,11 @@ UVDK_EXPORT void uvdk_dmadev_close(struct uvdk_dmadev *dma)
 		return;
 
 	dmadev_hide(dma);
+	pthread_mutex_lock(&dma->lock);
 	for (unsigned int i = 0; i < dma->info.max_channels; i++)
 		if (dma->slots[i].chan)
 			dma->driver->chan_close(dma->priv, dma->slots[i].chan);
+	pthread_mutex_unlock(&dma->lock);
 	dma->driver->close(dma->priv);
 	if (dma->dev)
 		uvdk_device_unclaim(dma->dev);

@@ -144,7 +144,10 @@ const struct uvdk_dmadev_info *uvdk_dmadev_get_info(const struct uvdk_dmadev *dm
 
 /**
  * enum uvdk_dmadev_chan_flags - how a channel behaves
- * @UVDK_DMADEV_CHAN_IRQ: completions are signalled to @event_fd as well
+ * @UVDK_DMADEV_CHAN_IRQ: completions are signalled to @event_fd as well: poll then. While an
+ *	operation pauses between two tries at a missing page, each poll signals the next one
+ *	itself. That the device stalls, or has vanished, is found by polls only: wait with a
+ *	timeout (a second, say), and poll when it is over
  * @UVDK_DMADEV_CHAN_BLOCK: on a page fault the device asks for the page and waits for the
  *	answer (block on fault); otherwise the operation ends there and the driver continues
  *	it, or reports it
@@ -159,6 +162,12 @@ enum uvdk_dmadev_chan_flags {
 	UVDK_DMADEV_CHAN_SHARED = 1 << 3,
 };
 
+/*
+ * Most retries of a channel: with the pauses between them they take five seconds or so, less
+ * than what a driver takes for a device that is stuck.
+ */
+#define UVDK_DMADEV_RETRIES_MAX 100
+
 /**
  * struct uvdk_dmadev_chan_opts - how to open a channel
  * @size: sizeof(struct uvdk_dmadev_chan_opts)
@@ -170,9 +179,10 @@ enum uvdk_dmadev_chan_flags {
  * @pasid: PASID of the channel; 0: none, and the device itself is attached to @ioas.
  *	Not with @sva
  * @sva: addresses are pointers of this process; its PASID is the channel's. NULL: by @ioas
- * @event_fd: eventfd for UVDK_DMADEV_CHAN_IRQ
+ * @event_fd: eventfd for UVDK_DMADEV_CHAN_IRQ; stays open until the channel is closed
  * @retries: with a page fault that nobody has served: how often an operation is continued
- *	without progress before it is reported; 0: 8
+ *	without progress before it is reported, UVDK_DMADEV_RETRIES_MAX at most; 0: 8. The pause
+ *	before each grows from 0.1 to 51 ms: 8 take 13 ms, 100 take 4.7 s
  */
 struct uvdk_dmadev_chan_opts {
 	size_t size;
@@ -227,7 +237,9 @@ struct uvdk_dmadev_result {
  * enum uvdk_dmadev_flags - of an operation
  * @UVDK_DMADEV_FENCE: it starts when all before it on this channel have ended, and only if
  *	those since the last fence succeeded
- * @UVDK_DMADEV_SUBMIT: submit it, and all before it
+ * @UVDK_DMADEV_SUBMIT: submit it, and all before it. What that returned is lost, since the
+ *	number is returned: that a shared queue is full is said by uvdk_dmadev_submit() only,
+ *	and -ENODEV by the next call
  * @UVDK_DMADEV_CACHE: the destination will be read soon: keep it in the CPUs' caches
  */
 enum uvdk_dmadev_flags {
@@ -330,9 +342,11 @@ struct uvdk_dmadev_chan {
  *	memory
  * @out: new channel; owned by the caller until uvdk_dmadev_chan_close()
  *
- * Return: 0; -EINVAL (no engine, options that contradict each other, no @ioas where one is needed,
- *ring not a power of two or too large); -EBUSY (all channels are open: says how many there are);
- * -EOPNOTSUPP (PASID, IRQ, shared queue or blocking where there is none: says which);
+ * Return: 0; -EINVAL (no engine, options that contradict each other, no @ioas where one is
+ * needed, ring not a power of two or too large, too many retries); -EBUSY (all channels are
+ * open: says how many there are); -EOPNOTSUPP (PASID, IRQ, shared queue or blocking where there
+ * is none, SVA where addresses are too narrow for pointers, IRQ where no vector is left for this
+ * queue: says which);
  * -EPROTO, -ETIMEDOUT (the device did not enable the queue: says its code); -ENOMEM; -ENODEV.
  */
 int uvdk_dmadev_chan_open(struct uvdk_dmadev *dma, const struct uvdk_dmadev_chan_opts *opts,
@@ -436,11 +450,13 @@ static inline int uvdk_dmadev_crc(struct uvdk_dmadev_chan *chan, uvdk_iova_t dst
  * @src_count: 1 to max_sg
  * @flags: enum uvdk_dmadev_flags
  *
- * The sums of both sides' lengths are equal; pieces need not match. One operation, with
- * one number. It takes as many places of the ring as there are pieces between the edges of
- * both lists.
+ * The sums of both sides' lengths are equal; pieces need not match, and may be longer than
+ * max_len. One operation, with one number. It takes as many places of the ring as there are
+ * pieces between the edges of both lists, up to dst_count + src_count - 1, and more where these
+ * are cut at max_len.
  *
- * Return: as uvdk_dmadev_copy(); -EINVAL also for sums that differ.
+ * Return: as uvdk_dmadev_copy(), with -ENOSPC for too few free places; -EINVAL also for too many
+ * pieces, an empty one, sums that differ, and lists that take more places than the ring has.
  */
 static inline int uvdk_dmadev_copy_sg(struct uvdk_dmadev_chan *chan,
 				      const struct uvdk_dma_piece *dst, unsigned int dst_count,

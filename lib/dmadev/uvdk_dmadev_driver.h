@@ -33,8 +33,9 @@ struct uvdk_dmadev_chan_seen {
  * @match: does it drive this device?
  * @open: reset and start, with all options set; fill in @info and set *@priv
  * @close: stop and free; never fails; the device may have vanished; all channels are closed
- * @chan_open: open a channel, with all options set and checked for contradictions; what it
- *	makes starts with a struct uvdk_dmadev_chan, with ops set. A lock of the engine is held
+ * @chan_open: open a channel, with all options set, and checked for what @info tells of (see
+ *	below); what it makes starts with a struct uvdk_dmadev_chan, with ops set. A lock of the
+ *	engine is held
  * @chan_close: stop it and free it; never fails. A lock of the engine is held
  * @chan_stats: counts; by the thread that uses the channel
  * @chan_see: what there is to see of it; by any thread, while another uses the channel and
@@ -43,8 +44,14 @@ struct uvdk_dmadev_chan_seen {
  *	that these are meant (no_sanitize)
  *
  * The calls of a channel (&struct uvdk_dmadev_chan_ops) are called by the application
- * directly: they check their arguments, and that the device is there. @chan_open refuses
- * what of its options the engine has no feature bit for: @sva, UVDK_DMADEV_CHAN_SHARED.
+ * directly: they check their arguments, and that the device is there.
+ *
+ * Before @chan_open the class has refused: a ring that is no power of two or larger than
+ * ring_max; more retries than there are; unknown flags; @sva together with @ioas or @pasid; a
+ * PASID, UVDK_DMADEV_CHAN_IRQ and UVDK_DMADEV_CHAN_BLOCK without their feature; an interrupt
+ * without an eventfd. Left to @chan_open are: @sva, and a PASID wider than the I/O MMU's;
+ * UVDK_DMADEV_CHAN_SHARED, for which it says where such queues are; a missing @ioas; an
+ * interrupt for a queue that no vector is left for.
  */
 struct uvdk_dmadev_driver {
 	const char *name;

@@ -25,8 +25,13 @@ extern "C" {
  * queue drops what it has no room for. What it names is reached with the PASID of the
  * channel, whatever the descriptor says: the device enforces it.
  *
+ * What it names is the device's until it has ended, or uvdk_dmadev_chan_close() has returned,
+ * which aborts it.
+ *
  * On a channel of uvdk_dsa_open_cdev() the lowest 32 bits are zero: the PASID is the process's,
- * and comes from the CPU.
+ * and comes from the CPU. Nothing can be aborted there: closing such a channel closes the
+ * queue's node, at which the kernel waits for all that it was given, and the engine is of no more
+ * use.
  *
  * Return: 0, -EINVAL (a channel of another driver), -ENODEV, or -ENOSPC (a shared queue has no
  * room now).
@@ -62,9 +67,9 @@ struct uvdk_dsa_cdev_opts {
  *
  * Nothing is given up while it is under way, however long it takes: only the kernel can end
  * it. uvdk_dmadev_chan_close() waits for what was given to the device, ten seconds at most;
- * then it closes the node, which waits in the kernel, and the engine is of no more use. A
- * child of fork() has no portal: a channel is not for it. A store to the queue of a device
- * whose driver is unbound meanwhile is a SIGBUS.
+ * then, and at once if uvdk_dsa_post() was used, it closes the node, which waits in the kernel,
+ * and the engine is of no more use. A child of fork() has no portal: a channel is not for it. A
+ * store to the queue of a device whose driver is unbound meanwhile is a SIGBUS.
  *
  * No interrupts. Nothing of it has been tried on hardware: tests play CPU and kernel.
  *

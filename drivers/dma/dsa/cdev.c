@@ -76,7 +76,8 @@ static int check(const struct dsa_cdev *cdev, const struct uvdk_dmadev_chan_opts
 		return uvdk_fail(-EOPNOTSUPP, LOG_NAME, "%s is a dedicated queue", cdev->name);
 	if (!cdev->node)
 		return uvdk_fail(-EPROTO, LOG_NAME,
-				 "%s has stopped to answer: close it and open it again",
+				 "%s: its queue was closed, since what it was given might not have "
+				 "ended: close the engine and open it again",
 				 cdev->name);
 
 	return 0;
@@ -115,7 +116,13 @@ static bool has_ended(const struct dsa_chan *c, uint32_t number)
 	return __atomic_load_n(&rec->status, __ATOMIC_ACQUIRE);
 }
 
-/* Closing is the last that can be done: the kernel then waits until the queue has drained. */
+/* The last that can be done: the kernel waits until the queue has drained. */
+static void close_node(struct dsa_cdev *cdev)
+{
+	uvdk_sva_cdev_close(cdev->node);
+	cdev->node = NULL;
+}
+
 static void wait_for_end(struct dsa_cdev *cdev, const struct dsa_chan *c)
 {
 	uint64_t deadline = dsa_pmd_now_ns() + PATIENCE_NS;
@@ -129,8 +136,7 @@ static void wait_for_end(struct dsa_cdev *cdev, const struct dsa_chan *c)
 			uvdk_log(UVDK_LOG_WARN, LOG_NAME,
 				 "%s: %u descriptors do not end: the queue is closed", cdev->name,
 				 c->posted - i);
-			uvdk_sva_cdev_close(cdev->node);
-			cdev->node = NULL;
+			close_node(cdev);
 			return;
 		}
 }
@@ -139,7 +145,11 @@ static void cdev_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
 {
 	struct dsa_chan *c = dsa_chan(chan);
 
-	wait_for_end(priv, c);
+	/* Where the records of what was posted by hand are is the caller's secret. */
+	if (c->by_hand)
+		close_node(priv);
+	else
+		wait_for_end(priv, c);
 	dsa_pmd_chan_free(c);
 }
 

@@ -37,6 +37,7 @@ int dsa_pmd_irq_open(struct dsa_chan *c, int fd)
 	}
 	c->handle = (uint16_t)handle;
 	c->handle_bits = DSA_W4_HANDLE(c->handle);
+	c->event_fd = fd;
 	c->irq = true;
 
 	return 0;

@@ -186,9 +186,9 @@ UVDK_EXPORT int uvdk_dsa_post(struct uvdk_dmadev_chan *chan, const void *desc)
 	if (c->stopped || dsa_gone(c->dsa))
 		return -ENODEV;
 	memcpy(words, desc, sizeof(words));
-	c->by_hand = true;
 	if (!dsa_pmd_portal_write(c, words))
 		return -ENOSPC;
+	c->by_hand = true;
 	c->doorbells++;
 
 	return 0;

@@ -75,8 +75,9 @@ struct dsa_slot {
 	uint8_t flags;
 	uint8_t status; /* enum uvdk_dmadev_status */
 	uint8_t code;
-	uint8_t tries;
+	uint8_t tries; /* UVDK_DMADEV_RETRIES_MAX at most */
 	uint32_t value;
+	uint32_t tail; /* of @done: bytes at the end, where it ran backwards */
 	uint64_t done; /* bytes of runs before the last */
 	uint64_t fault;
 };
@@ -149,6 +150,7 @@ struct dsa_chan {
 	uint16_t handle;      /* of the interrupt */
 	uint64_t handle_bits; /* word 4 of what asks for one */
 	bool irq;
+	int event_fd; /* with irq; the caller's */
 	uint64_t desc_iova, rec_iova, batch_iova;
 	struct uvdk_dma_buf buf; /* with an ioas */
 	void *mem;		 /* with sva */
@@ -280,6 +282,8 @@ void dsa_pmd_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status
 		      uint8_t code);
 uint32_t dsa_pmd_value(const struct dsa_chan *c, uint32_t slot);
 uint32_t dsa_pmd_bytes_done(const struct dsa_chan *c, uint32_t slot);
+/* Is what @rec tells as done at the end of the copy, not at its start? */
+bool dsa_pmd_ran_backwards(const struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec);
 /* Is a fence at @slot broken by a failure before it? */
 bool dsa_pmd_is_cancelled(struct dsa_chan *c, uint32_t slot);
 

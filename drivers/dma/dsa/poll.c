@@ -89,6 +89,17 @@ static uint32_t read_result(const struct dsa_chan *c, uint32_t slot, struct uvdk
 	return slot;
 }
 
+/*
+ * A failure that was told counts for what was enqueued before. When none of that is left that
+ * could stand behind a fence it is over: kept for 2^31 slots it would lie ahead of them again.
+ * What a broken fence cancels ends in dsa_pmd_is_cancelled(), at the next slot at the latest.
+ */
+static void forget_failure(struct dsa_chan *c)
+{
+	if (c->failed_told && !c->cancel && (!c->odd || (int32_t)(c->told - c->cancel_end) >= 0))
+		c->failed = c->failed_told = false;
+}
+
 static void forget_slots(struct dsa_chan *c, uint32_t end)
 {
 	for (; c->told != end; c->told++) {
@@ -100,6 +111,8 @@ static void forget_slots(struct dsa_chan *c, uint32_t end)
 		*s = (struct dsa_slot){0};
 		dsa_desc(c, c->told)[5] = 0;
 	}
+	if (__builtin_expect(c->failed, 0))
+		forget_failure(c);
 	dsa_set_end(c);
 }
 

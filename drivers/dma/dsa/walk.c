@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sys/eventfd.h>
+
 #include "dsa_pmd.h"
 
 /*
@@ -8,6 +10,7 @@
  * a time: it takes the queue entry that the unit had.
  */
 
+/* What is told as done of one that failed is done from its start. */
 void dsa_pmd_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status status,
 		      uint8_t code)
 {
@@ -18,6 +21,7 @@ void dsa_pmd_end_slot(struct dsa_chan *c, uint32_t slot, enum uvdk_dmadev_status
 	s->code = code;
 	if (status == UVDK_DMADEV_OK)
 		return;
+	s->done -= s->tail;
 	if (status != UVDK_DMADEV_NOT_RUN) {
 		c->failed = true;
 		c->failed_told = false;
@@ -91,11 +95,8 @@ static enum uvdk_dmadev_status status_of(uint8_t code)
 	}
 }
 
-/*
- * What is told as done is done from the start. Where a copy ran backwards, for the sake of an
- * overlap, it is the end that is done.
- */
-static bool ran_backwards(const struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
+/* For the sake of an overlap. */
+bool dsa_pmd_ran_backwards(const struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec)
 {
 	return DSA_W0_OP(UVDK_LE(64, dsa_desc(c, slot)[0])) == DSA_OP_COPY && rec->result;
 }
@@ -110,9 +111,7 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 		s->fault = uvdk_get64(rec->fault);
 		if (done > DSA_W4_LEN(UVDK_LE(64, dsa_desc(c, slot)[4])))
 			status = UVDK_DMADEV_ERROR; /* more than it was given: it lies */
-		else if (ran_backwards(c, slot, rec))
-			s->done = 0;
-		else
+		else if (!dsa_pmd_ran_backwards(c, slot, rec))
 			s->done += done;
 	}
 	dsa_pmd_end_slot(c, slot, status, code);
@@ -124,6 +123,18 @@ static void run_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 	c->busy = dsa_pmd_post_slot(c, slot);
 	if (!c->busy)
 		unit->flags |= UNIT_WALK; /* its record won't call for the next try */
+}
+
+/*
+ * Not before the time. Nothing runs that would interrupt then: who waits for that is told to
+ * poll again, until it is time.
+ */
+static bool wait_for_time(const struct dsa_chan *c)
+{
+	if (c->irq)
+		eventfd_write(c->event_fd, 1);
+
+	return false;
 }
 
 /* One slot on: true if it has ended. */
@@ -155,13 +166,13 @@ static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 	}
 	if (code == DSA_PAGE_FAULT && !(unit->flags & UNIT_ABORTED)) {
 		if (c->walk_from && dsa_pmd_now_ns() < c->walk_from)
-			return false;
+			return wait_for_time(c);
 		if (!dsa_pmd_resume(c, slot, rec)) {
 			end_badly(c, slot, rec, code);
 			return true;
 		}
 		if (c->walk_from)
-			return false;
+			return wait_for_time(c);
 	} else if (code) {
 		end_badly(c, slot, rec, code);
 		return true;
@@ -185,6 +196,7 @@ bool dsa_pmd_walk(struct dsa_chan *c, struct dsa_unit *unit)
 		c->bytes += c->slots[c->walk & c->mask].done;
 		c->walk++;
 		c->walk_from = 0;
+		c->idle_since = 0; /* stall.c's time is one slot's */
 	}
 
 	return true;

@@ -101,11 +101,19 @@ static enum uvdk_dmadev_status status_of(int ret)
 	return ret == -ENODEV ? UVDK_DMADEV_GONE : UVDK_DMADEV_ERROR;
 }
 
+static void submit_all(struct edu *edu)
+{
+	edu->stats.submitted += (uint16_t)(edu->head - edu->submitted);
+	edu->submitted = edu->head;
+}
+
 /* The oldest submitted copy: has it ended? Then @next says how. */
 static bool oldest_ended(struct edu *edu)
 {
 	int ret;
 
+	if (uvdk_device_gone(edu->dev))
+		submit_all(edu); /* it ends, too: nobody can submit it any more */
 	if (edu->tail == edu->submitted || edu->ended)
 		return edu->ended;
 	edu->next = (struct uvdk_dmadev_result){.index = edu->tail};
@@ -183,10 +191,9 @@ static int edu_submit(struct uvdk_dmadev_chan *chan)
 {
 	struct edu *edu = (struct edu *)chan;
 
+	submit_all(edu);
 	if (uvdk_device_gone(edu->dev))
 		return -ENODEV;
-	edu->stats.submitted += (uint16_t)(edu->head - edu->submitted);
-	edu->submitted = edu->head;
 
 	return start_next(edu) == -ENODEV ? -ENODEV : 0;
 }

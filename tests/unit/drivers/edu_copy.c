@@ -194,6 +194,42 @@ Test(edu_copy, a_transfer_that_never_ends_is_an_error_in_time)
 	end();
 }
 
+/* Whether somebody tries to submit it or not: it would be waited for in vain. */
+static void vanish_before_submit(bool submit)
+{
+	struct uvdk_dmadev_result results[4];
+	struct uvdk_dmadev_stats stats;
+	uint64_t value;
+
+	begin("emu:edu", true);
+	for (int i = 0; i < 3; i++)
+		uvdk_dmadev_copy(chan, b.iova + 4096, b.iova, 5000, 0);
+	cr_assert_eq(uvdk_emu_unplug(b.emu, "emu:edu#0", true), 0);
+	uvdk_region_read(&b.bar, 0, 4, &value);
+	cr_assert(uvdk_device_gone(b.dev), "nobody has noticed");
+	if (submit)
+		cr_expect_eq(uvdk_dmadev_submit(chan), -ENODEV);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(uvdk_dmadev_completed_status(chan, results, 1), 1, "%d", i);
+		cr_expect_eq(results[0].status, UVDK_DMADEV_GONE);
+		cr_expect_eq(results[0].index, i);
+	}
+	uvdk_dmadev_chan_get_stats(chan, &stats);
+	cr_expect_eq(stats.completed, 3);
+	uvdk_dmadev_close(dma);
+	bench_close(&b);
+}
+
+Test(edu_copy, what_was_not_submitted_ends_with_the_device)
+{
+	vanish_before_submit(false);
+}
+
+Test(edu_copy, what_can_not_be_submitted_ends_with_the_device)
+{
+	vanish_before_submit(true);
+}
+
 Test(edu_copy, a_device_that_vanishes_ends_every_copy)
 {
 	struct uvdk_dmadev_result results[4];

@@ -495,6 +495,23 @@ Test(dsa_cdev, closing_ends_the_binding_when_nothing_else_helps)
 	end();
 }
 
+/* Nobody knows when it ends: only the kernel can wait for it, which it does at the last close. */
+Test(dsa_cdev, closing_has_the_kernel_wait_for_what_was_posted_by_hand)
+{
+	static struct record rec;
+	struct desc desc = {.op_flags = 4u << 24, .record = (uintptr_t)&rec, .len = 8};
+
+	desc.dst = (uintptr_t)mem;
+	begin(0, 0);
+	cpu.hold = true;
+	cr_assert_eq(uvdk_dsa_post(chan, &desc), 0);
+	uvdk_dmadev_chan_close(chan);
+	cr_expect_eq(fds(), fds_before, "its node is open: the queue may still write");
+	cr_expect_eq(uvdk_dmadev_chan_open(dma, NULL, &chan), -EPROTO);
+	cr_expect(strstr(uvdk_last_error(), "open it again"), "%s", uvdk_last_error());
+	end();
+}
+
 /* ---- what is refused ---- */
 
 static void refused(int err, const char *word)

@@ -111,6 +111,80 @@ Test(dsa_faults, what_nobody_serves_is_reported_in_the_end)
 	end();
 }
 
+Test(dsa_faults, a_copy_that_gets_on_may_take_longer_than_one_that_does_not)
+{
+	struct uvdk_dmadev_result r;
+
+	begin_parts(4000, 1, false);
+	pattern(b.mem, 5000, 2);
+	COPY(16384, 0, 5000, UVDK_DMADEV_SUBMIT);
+	while (!uvdk_dmadev_completed_status(chan, &r, 1))
+		clock_skew_ns += 50000000;
+	cr_expect_eq(r.status, UVDK_DMADEV_OK, "%u", r.status);
+	cr_expect_eq(r.done, 5000);
+	cr_expect_eq(memcmp(b.mem, b.mem + 16384, 5000), 0);
+	end();
+}
+
+/* The most there can be: no count of it wraps, and it ends before the stall clock says so. */
+Test(dsa_faults, many_tries_come_to_an_end_too)
+{
+	struct uvdk_dmadev_chan_opts opts = {.retries = UVDK_DMADEV_RETRIES_MAX};
+	struct uvdk_dmadev_result r = {0};
+	uint64_t began;
+
+	device_begin();
+	begin_opts(opts);
+	fake.script = part;
+	faults = 100000;
+	fault_done = 0;
+	began = wall_ns();
+	COPY(16384, 0, 5000, UVDK_DMADEV_SUBMIT);
+	while (uvdk_dmadev_completed_status(chan, &r, 1) == 0 &&
+	       wall_ns() - began < UINT64_C(30000000000))
+		clock_skew_ns += 1000000;
+	cr_expect_eq(r.status, UVDK_DMADEV_FAULT, "%u", r.status);
+	cr_expect_eq(fake.posts, UVDK_DMADEV_RETRIES_MAX + 1, "tried %u times", fake.posts);
+	end();
+}
+
+Test(dsa_faults, each_of_a_batch_has_its_tries)
+{
+	struct uvdk_dmadev_chan_opts opts = {.retries = UVDK_DMADEV_RETRIES_MAX};
+	struct uvdk_dmadev_result r[8];
+	unsigned int n = 0;
+
+	device_begin();
+	begin_opts(opts);
+	fake.script = part;
+	faults = 100000;
+	fault_done = 0;
+	for (unsigned int i = 0; i < 8; i++)
+		COPY(16384, 0, 5000, i == 7 ? UVDK_DMADEV_SUBMIT : 0);
+	for (unsigned int i = 0; i < 100000 && n < 8; i++) {
+		n += uvdk_dmadev_completed_status(chan, r + n, 8 - n);
+		clock_skew_ns += 5000000;
+	}
+	cr_assert_eq(n, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		cr_expect_eq(r[i].status, UVDK_DMADEV_FAULT, "%u: %u", i, r[i].status);
+	cr_expect_eq(fake.commands[9], 0, "aborted");
+	end();
+}
+
+Test(dsa_faults, more_tries_than_there_are_is_refused)
+{
+	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts),
+					     .retries = UVDK_DMADEV_RETRIES_MAX + 1};
+
+	device_begin();
+	cr_assert_eq(uvdk_dmadev_open(b.dev, NULL, &dma), 0, "%s", uvdk_last_error());
+	opts.ioas = b.ioas;
+	cr_expect_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), -EINVAL);
+	cr_expect(strstr(uvdk_last_error(), "101 retries"), "%s", uvdk_last_error());
+	end();
+}
+
 Test(dsa_faults, who_wants_it_as_it_is_gets_it)
 {
 	struct uvdk_dmadev_result r;

@@ -3,6 +3,8 @@
 
 #include "edu_testing.h"
 
+#include <poll.h>
+
 #include <uvdk_dmadev.h>
 #include <uvdk_hwpt.h>
 #include <uvdk_sva.h>
@@ -36,6 +38,12 @@ static void end(void)
 {
 	uvdk_dmadev_close(dma);
 	bench_close(&b);
+}
+
+static void pattern(uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(i * 7 + i / 251);
 }
 
 static void drain(struct uvdk_dmadev_result *results, unsigned int count)
@@ -150,24 +158,101 @@ Test(dsa_pair, a_missing_page_is_the_end_of_a_copy)
 	munmap(page, 4096);
 }
 
-Test(dsa_pair, interrupts_arrive)
+static int reopen_with_irq(uint32_t pasid, unsigned int retries)
 {
-	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts), .flags = UVDK_DMADEV_CHAN_IRQ};
-	struct uvdk_dmadev_result r[3];
-	uint64_t count = 0;
+	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts),
+					     .flags = UVDK_DMADEV_CHAN_IRQ,
+					     .pasid = pasid,
+					     .retries = retries};
 
-	begin(0);
+	begin(pasid);
 	uvdk_dmadev_chan_close(chan);
 	opts.ioas = b.ioas;
 	opts.event_fd = eventfd(0, EFD_NONBLOCK);
 	cr_assert_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), 0, "%s", uvdk_last_error());
+
+	return opts.event_fd;
+}
+
+static void interrupts(uint32_t pasid)
+{
+	int fd = reopen_with_irq(pasid, 0);
+	struct uvdk_dmadev_result r[3];
+	uint64_t count = 0;
+
 	for (int i = 0; i < 3; i++)
 		uvdk_dmadev_copy(chan, b.iova, b.iova + 4096, 64, 0);
 	uvdk_dmadev_submit(chan);
-	WAIT_UNTIL(count || read(opts.event_fd, &count, 8) == 8);
+	WAIT_UNTIL(count || read(fd, &count, 8) == 8);
 	drain(r, 3);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(r[i].status, UVDK_DMADEV_OK);
 	end();
-	close(opts.event_fd);
+	close(fd);
+}
+
+Test(dsa_pair, interrupts_arrive)
+{
+	interrupts(0);
+}
+
+Test(dsa_pair, interrupts_arrive_with_a_pasid)
+{
+	interrupts(5);
+}
+
+/* Is there something to poll for? Who waits like that polls at no other time. */
+static bool told(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+
+	return poll(&wait, 1, 10000) == 1 && read(fd, &count, 8) == 8;
+}
+
+Test(dsa_pair, who_polls_when_told_to_learns_of_a_fault_that_nobody_serves)
+{
+	int fd = reopen_with_irq(0, 5);
+	uvdk_iova_t far = 0x08000000;
+	struct uvdk_dmadev_result r;
+	struct uvdk_dmadev_stats stats;
+
+	uvdk_dmadev_copy(chan, b.iova, far, 100, UVDK_DMADEV_SUBMIT);
+	do
+		cr_assert(told(fd), "the eventfd is silent");
+	while (!uvdk_dmadev_completed_status(chan, &r, 1));
+	cr_expect_eq(r.status, UVDK_DMADEV_FAULT, "%u", r.status);
+	cr_expect_eq(r.fault & ~UINT64_C(4095), far);
+	uvdk_dmadev_chan_get_stats(chan, &stats);
+	cr_expect_eq(stats.resumed, 5);
+	end();
+	close(fd);
+}
+
+/*
+ * A destination inside of the source is written from the end, until the source's first page is
+ * missing. What is done then is not at the start.
+ */
+Test(dsa_pair, of_a_copy_that_ran_backwards_and_failed_nothing_counts_as_done)
+{
+	uvdk_iova_t far = 0x08000000, second = far + 4096;
+	struct uvdk_dmadev_result r;
+	struct uvdk_dmadev_stats stats;
+	uint8_t *pages = new_memory(12288);
+
+	begin(0);
+	pattern(pages, 12288);
+	cr_assert_eq(uvdk_ioas_map(b.ioas, pages, 12288, UVDK_MAP_RW | UVDK_MAP_FIXED, &second), 0);
+	uvdk_dmadev_copy(chan, far + 4096, far, 12288, UVDK_DMADEV_SUBMIT);
+	drain(&r, 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_FAULT, "%u", r.status);
+	cr_expect_eq(r.fault & ~UINT64_C(4095), far);
+	cr_expect_eq(r.done, 0, "%llu bytes are said to be done", (unsigned long long)r.done);
+	uvdk_dmadev_chan_get_stats(chan, &stats);
+	cr_expect_gt(stats.resumed, 0);
+	cr_expect_eq(stats.bytes, 0);
+	end();
+	munmap(pages, 12288);
 }
 
 Test(dsa_pair, channels_are_opened_and_closed_with_work_under_way)
