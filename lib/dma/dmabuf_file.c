@@ -11,7 +11,8 @@
 
 #include "dmabuf_priv.h"
 
-#define DMA_BUF_MAGIC 0x444d4142
+#define DMA_BUF_MAGIC	0x444d4142
+#define HUGETLBFS_MAGIC 0x958458f6
 
 static bool is_dma_buf(int fd)
 {
@@ -130,10 +131,21 @@ static int not_pages(const struct dmabuf *map)
 			 map->info.offset, map->info.len, uvdk_ioas_page_size(map->info.ioas));
 }
 
+/* mmap() rounds lengths up to these by itself, munmap() does not: and offsets, neither. */
+static uint64_t page_of(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (uint32_t)fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize
+									   : 1;
+}
+
 static int map_memory(struct dmabuf *map, int fd)
 {
 	int prot = map->info.flags & UVDK_MAP_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
-	void *at = mmap(NULL, map->info.len, prot, MAP_SHARED, fd, (off_t)map->info.offset);
+	uint64_t page = page_of(fd), before = map->info.offset % page;
+	size_t len = (map->info.len + before + page - 1) / page * page;
+	char *at = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)(map->info.offset - before));
 
 	if (at == MAP_FAILED && map->info.kind == UVDK_DMABUF_FOREIGN)
 		return uvdk_fail(-EOPNOTSUPP, DMABUF,
@@ -142,10 +154,11 @@ static int map_memory(struct dmabuf *map, int fd)
 				 "vfio-pci as they are",
 				 strerror(errno));
 	if (at == MAP_FAILED)
-		return uvdk_fail(-errno, DMABUF, "mapping 0x%zx bytes of descriptor %d: %s",
-				 map->info.len, fd, strerror(errno));
+		return uvdk_fail(-errno, DMABUF, "mapping 0x%zx bytes of descriptor %d: %s", len,
+				 fd, strerror(errno));
 	map->own = at;
-	map->file.va = at;
+	map->own_len = len;
+	map->file.va = at + before;
 
 	return 0;
 }
@@ -176,7 +189,7 @@ int dmabuf_open(struct dmabuf *map, int fd, const struct uvdk_export *export)
 		return keep(map, fd);
 	err = export ? find_bar(map, export) : map_memory(map, fd);
 	if (!err && map->own)
-		map->info.va = map->own;
+		map->info.va = map->file.va;
 
 	return err;
 }
@@ -186,5 +199,5 @@ void dmabuf_close(struct dmabuf *map)
 	if (map->file.fd >= 0)
 		close(map->file.fd);
 	if (map->own)
-		munmap(map->own, map->info.len);
+		munmap(map->own, map->own_len);
 }

@@ -14,7 +14,8 @@ struct dmabuf {
 	struct uvdk_export_watch watch;
 	struct uvdk_dmabuf_info info;
 	struct uvdk_ioas_file file; /* fd: ours, or -1 where it is not needed again */
-	void *own;		    /* info.va is a mapping of ours */
+	void *own;		    /* a mapping of ours, which holds info.va */
+	size_t own_len;		    /* of whole huge pages */
 	char name[40];		    /* whose BAR, for messages */
 	void (*told)(const struct uvdk_dmabuf_info *info, void *arg);
 	void *arg;

@@ -35,7 +35,10 @@ extern "C" {
  * enum uvdk_dmabuf_kind - what a map is of
  * @UVDK_DMABUF_MEMORY: a file in memory: memfd, tmpfs, hugetlbfs
  * @UVDK_DMABUF_BAR: a BAR that this process exported
- * @UVDK_DMABUF_FOREIGN: a dma-buf of somebody else
+ * @UVDK_DMABUF_FOREIGN: a dma-buf of somebody else. Under iommufd those of vfio-pci, that is
+ *	BARs of other processes, from Linux 6.19 on; seen refused on Linux 7.2: udmabuf's. Under
+ *	the others one that its exporter lets be mapped in this process, and whose pages
+ *	can be pinned then: udmabuf's can't (-EFAULT)
  */
 enum uvdk_dmabuf_kind {
 	UVDK_DMABUF_MEMORY,
@@ -96,7 +99,8 @@ struct uvdk_dmabuf_info {
  * @iova: out: where the device finds it; in, with UVDK_MAP_FIXED
  *
  * iommufd maps files as they are. Under the others memory is mapped into this process
- * first, which takes addresses and nothing else, and so is a BAR of our own where the
+ * first, which takes addresses and nothing else (of hugetlbfs whole huge pages, of which the
+ * device reaches what was asked for), and so is a BAR of our own where the
  * kernel lets it be mapped (type1); a dma-buf that can't be mapped so is refused. Memory
  * must keep its size: seal a memfd against shrinking.
  *

@@ -85,14 +85,14 @@ static int encode(const struct mapq_queue *q, struct mapq_mem *mem)
 
 static int pin(struct mapq_queue *q, struct mapq_mem *mem)
 {
-	int err =
-		q->window.ops->pin(q->window.priv, mem->va, mem->len, ~mem->pub.denied, mem->page);
+	int err = q->window.ops->pin(q->window.priv, mem->va, mem->len, ~mem->pub.denied, mem->page,
+				     &mem->pin);
 
 	if (err)
 		return err;
 	err = encode(q, mem);
 	if (err)
-		q->window.ops->unpin(q->window.priv, mem->va, mem->len);
+		q->window.ops->unpin(q->window.priv, mem->va, mem->len, mem->pin);
 
 	return err;
 }
@@ -132,7 +132,7 @@ UVDK_EXPORT int uvdk_mapq_pin(struct uvdk_mapq *pub, void *va, size_t len, unsig
 
 static void unpin(struct mapq_queue *q, struct mapq_mem *mem)
 {
-	q->window.ops->unpin(q->window.priv, mem->va, mem->len);
+	q->window.ops->unpin(q->window.priv, mem->va, mem->len, mem->pin);
 	set_mem(q, mem->number, NULL);
 	free(mem);
 }

@@ -33,6 +33,7 @@ struct mapq_mem {
 	struct uvdk_mapq_mem pub;
 	void *va;
 	size_t len;
+	int pin; /* the driver's */
 	unsigned int number;
 	uint64_t page[];
 };

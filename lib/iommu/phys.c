@@ -77,22 +77,24 @@ static int populate(void *va, size_t len, bool write)
 	return errno == EINVAL ? EFAULT : errno;
 }
 
-UVDK_EXPORT int uvdk_phys_lock(const struct uvdk_phys *phys, void *va, size_t len, bool write)
+UVDK_EXPORT int uvdk_phys_lock(const struct uvdk_phys *phys, void *va, size_t len, bool write,
+			       int *pin)
 {
-	struct uvdk_pin_failure pin = {
+	struct uvdk_pin_failure why = {
 		.va = va, .len = len, .write = write, .charged = 1, .per = "process"};
 
-	pin.err = populate(va, len, write);
-	if (!pin.err && phys->pagemap >= 0)
-		pin.err = -phys_lock_get(va, len);
+	*pin = -1;
+	why.err = populate(va, len, write);
+	if (!why.err && phys->pagemap >= 0)
+		why.err = -phys_lock_get(va, len, pin);
 
-	return pin.err ? uvdk_explain_pin(phys->component, &pin) : 0;
+	return why.err ? uvdk_explain_pin(phys->component, &why) : 0;
 }
 
-UVDK_EXPORT void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len)
+UVDK_EXPORT void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len, int pin)
 {
 	if (phys->pagemap >= 0)
-		phys_lock_put(va, len);
+		phys_lock_put(va, len, pin);
 }
 
 /* ---- frames ---- */
@@ -214,9 +216,9 @@ static bool is_huge(const struct uvdk_phys *phys, uint64_t frame)
 	return flags & FLAG_HUGE;
 }
 
-static void warn_movable(const struct walk *w, const void *va, size_t len)
+static void warn_movable(const struct walk *w, int pin)
 {
-	if (__atomic_load_n(&movable_told, __ATOMIC_RELAXED) || phys_lock_pinned(va, len))
+	if (pin >= 0 || __atomic_load_n(&movable_told, __ATOMIC_RELAXED))
 		return;
 	if (may_move_locked(w->phys)) {
 		if (is_huge(w->phys, w->first))
@@ -238,7 +240,7 @@ static int emulated(const void *va, size_t len, struct uvdk_phys_run *runs, unsi
 }
 
 /* Looked at twice: a page that moves while we look would be a wild DMA later. */
-UVDK_EXPORT int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, size_t len,
+UVDK_EXPORT int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, size_t len, int pin,
 			       struct uvdk_phys_run *runs, unsigned int max)
 {
 	struct walk once = {
@@ -258,7 +260,7 @@ UVDK_EXPORT int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, siz
 				 "the kernel moved the memory at %p while it was mapped: use huge "
 				 "pages",
 				 va);
-	warn_movable(&once, va, len);
+	warn_movable(&once, pin);
 
 	return (int)once.count;
 }

@@ -9,23 +9,23 @@
 #include "phys_uring.h"
 
 /*
- * Pieces are pinned, too, where that can be done: mlock() keeps memory from being paged out, and
- * not from being moved.
+ * mlock() does not count, but the same addresses may be locked by several address spaces, or
+ * twice in one. So what is locked is kept as pieces that do not overlap, each with the number
+ * of its users; where locks begin and end there is always an edge between pieces.
  *
- * mlock() does not count, but the same memory may be mapped by several address
- * spaces, or twice in one. So what is locked is kept as pieces that do not overlap,
- * each with the number of its users; where locks begin and end there is always an
- * edge between pieces.
+ * Locked memory is pinned, too, where that can be done: mlock() keeps it from being paged out,
+ * and not from being moved. A piece is addresses, and other memory may be there by the time that
+ * somebody locks them again. So each lock has a pin of its own, of the pages that are there now,
+ * and locks the piece anew.
  */
 
 struct piece {
 	uintptr_t first, last; /* inclusive */
 	unsigned int users;
-	int pin; /* of phys_uring_pin(), which pieces that were one share */
 };
 
 static struct {
-	pthread_mutex_t lock; /* guards the pieces, and is held while they are locked */
+	pthread_mutex_t lock; /* guards pieces and pins, and is held while they are made */
 	void *pieces;	      /* tree of struct piece */
 } locked = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -55,13 +55,13 @@ static struct piece *first_in(uintptr_t first, uintptr_t last)
 	return best;
 }
 
-static int insert(uintptr_t first, uintptr_t last, unsigned int users, int pin)
+static int insert(uintptr_t first, uintptr_t last, unsigned int users)
 {
 	struct piece *piece = malloc(sizeof(*piece));
 
 	if (!piece)
 		return -ENOMEM;
-	*piece = (struct piece){.first = first, .last = last, .users = users, .pin = pin};
+	*piece = (struct piece){.first = first, .last = last, .users = users};
 	if (!tsearch(piece, &locked.pieces, compare)) {
 		free(piece);
 		return -ENOMEM;
@@ -81,11 +81,9 @@ static int split(uintptr_t at)
 		return 0;
 	last = piece->last;
 	piece->last = at - 1;
-	err = insert(at, last, piece->users, piece->pin);
+	err = insert(at, last, piece->users);
 	if (err)
 		piece->last = last;
-	else
-		phys_uring_get(piece->pin);
 
 	return err;
 }
@@ -98,7 +96,6 @@ static void release(uintptr_t first, uintptr_t last)
 		uintptr_t end = piece->last;
 
 		if (!--piece->users) {
-			phys_uring_put(piece->pin);
 			syscall(SYS_munlock, piece->first, piece->last - piece->first + 1);
 			tdelete(piece, &locked.pieces, compare);
 			free(piece);
@@ -109,23 +106,24 @@ static void release(uintptr_t first, uintptr_t last)
 	}
 }
 
+static int lock_pages(uintptr_t first, uintptr_t last)
+{
+	/* Not mlock(), which does nothing under a sanitizer. */
+	if (!syscall(SYS_mlock, first, last - first + 1))
+		return 0;
+
+	return errno == EAGAIN || errno == EPERM ? -ENOMEM : -errno;
+}
+
 /* What nobody has locked yet. */
 static int lock_gap(uintptr_t first, uintptr_t last)
 {
-	size_t len = last - first + 1;
-	int err = 0, pin = -1;
+	int err = lock_pages(first, last);
 
-	/* Not mlock(), which does nothing under a sanitizer. */
-	if (syscall(SYS_mlock, first, len))
-		err = errno == EAGAIN || errno == EPERM ? -ENOMEM : -errno;
-	if (!err) {
-		pin = phys_uring_pin((void *)first, len);
-		err = insert(first, last, 1, pin);
-	}
-	if (err) {
-		phys_uring_put(pin);
-		syscall(SYS_munlock, first, len);
-	}
+	if (!err)
+		err = insert(first, last, 1);
+	if (err)
+		syscall(SYS_munlock, first, last - first + 1);
 
 	return err;
 }
@@ -137,22 +135,20 @@ static int acquire(uintptr_t first, uintptr_t last)
 	while (at <= last && at >= first) {
 		struct piece *piece = first_in(at, last);
 		uintptr_t end;
+		int err;
 
 		if (piece && piece->first == at) {
 			end = piece->last;
-			piece->users++;
+			err = lock_pages(at, end);
+			piece->users += !err;
 		} else {
-			int err;
-
 			end = piece ? piece->first - 1 : last;
-			if (end - at >= PHYS_URING_MAX)
-				end = at + PHYS_URING_MAX - 1;
 			err = lock_gap(at, end);
-			if (err) {
-				if (at > first)
-					release(first, at - 1);
-				return err;
-			}
+		}
+		if (err) {
+			if (at > first)
+				release(first, at - 1);
+			return err;
 		}
 		at = end + 1;
 	}
@@ -160,7 +156,7 @@ static int acquire(uintptr_t first, uintptr_t last)
 	return 0;
 }
 
-int phys_lock_get(const void *va, size_t len)
+int phys_lock_get(const void *va, size_t len, int *pin)
 {
 	uintptr_t first = (uintptr_t)va;
 	int err;
@@ -171,34 +167,17 @@ int phys_lock_get(const void *va, size_t len)
 		err = split(first + len);
 	if (!err)
 		err = acquire(first, first + len - 1);
+	if (!err)
+		*pin = phys_uring_pin(va, len);
 	pthread_mutex_unlock(&locked.lock);
 
 	return err;
 }
 
-bool phys_lock_pinned(const void *va, size_t len)
-{
-	uintptr_t at = (uintptr_t)va;
-	uintptr_t last = at + len - 1;
-	bool pinned = true;
-
-	pthread_mutex_lock(&locked.lock);
-	while (pinned && at <= last) {
-		struct piece *piece = first_in(at, last);
-
-		pinned = piece && piece->first <= at && piece->pin >= 0;
-		if (pinned && piece->last == UINTPTR_MAX)
-			break;
-		at = pinned ? piece->last + 1 : at;
-	}
-	pthread_mutex_unlock(&locked.lock);
-
-	return pinned;
-}
-
-void phys_lock_put(const void *va, size_t len)
+void phys_lock_put(const void *va, size_t len, int pin)
 {
 	pthread_mutex_lock(&locked.lock);
+	phys_uring_put(pin);
 	release((uintptr_t)va, (uintptr_t)va + len - 1);
 	pthread_mutex_unlock(&locked.lock);
 }

@@ -9,15 +9,18 @@
 
 #include "phys_uring.h"
 
-#define BUFFERS 16384 /* Linux takes no more */
+#define BUFFERS	   16384 /* Linux takes no more */
+#define BUFFER_MAX ((size_t)1 << 30)
+#define END	   UINT16_MAX /* of a pin */
 
 static struct {
 	bool tried;
 	int fd;		   /* -1: there is none */
 	pid_t pid;	   /* whose it is: in a child of fork() it still is the parent's */
-	unsigned int used; /* of @users, those that are not 0 */
+	unsigned int used; /* buffers */
 	unsigned int next;
-	unsigned int users[BUFFERS];
+	bool taken[BUFFERS];
+	uint16_t more[BUFFERS]; /* the next buffer of the same pin, or END */
 } ring = {.fd = -1};
 
 static int open_ring(void)
@@ -53,7 +56,7 @@ static int find_free(void)
 	for (unsigned int i = 0; i < BUFFERS && ring.used < BUFFERS; i++) {
 		unsigned int number = (ring.next + i) % BUFFERS;
 
-		if (ring.users[number])
+		if (ring.taken[number])
 			continue;
 		ring.next = number + 1;
 		return (int)number;
@@ -62,40 +65,66 @@ static int find_free(void)
 	return -1;
 }
 
-int phys_uring_pin(const void *va, size_t len)
+static bool ready(void)
 {
-	int number;
-
 	if (!ring.tried) {
 		ring.tried = true;
 		ring.pid = getpid();
 		ring.fd = open_ring();
 	}
-	if (ring.fd < 0 || ring.pid != getpid() || len > PHYS_URING_MAX)
-		return -1;
-	number = find_free();
+
+	return ring.fd >= 0 && ring.pid == getpid();
+}
+
+/* In front of the buffers of a pin. */
+static int add_buffer(const void *va, size_t len, int rest)
+{
+	int number = find_free();
+
 	if (number < 0 || !set_buffer((unsigned int)number, va, len))
 		return -1;
-	ring.users[number] = 1;
+	ring.taken[number] = true;
+	ring.more[number] = rest < 0 ? END : (uint16_t)rest;
 	ring.used++;
 
 	return number;
 }
 
-void phys_uring_get(int number)
+int phys_uring_pin(const void *va, size_t len)
 {
-	if (number >= 0)
-		ring.users[number]++;
+	const char *at = va;
+	int pin = -1;
+
+	if (!ready())
+		return -1;
+	while (len) {
+		size_t part = len < BUFFER_MAX ? len : BUFFER_MAX;
+		int number = add_buffer(at, part, pin);
+
+		if (number < 0) {
+			phys_uring_put(pin);
+			return -1;
+		}
+		pin = number;
+		at += part;
+		len -= part;
+	}
+
+	return pin;
 }
 
 void phys_uring_put(int number)
 {
-	if (number < 0 || --ring.users[number])
-		return;
-	ring.used--;
-	if (ring.pid == getpid())
-		set_buffer((unsigned int)number, NULL, 0);
-	if (ring.used)
+	while (number >= 0) {
+		uint16_t more = ring.more[number];
+
+		if (ring.pid == getpid())
+			set_buffer((unsigned int)number, NULL, 0);
+		ring.taken[number] = false;
+		ring.used--;
+		number = more == END ? -1 : more;
+	}
+	if (ring.used || ring.fd < 0)
 		return;
 	close(ring.fd); /* nothing of ours stays open when all is undone */
 	ring.fd = -1;

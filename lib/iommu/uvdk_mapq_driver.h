@@ -38,7 +38,8 @@ extern "C" {
  *	way afterwards, and what was mapped in the window is not reached any more, or
  *	@unpin leaves memory locked. May wait. Not if the queue is closed in good order.
  * @pin: Lock memory and write the physical address of each page of the address
- *	space's page size to @phys. 0 or -errno with a sentence.
+ *	space's page size to @phys, and to @pin what @unpin is to be given: the same
+ *	addresses may be pinned twice, and not be the same memory. 0 or -errno with a sentence.
  * @unpin: Undo @pin.
  *
  * The calls for one queue come from one thread at a time.
@@ -50,8 +51,9 @@ struct uvdk_mapq_ops {
 	void (*kick)(void *mapq_priv);
 	int (*poll)(void *mapq_priv);
 	void (*stop)(void *mapq_priv);
-	int (*pin)(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys);
-	void (*unpin)(void *mapq_priv, void *va, size_t len);
+	int (*pin)(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys,
+		   int *pin);
+	void (*unpin)(void *mapq_priv, void *va, size_t len, int pin);
 };
 
 #ifdef __cplusplus

@@ -20,8 +20,11 @@ extern "C" {
  * as well where the kernel has io_uring (5.19) and takes the memory (not read-only
  * memory, nor that of most files); RLIMIT_MEMLOCK is charged for both, apart.
  *
- * Locks count: memory that is locked twice stays locked until both locks are
- * undone, whoever made them. Any thread may call, but for open and close.
+ * mlock() is of addresses, a pin is of the pages that were there. Locks count: addresses that
+ * are locked twice stay locked until both locks are undone, whoever made them. Each lock has
+ * its own pin, and so keeps its pages also if they are unmapped and others are locked at the
+ * same addresses meanwhile. What the application locks with mlock() itself is unlocked with the
+ * last lock here. Any thread may call, but for open and close.
  */
 
 /**
@@ -80,27 +83,30 @@ void uvdk_phys_close(struct uvdk_phys *phys);
  * @len: bytes, whole pages
  * @write: each page gets a frame of its own now, so that what a device writes
  *	is not lost to copy on write
+ * @pin: out: for the other two; -1: locked, and not pinned
  *
  * On an emulated machine memory is populated and not locked: nothing moves there.
  *
  * Return: 0; -EFAULT (not mapped); -EPERM (read-only); -ENOMEM (memlock, with
  * how much is needed and allowed).
  */
-int uvdk_phys_lock(const struct uvdk_phys *phys, void *va, size_t len, bool write);
+int uvdk_phys_lock(const struct uvdk_phys *phys, void *va, size_t len, bool write, int *pin);
 
 /**
  * uvdk_phys_unlock() - undo uvdk_phys_lock()
  * @phys: from uvdk_phys_open()
  * @va: as given there
  * @len: as given there
+ * @pin: as it came from there
  */
-void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len);
+void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len, int pin);
 
 /**
  * uvdk_phys_runs() - where locked memory is
  * @phys: from uvdk_phys_open()
  * @va: page aligned
  * @len: bytes, whole pages
+ * @pin: of uvdk_phys_lock(), or -1: not pinned
  * @runs: filled with up to @max runs, in the order of addresses
  * @max: room in @runs
  *
@@ -111,7 +117,7 @@ void uvdk_phys_unlock(const struct uvdk_phys *phys, void *va, size_t len);
  * -EACCES (frames are hidden: names the privilege); -EFAULT (a page is not
  * present); -EAGAIN (the kernel moved a page meanwhile); -EIO.
  */
-int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, size_t len,
+int uvdk_phys_runs(const struct uvdk_phys *phys, const void *va, size_t len, int pin,
 		   struct uvdk_phys_run *runs, unsigned int max);
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ static int compare(const void *a, const void *b)
 static int find_frames(const struct noiommu *noiommu, const struct noiommu_map *map, uint64_t *phys)
 {
 	struct uvdk_phys_run run;
-	int ret = uvdk_phys_runs(&noiommu->phys, map->va, map->len, &run, 1);
+	int ret = uvdk_phys_runs(&noiommu->phys, map->va, map->len, map->pin, &run, 1);
 
 	if (ret < 0)
 		return ret;
@@ -42,7 +42,7 @@ int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsign
 		return ret;
 	map->va = va;
 	map->len = len;
-	ret = uvdk_phys_lock(phys, va, len, flags & UVDK_MAP_WRITE);
+	ret = uvdk_phys_lock(phys, va, len, flags & UVDK_MAP_WRITE, &map->pin);
 	if (ret)
 		goto free_map;
 	ret = find_frames(own->noiommu, map, &map->iova);
@@ -62,7 +62,7 @@ int noiommu_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsign
 	*iova = map->iova;
 	return 0;
 unlock_memory:
-	uvdk_phys_unlock(phys, va, len);
+	uvdk_phys_unlock(phys, va, len, map->pin);
 free_map:
 	free(map);
 	return ret;
@@ -81,7 +81,7 @@ int noiommu_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 
 	map = *node;
 	tdelete(&key, &own->maps, compare);
-	uvdk_phys_unlock(&own->noiommu->phys, map->va, map->len);
+	uvdk_phys_unlock(&own->noiommu->phys, map->va, map->len, map->pin);
 	free(map);
 	return 0;
 }

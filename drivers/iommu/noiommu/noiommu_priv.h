@@ -37,6 +37,7 @@ struct noiommu_map {
 	uvdk_iova_t iova;
 	unsigned char *va;
 	size_t len;
+	int pin; /* of uvdk_phys_lock() */
 };
 
 /* group.c */

@@ -27,7 +27,8 @@ struct viommu_mapq {
 };
 
 /* mapq_pin.c */
-int viommu_mapq_pin(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys);
-void viommu_mapq_unpin(void *mapq_priv, void *va, size_t len);
+int viommu_mapq_pin(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys,
+		    int *pin);
+void viommu_mapq_unpin(void *mapq_priv, void *va, size_t len, int pin);
 
 #endif /* VIOMMU_MAPQ_H */

@@ -23,11 +23,11 @@ static int spread(const struct viommu_mapq *q, const struct uvdk_phys_run *runs,
 	return 0;
 }
 
-static int look_up(const struct viommu_mapq *q, void *va, size_t len, uint64_t *phys)
+static int look_up(const struct viommu_mapq *q, void *va, size_t len, int pin, uint64_t *phys)
 {
 	const struct uvdk_phys *how = &q->own->viommu->phys;
 	struct uvdk_phys_run *runs;
-	int count = uvdk_phys_runs(how, va, len, NULL, 0);
+	int count = uvdk_phys_runs(how, va, len, pin, NULL, 0);
 	int again;
 
 	if (count < 0)
@@ -35,7 +35,7 @@ static int look_up(const struct viommu_mapq *q, void *va, size_t len, uint64_t *
 	runs = calloc((unsigned int)count, sizeof(*runs));
 	if (!runs)
 		return uvdk_fail(-ENOMEM, VIOMMU, "no memory for %d pieces", count);
-	again = uvdk_phys_runs(how, va, len, runs, (unsigned int)count);
+	again = uvdk_phys_runs(how, va, len, pin, runs, (unsigned int)count);
 	if (again == count)
 		again = spread(q, runs, (unsigned int)count, phys);
 	else if (again >= 0)
@@ -48,26 +48,27 @@ static int look_up(const struct viommu_mapq *q, void *va, size_t len, uint64_t *
 	return again;
 }
 
-int viommu_mapq_pin(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys)
+int viommu_mapq_pin(void *mapq_priv, void *va, size_t len, unsigned int flags, uint64_t *phys,
+		    int *pin)
 {
 	struct viommu_mapq *q = mapq_priv;
 	const struct uvdk_phys *how = &q->own->viommu->phys;
-	int err = uvdk_phys_lock(how, va, len, flags & UVDK_MAP_WRITE);
+	int err = uvdk_phys_lock(how, va, len, flags & UVDK_MAP_WRITE, pin);
 
 	if (err)
 		return err;
-	err = look_up(q, va, len, phys);
+	err = look_up(q, va, len, *pin, phys);
 	if (err)
-		uvdk_phys_unlock(how, va, len);
+		uvdk_phys_unlock(how, va, len, *pin);
 
 	return err;
 }
 
 /* What devices may still reach stays locked for good. */
-void viommu_mapq_unpin(void *mapq_priv, void *va, size_t len)
+void viommu_mapq_unpin(void *mapq_priv, void *va, size_t len, int pin)
 {
 	struct viommu_mapq *q = mapq_priv;
 
 	if (!viommu_ioas_lost(q->own))
-		uvdk_phys_unlock(&q->own->viommu->phys, va, len);
+		uvdk_phys_unlock(&q->own->viommu->phys, va, len, pin);
 }

@@ -25,7 +25,7 @@ static int keep_runs(struct viommu_map *map, const struct uvdk_phys_run *runs, u
 static int find_runs(const struct uvdk_phys *phys, struct viommu_map *map)
 {
 	struct uvdk_phys_run runs[RUNS_AT_ONCE];
-	int count = uvdk_phys_runs(phys, map->va, map->len, runs, RUNS_AT_ONCE);
+	int count = uvdk_phys_runs(phys, map->va, map->len, map->pin, runs, RUNS_AT_ONCE);
 	int again, err;
 
 	if (count < 0)
@@ -36,7 +36,7 @@ static int find_runs(const struct uvdk_phys *phys, struct viommu_map *map)
 	err = keep_runs(map, NULL, (unsigned int)count);
 	if (err)
 		return err;
-	again = uvdk_phys_runs(phys, map->va, map->len, map->runs, map->nr_runs);
+	again = uvdk_phys_runs(phys, map->va, map->len, map->pin, map->runs, map->nr_runs);
 	if (again == count)
 		return 0;
 	free(map->runs);
@@ -109,9 +109,9 @@ static bool find_registers(struct viommu *viommu, const struct viommu_map *map,
 	return found;
 }
 
-static int lock(const struct uvdk_phys *phys, const struct viommu_map *map)
+static int lock(const struct uvdk_phys *phys, struct viommu_map *map)
 {
-	return uvdk_phys_lock(phys, map->va, map->len, map->flags & UVDK_MAP_WRITE);
+	return uvdk_phys_lock(phys, map->va, map->len, map->flags & UVDK_MAP_WRITE, &map->pin);
 }
 
 int viommu_map_pin(struct viommu *viommu, struct viommu_map *map)
@@ -139,6 +139,6 @@ int viommu_map_pin(struct viommu *viommu, struct viommu_map *map)
 void viommu_map_unpin(struct viommu *viommu, struct viommu_map *map)
 {
 	if (map->locked)
-		uvdk_phys_unlock(&viommu->phys, map->va, map->len);
+		uvdk_phys_unlock(&viommu->phys, map->va, map->len, map->pin);
 	map->locked = false;
 }

@@ -10,6 +10,7 @@ struct viommu_map {
 	unsigned char *va;
 	size_t len;
 	unsigned int flags;
+	int pin;      /* of uvdk_phys_lock() */
 	bool locked;  /* else it is registers of a device */
 	bool settled; /* it is in every domain; else viommu_domain_restore() leaves it out */
 	unsigned int nr_runs;

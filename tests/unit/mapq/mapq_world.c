@@ -171,23 +171,23 @@ static void fake_stop(void *priv)
 }
 
 /* Scattered: pages are two apart, so that none is another's neighbour. */
-static int fake_pin(void *priv, void *va, size_t len, unsigned int flags, uint64_t *phys)
+static int fake_pin(void *priv, void *va, size_t len, unsigned int flags, uint64_t *phys, int *pin)
 {
 	struct mapq_world *w = priv;
 
 	(void)flags;
 	for (size_t i = 0; i < len / WINDOW_PAGE; i++)
 		phys[i] = (uintptr_t)va + i * WINDOW_PAGE * (w->scattered ? 2 : 1);
-	w->pins++;
+	*pin = 1000 + (int)w->pins++;
 
 	return 0;
 }
 
-static void fake_unpin(void *priv, void *va, size_t len)
+static void fake_unpin(void *priv, void *va, size_t len, int pin)
 {
 	struct mapq_world *w = priv;
 
-	(void)len;
+	w->violations += pin < 1000;
 	for (unsigned int i = 0; i < WINDOW_PAGES; i++)
 		w->violations +=
 			w->page[i].phys >= (uintptr_t)va && w->page[i].phys < (uintptr_t)va + len;
