@@ -120,9 +120,12 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 static void run_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	c->rec[slot & c->mask] = (struct dsa_rec){0};
-	c->busy = dsa_pmd_post_slot(c, slot);
+	c->busy = c->wq_entries && dsa_pmd_post_slot(c, slot);
 	if (!c->busy)
 		unit->flags |= UNIT_WALK; /* its record won't call for the next try */
+	else
+		c->idle_since = 0; /* it makes progress: what was under way has ended */
+	c->ask_busy = false;
 }
 
 /*
@@ -142,13 +145,16 @@ static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	struct dsa_rec *rec = &c->rec[slot & c->mask];
 	uint8_t code = __atomic_load_n(&rec->status, __ATOMIC_ACQUIRE) & DSA_STATUS_MASK;
+	bool unsure; /* it may have run, and may not run again */
 
 	if (c->slots[slot & c->mask].flags & SLOT_ENDED)
 		return true;
 	if (code == 0 && c->busy && !(unit->flags & UNIT_ABORTED))
 		return false;
 	c->busy = false;
-	if (code == 0 && dsa_pmd_is_cancelled(c, slot)) {
+	unsure = code == 0 && unit->flags & UNIT_UNSURE && !c->slots[slot & c->mask].tries &&
+		 !c->slots[slot & c->mask].done && !dsa_pmd_repeatable(c, unit, slot);
+	if (code == 0 && dsa_pmd_is_cancelled(c, slot) && !unsure) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_NOT_RUN, 0);
 		return true;
 	}
@@ -156,7 +162,7 @@ static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
 		return true;
 	}
-	if (code == 0 && unit->flags & UNIT_UNSURE && !dsa_pmd_repeatable(c, slot)) {
+	if (unsure) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, DSA_RECORD_FAULT);
 		return true;
 	}
