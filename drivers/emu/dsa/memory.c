@@ -4,7 +4,7 @@
 
 #include "dsa_priv.h"
 
-#define ACCESS_COST 512 /* bytes of a turn, at least */
+#define ACCESS_COST 1024 /* bytes of a turn, at least */
 
 /* A group of page requests that nobody waits for any more may yet be answered. */
 void dsa_forget_group(struct dsa *dsa, struct slot *slot)
