@@ -58,12 +58,21 @@ def test_example(case):
     assert "0 of the others' copies failed" in output, output
 
 
-def test_tenants(case):
-    """Every operation in every queue, each with a PASID of its own; nobody reaches another's."""
-    guest = boot(case, "tests/vm/guest/dsa_tenants")
+def tenants(case, engine):
+    guest = boot(case, "tests/vm/guest/dsa_tenants", engine=engine)
     output = run(guest, f"dsa_tenants {BDF}", timeout=200)
     assert "168 attempts on the memory of others: refused" in output, output
     assert "8 tenants: all good" in output, output
+
+
+def test_tenants(case):
+    """Every operation in every queue, each with a PASID of its own; nobody reaches another's."""
+    tenants(case, ("dsa",))
+
+
+def test_tenants_version_2(case):
+    """The same of a DSA 2.0, whose queues must be told which operations they admit."""
+    tenants(case, ("dsa", "version=2"))
 
 
 def state(guest):

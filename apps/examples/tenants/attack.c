@@ -3,6 +3,7 @@
  * What a tenant can try against the others: addresses, descriptors, and sheer work.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <uvdk_dsa.h>
@@ -12,6 +13,12 @@
 #define BURST	 8u /* a turn */
 #define POSTS	 8u
 #define PATIENCE 2 /* seconds */
+
+/* More memory of the attacker's, which begins with a list of differences. */
+#define WIDE_AT	    (8u << 20) /* from its IOVA on; in between are the records of its channel */
+#define WIDE_BYTES  (8u << 20)
+#define DELTA_BYTES 10u /* an offset of 2 bytes, in words of 8, and what to put there */
+#define DELTAS	    6000u
 
 static uint64_t random_next(struct attack *a)
 {
@@ -105,6 +112,25 @@ static void by_descriptor(struct engine *e)
 	uvdk_dsa_post(attacker(e)->chan, desc);
 }
 
+/*
+ * What takes long for what it moves: all pages of a large buffer are to leave the CPU's caches
+ * (opcode 0x20), or a list of differences is applied, 8 bytes each (8). All is the attacker's own.
+ */
+static void by_length(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+	bool flush = random_next(&e->attack) & 1;
+	uint8_t desc[64] __attribute__((aligned(64))) = {0};
+
+	put(desc, 4, 4, (flush ? UINT32_C(0x20) : 8) << 24);
+	put(desc, 16, 8, flush ? 0 : t->iova + WIDE_AT);
+	put(desc, 24, 8, t->iova + (flush ? WIDE_AT : 0));
+	put(desc, 32, 4, flush ? WIDE_BYTES : TENANT_BYTES);
+	put(desc, 40, 4, flush ? 0 : DELTAS * DELTA_BYTES);
+	e->attack.longs++;
+	uvdk_dsa_post(t->chan, desc);
+}
+
 /* By the calls of the class: what the queue has room for, and no more. */
 static void by_calls(struct engine *e)
 {
@@ -119,11 +145,41 @@ static void by_calls(struct engine *e)
 	tenant_poll(t);
 }
 
+int attack_open(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+	struct attack *a = &e->attack;
+	uvdk_iova_t iova = t->iova + WIDE_AT;
+
+	a->wide =
+		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (a->wide == MAP_FAILED) {
+		a->wide = NULL;
+		return fail("no memory for the attacker");
+	}
+	memset(a->wide, 0, WIDE_BYTES);
+	for (unsigned int i = 0; i < DELTAS; i++)
+		put(a->wide + (size_t)i * DELTA_BYTES, 0, 2, i);
+	if (uvdk_ioas_map(t->ioas, a->wide, WIDE_BYTES, UVDK_MAP_RW | UVDK_MAP_FIXED, &iova))
+		return fail("no address space for the attacker");
+
+	return 0;
+}
+
+void attack_close(struct engine *e)
+{
+	if (e->attack.wide)
+		munmap(e->attack.wide, WIDE_BYTES);
+}
+
 void attack_turn(struct engine *e)
 {
 	if (e->attack.round & 1)
 		for (unsigned int i = 0; i < POSTS; i++)
-			by_descriptor(e);
+			if (random_next(&e->attack) & 1)
+				by_descriptor(e);
+			else
+				by_length(e);
 	else
 		by_calls(e);
 }

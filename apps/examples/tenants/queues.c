@@ -1,42 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * Many tenants of one DMA engine, of which one attacks the others. What is shown: faults come to
- * the attacker alone, what the others copy is right, and they get on nearly as fast as without it.
- */
-#include <errno.h>
-#include <sched.h>
+/* Many tenants of one DMA engine, each with a queue, a PASID, an address space and memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "queues_priv.h"
 
-#define TENANTS	 16u /* at most, where nobody says how many */
-#define ROUNDS	 8
-#define PAIRS	 8 /* of phases, in a round */
-#define PHASE_MS 15
-#define APART	 UINT64_C(0x1000000) /* from one's IOVAs to the next one's */
-#define BASE	 UINT64_C(0x40000000)
-#define RESULTS	 32
-#define PATIENCE 10 /* seconds */
+#define TENANTS 16u		    /* at most, where nobody says how many */
+#define APART	UINT64_C(0x1000000) /* from one's IOVAs to the next one's */
+#define BASE	UINT64_C(0x40000000)
+#define RESULTS 32
 
-static int fail(const char *what)
+int fail(const char *what)
 {
 	fprintf(stderr, "tenants: %s\n", what);
 
 	return -1;
-}
-
-/* An emulated engine is a thread of this process: what it gets done is a matter of CPU time. */
-static uint64_t now_ns(const struct engine *e)
-{
-	struct timespec t;
-
-	clock_gettime(e->emulated ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* ---- a tenant ---- */
@@ -48,8 +28,7 @@ static uint64_t word(uint64_t seed, unsigned int at)
 	return x ^ x >> 29;
 }
 
-/* New content to copy; nothing is left of what was copied before. */
-static void tenant_fill(struct tenant *t, uint64_t seed)
+void tenant_fill(struct tenant *t, uint64_t seed)
 {
 	t->seed = seed;
 	for (unsigned int at = 0; at < TENANT_BYTES; at += sizeof(uint64_t)) {
@@ -60,7 +39,6 @@ static void tenant_fill(struct tenant *t, uint64_t seed)
 	memset(t->memory + TENANT_BYTES, 0, TENANT_BYTES);
 }
 
-/* Is all of it there, in the source and where it was copied to? */
 bool tenant_right(const struct tenant *t)
 {
 	for (unsigned int at = 0; at < TENANT_BYTES; at += sizeof(uint64_t)) {
@@ -208,144 +186,6 @@ void read_faults(struct engine *e)
 		read_faults_of(e, &e->tenant[i]);
 }
 
-static uint64_t victims_done(const struct engine *e)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < e->count - 1; i++)
-		sum += e->tenant[i].done;
-
-	return sum;
-}
-
-/* Copies a second of all but the attacker. */
-static int phase(struct engine *e, bool attacked, double *rate)
-{
-	uint64_t before = victims_done(e), start = now_ns(e), now = start, seen = before;
-
-	while (now - start < PHASE_MS * UINT64_C(1000000)) {
-		for (unsigned int i = 0; i < e->count - 1; i++)
-			if (tenant_work(&e->tenant[i]))
-				return -1;
-		if (attacked)
-			attack_turn(e);
-		read_faults(e);
-		if (e->emulated && victims_done(e) == seen)
-			sched_yield();
-		seen = victims_done(e);
-		now = now_ns(e);
-	}
-	*rate = (double)(victims_done(e) - before) * 1e9 / (double)(now - start);
-
-	return 0;
-}
-
-/* Every victim has copied all of its memory, and nothing of it is under way any more. */
-static int settle(struct engine *e)
-{
-	time_t give_up = time(NULL) + PATIENCE;
-
-	for (unsigned int i = 0; i < e->count - 1; i++) {
-		struct tenant *t = &e->tenant[i];
-		uint64_t goal = t->done + TENANT_BYTES / TENANT_PIECE;
-
-		while (t->done < goal && time(NULL) < give_up)
-			if (tenant_work(t))
-				return -1;
-		while (t->under_way && time(NULL) < give_up)
-			tenant_poll(t);
-		if (t->under_way)
-			return fail("copies of a tenant do not end");
-	}
-
-	return 0;
-}
-
-static int check_data(struct engine *e, uint64_t seed)
-{
-	for (unsigned int i = 0; i < e->count - 1; i++) {
-		if (!tenant_right(&e->tenant[i])) {
-			printf("tenant %u: its memory is not what it should be\n", i);
-			return -1;
-		}
-		tenant_fill(&e->tenant[i], seed ^ (uint64_t)i << 48);
-	}
-
-	return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/*
- * The two take turns, so that what else happens on this machine meets both. *@share gets the rate
- * under attack as a part of the one without, of each pair.
- */
-static int pairs(struct engine *e, double *rate, double share[PAIRS])
-{
-	rate[0] = rate[1] = 0;
-	for (unsigned int pair = 0; pair < PAIRS; pair++) {
-		double quiet, loud;
-
-		if (phase(e, false, &quiet) || phase(e, true, &loud))
-			return -1;
-		attack_drain(e);
-		rate[0] += quiet / PAIRS;
-		rate[1] += loud / PAIRS;
-		share[pair] = quiet > 0 ? loud / quiet : 0;
-	}
-
-	return 0;
-}
-
-/* *@share: the median of all pairs: a moment in which this machine did something else is none. */
-static int rounds(struct engine *e, double *share)
-{
-	double shares[ROUNDS * PAIRS], rate[2];
-
-	for (unsigned int round = 0; round < ROUNDS; round++) {
-		if (pairs(e, rate, shares + (size_t)round * PAIRS) || attack_end(e) || settle(e) ||
-		    check_data(e, round + 1))
-			return -1;
-		read_faults(e);
-		printf("round %u: %.0f copies a second%s, %.0f under attack by %s\n", round + 1,
-		       rate[0], e->emulated ? " of CPU time" : "", rate[1],
-		       round & 1 ? "descriptors" : "addresses and work");
-	}
-	qsort(shares, ROUNDS * PAIRS, sizeof(shares[0]), by_value);
-	*share = shares[ROUNDS * PAIRS / 2];
-
-	return 0;
-}
-
-static int verdict(struct engine *e, double share)
-{
-	struct tenant *attacker = &e->tenant[e->count - 1];
-	uint64_t failed = 0;
-
-	for (unsigned int i = 0; i < e->count - 1; i++)
-		failed += e->tenant[i].failed;
-	printf("tenant %u tried %llu foreign addresses and %llu descriptors of its own making, and "
-	       "copied %llu times to be in the way\n",
-	       attacker->number, (unsigned long long)e->attack.addresses,
-	       (unsigned long long)e->attack.descriptors, (unsigned long long)e->attack.floods);
-	printf("%llu page faults were told to it, %llu of the others' copies failed\n",
-	       (unsigned long long)attacker->faults, (unsigned long long)failed);
-	printf("the I/O MMU reported %llu accesses, %llu of them of others\n",
-	       (unsigned long long)e->reports, (unsigned long long)e->wrong_reports);
-	printf("the others' memory is right, and they had %.0f %% of their rate\n", share * 100);
-	if (!attacker->faults)
-		return fail("the attacker met no fault");
-	if (failed || e->wrong_reports)
-		return fail("others were hit");
-
-	return 0;
-}
-
 /* ---- setting up ---- */
 
 static int open_channels(struct engine *e, unsigned int bits)
@@ -354,7 +194,6 @@ static int open_channels(struct engine *e, unsigned int bits)
 	struct uvdk_dmadev_opts dma = {.size = sizeof(dma), .channels = e->count};
 	const struct uvdk_dmadev_info *info;
 
-	e->emulated = strcmp(uvdk_device_get_info(e->dev)->bus, "emu") == 0;
 	if (uvdk_dmadev_open(e->dev, &dma, &e->dma))
 		return fail("this is neither a copier nor a DMA engine");
 	info = uvdk_dmadev_get_info(e->dma);
@@ -388,31 +227,16 @@ int engine_open(struct engine *e, unsigned int bits)
 			tenant_fill(&e->tenant[i], (uint64_t)i << 48);
 	}
 
-	return ret;
+	return ret ? ret : attack_open(e);
 }
 
 void engine_close(struct engine *e)
 {
 	for (unsigned int i = 0; e->tenant && i < e->count; i++)
 		tenant_close(e, &e->tenant[i]);
+	attack_close(e);
 	uvdk_dmadev_close(e->dma);
 	uvdk_pasid_owner_destroy(e->owner);
 	uvdk_pasid_space_destroy(e->space);
 	free(e->tenant);
-}
-
-int engine_run(struct uvdk_iommu *iommu, struct uvdk_device *dev, unsigned int count,
-	       unsigned int bits)
-{
-	struct engine e = {.iommu = iommu, .dev = dev, .count = count, .attack.random = 1};
-	int ret = engine_open(&e, bits);
-	double share = 0;
-
-	if (!ret)
-		ret = rounds(&e, &share);
-	if (!ret)
-		ret = verdict(&e, share);
-	engine_close(&e);
-
-	return ret;
 }

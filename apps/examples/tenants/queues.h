@@ -4,13 +4,16 @@
 
 #include <uvdk_device.h>
 
+struct machine;
+
 /*
  * Tenants of a DMA engine: each has a queue of the engine, and the queue has the PASID. So no
  * tenant can write another number into its descriptors, and one of them may try: attack.c.
  *
- * @count: how many, 0: as many as there is room for, but at most 16. 0, or -1.
+ * @count: how many, 0: as many as there is room for, but at most 16. @machine: that the device is
+ * emulated by, or NULL. 0, or -1.
  */
-int engine_run(struct uvdk_iommu *iommu, struct uvdk_device *dev, unsigned int count,
-	       unsigned int bits);
+int engine_run(struct uvdk_iommu *iommu, struct uvdk_device *dev, struct machine *machine,
+	       unsigned int count, unsigned int bits);
 
 #endif /* TENANTS_QUEUES_H */

@@ -37,6 +37,8 @@ struct attack {
 	unsigned int round;
 	uint64_t addresses;   /* copies that try what is not the attacker's */
 	uint64_t descriptors; /* made up by hand */
+	uint64_t longs;	      /* that are right, and take their time */
+	uint8_t *wide;	      /* memory for these */
 	uint64_t floods;      /* copies of its own memory, to keep the engine busy */
 };
 
@@ -46,8 +48,8 @@ struct engine {
 	struct uvdk_dmadev *dma;
 	struct uvdk_pasid_space *space;
 	struct uvdk_pasid_owner *owner;
-	bool emulated;
-	bool faultqs; /* the I/O MMU has some */
+	struct machine *machine; /* that it is emulated by; NULL: it is a real one */
+	bool faultqs;		 /* the I/O MMU has some */
 	unsigned int count;
 	struct tenant *tenant; /* the last one attacks */
 	struct attack attack;
@@ -62,7 +64,13 @@ struct engine {
 int engine_open(struct engine *e, unsigned int bits);
 void engine_close(struct engine *e);
 
-/* Is what it copies there, and where it was copied to? */
+/* A sentence to whoever started this; -1. */
+int fail(const char *what);
+
+/* New content to copy; nothing is left of what was copied before. */
+void tenant_fill(struct tenant *t, uint64_t seed);
+
+/* Is all of it there, in the source and where it was copied to? */
 bool tenant_right(const struct tenant *t);
 
 /* A channel for a tenant; the attacker's reports what it did at once. */
@@ -76,6 +84,10 @@ void tenant_poll(struct tenant *t);
 
 /* Take what the I/O MMU tells, to each; no page is given. */
 void read_faults(struct engine *e);
+
+/* The attacker's own memory, once it is open, and until all are closed. 0, or -1. */
+int attack_open(struct engine *e);
+void attack_close(struct engine *e);
 
 /* Let the attacker do its worst for a moment. */
 void attack_turn(struct engine *e);

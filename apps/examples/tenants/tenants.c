@@ -10,7 +10,7 @@
  * described in tests/vm/README.md.
  *
  * On a DMA engine, "emu:dsa" or the address of one, each tenant has a queue of its own, and the
- * last one attacks the others: queues.c, attack.c.
+ * last one attacks the others: queues.c, attack.c, measure.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@
 #include <uvdk_inspect.h>
 #include <uvdk_pasid_attach.h>
 
+#include "machine.h"
 #include "queues.h"
 
 #define REG_MAGIC     0x000
@@ -52,6 +53,7 @@ struct tenant {
 };
 
 struct host {
+	struct machine machine; /* of emulated devices */
 	struct uvdk_iommu *iommu;
 	struct uvdk_device *dev;
 	struct uvdk_region bar;
@@ -78,10 +80,16 @@ static int fail(const char *what)
 static int host_open(struct host *h, const char *spec, unsigned int *bits)
 {
 	const char *iommu = uvdk_iommu_choose(spec, NULL);
+	struct uvdk_iommu_opts opts = {.size = sizeof(opts)};
 	struct uvdk_iommu_info info;
 	uint64_t magic;
 
-	if (!iommu || uvdk_iommu_open(iommu, NULL, &h->iommu))
+	if (iommu && !strcmp(iommu, "emu")) {
+		if (machine_create(&h->machine))
+			return fail("no emulated machine");
+		opts.emu = h->machine.emu;
+	}
+	if (!iommu || uvdk_iommu_open(iommu, &opts, &h->iommu))
 		return fail("no I/O MMU");
 	if (uvdk_device_open(h->iommu, spec, NULL, &h->dev))
 		return fail("no device");
@@ -313,6 +321,7 @@ static void host_close(struct host *h)
 	uvdk_device_close(h->dev);
 	uvdk_pasid_space_destroy(h->space);
 	uvdk_iommu_close(h->iommu);
+	machine_destroy(&h->machine);
 	free(h->tenant);
 }
 
@@ -322,7 +331,8 @@ static int run(struct host *h, const char *spec)
 	int ret = host_open(h, spec, &bits);
 
 	if (!ret && !h->is_copier)
-		return engine_run(h->iommu, h->dev, h->chosen, bits);
+		return engine_run(h->iommu, h->dev, h->machine.emu ? &h->machine : NULL, h->chosen,
+				  bits);
 	uvdk_log_set_level("emu.iommu", UVDK_LOG_DEBUG); /* let the emulated I/O MMU talk */
 	if (!ret)
 		ret = numbers(h, bits);

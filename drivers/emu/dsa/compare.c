@@ -116,6 +116,8 @@ static enum turn create_piece(struct dsa *dsa, struct slot *slot, struct work *w
 
 		if (!memcmp(a, b, 8))
 			continue;
+		if (dsa->quantum <= 0) /* each entry is an access: what is left is read again */
+			return TURN_MORE;
 		turn = put_entry(dsa, slot, work, b);
 		if (turn != TURN_MORE)
 			return turn;

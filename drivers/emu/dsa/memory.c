@@ -4,6 +4,8 @@
 
 #include "dsa_priv.h"
 
+#define ACCESS_COST 1024 /* bytes of a turn, at least */
+
 /* A group of page requests that nobody waits for any more may yet be answered. */
 void dsa_forget_group(struct dsa *dsa, struct slot *slot)
 {
@@ -85,6 +87,15 @@ static bool lucky(struct dsa *dsa, const struct work *work, uint64_t addr)
 	return !dsa->opts.fault_rate || dsa_random(dsa) % dsa->opts.fault_rate;
 }
 
+/*
+ * Finding a page takes as long as copying much of it: without that, whoever touches a few bytes
+ * of each page would have turns that are many times as long as those of others.
+ */
+static void charge(struct dsa *dsa, uint32_t len)
+{
+	dsa->quantum -= len < ACCESS_COST ? ACCESS_COST : len;
+}
+
 /* TURN_MORE: done. TURN_OVER: the work ends with a fault, which it has noted. */
 enum turn dsa_reach(struct dsa *dsa, struct slot *slot, struct work *work, uint64_t addr,
 		    void *data, uint32_t len, bool write)
@@ -98,7 +109,7 @@ enum turn dsa_reach(struct dsa *dsa, struct slot *slot, struct work *work, uint6
 		.data = data,
 	};
 
-	dsa->quantum -= len;
+	charge(dsa, len);
 	if (lucky(dsa, work, addr) && dsa->ops->access(dsa->arg, &a)) {
 		slot->refused = false;
 		return TURN_MORE;
