@@ -39,7 +39,10 @@ struct channel {
 	struct uvdk_dma_buf dst;
 };
 
-/* @channels: that the engine is set up for; they share all of it. 0 or a negative errno, with the sentence logged. */
+/*
+ * @channels: that the engine is set up for; they share all of it. 0 or a negative errno, with the
+ * sentence logged.
+ */
 int engine_open(const struct options *opts, const char *spec, unsigned int channels,
 		struct engine *out);
 void engine_close(struct engine *engine);
