@@ -24,6 +24,7 @@ struct window {
 	bool scattered;	  /* the iommu decides where each page goes: no window */
 	bool keeps;	  /* pages never leave: map whole runs at once */
 	bool external;
+	bool shared;   /* somebody else has mapped some of it, which was told */
 	bool seen;     /* by the walk under way */
 	uint8_t *ours; /* a bit a page of 4 KiB: what we mapped, not somebody else */
 	uint64_t maps;

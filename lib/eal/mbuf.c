@@ -67,6 +67,7 @@ UVDK_EXPORT int uvdk_eal_mbuf_pieces(const struct uvdk_xlate *x, const struct rt
 struct search {
 	const struct uvdk_xlate *x;
 	unsigned int unmapped;
+	unsigned int torn;
 };
 
 static void look(struct rte_mempool *pool, void *arg, void *obj, unsigned int index)
@@ -74,12 +75,20 @@ static void look(struct rte_mempool *pool, void *arg, void *obj, unsigned int in
 	struct search *search = arg;
 	const struct rte_mbuf *m = obj;
 	const char *va = m->buf_addr;
+	bool unmapped = false, torn = false;
+	uint64_t step;
 
 	(void)pool;
 	(void)index;
-	if (m->buf_len && (uvdk_translate(search->x, va) == UVDK_IOVA_NONE ||
-			   uvdk_translate(search->x, va + m->buf_len - 1) == UVDK_IOVA_NONE))
-		search->unmapped++;
+	for (uint32_t at = 0; at < m->buf_len; at += (uint32_t)step) {
+		uvdk_iova_t iova = uvdk_translate(search->x, va + at);
+
+		unmapped = unmapped || iova == UVDK_IOVA_NONE;
+		torn = torn || iova != uvdk_translate(search->x, va) + at;
+		step = XLATE_PAGE - ((uintptr_t)(va + at) & (XLATE_PAGE - 1));
+	}
+	search->unmapped += unmapped;
+	search->torn += torn && !unmapped;
 }
 
 UVDK_EXPORT int uvdk_eal_pool_check(struct uvdk_ioas *ioas, struct rte_mempool *pool)
@@ -91,12 +100,20 @@ UVDK_EXPORT int uvdk_eal_pool_check(struct uvdk_ioas *ioas, struct rte_mempool *
 				 "checking a pool needs an address space and a pool");
 	search.x = uvdk_ioas_xlate(ioas);
 	rte_mempool_obj_iter(pool, look, &search);
-	if (!search.unmapped)
-		return 0;
+	if (search.unmapped)
+		return uvdk_fail(
+			-EFAULT, COMPONENT,
+			"%u of %u mbufs of pool %s are not mapped in this address space; call "
+			"uvdk_eal_map_create() (with UVDK_EAL_MAP_EXTERNAL for memory that was "
+			"added to DPDK), or map their memory",
+			search.unmapped, pool->size, pool->name);
+	if (search.torn)
+		return uvdk_fail(
+			-EFAULT, COMPONENT,
+			"%u of %u mbufs of pool %s are not in a row for devices, as part of them "
+			"was mapped by somebody else before, or they cross pages that are not in a "
+			"row; call uvdk_eal_map_create() before others map such memory",
+			search.torn, pool->size, pool->name);
 
-	return uvdk_fail(-EFAULT, COMPONENT,
-			 "%u of %u mbufs of pool %s are not mapped in this address space; call "
-			 "uvdk_eal_map_create() (with UVDK_EAL_MAP_EXTERNAL for memory that was "
-			 "added to DPDK), or map their memory",
-			 search.unmapped, pool->size, pool->name);
+	return 0;
 }

@@ -32,6 +32,12 @@ extern "C" {
  *                        uvdk_eal_map_sync() afterwards
  * ====================== =====================================================
  *
+ * Pages that somebody else has mapped in the address space already
+ * (uvdk_dma_register(), uvdk_ioas_map()) stay theirs, and the rest is mapped around
+ * them, which is logged: what crosses their edges is not contiguous for devices
+ * (uvdk_eal_pool_check() tells). They go when their owner unmaps them, and are ours
+ * from the next uvdk_eal_map_sync() on. A map that is there first has none of this.
+ *
  * Several address spaces, of RIDs or PASIDs, may each have a map: what is mapped
  * in one says nothing of the others. What can't be mapped when it comes is logged
  * and tried again with each event; drivers refuse packets in it until then.

@@ -60,9 +60,9 @@ int uvdk_eal_mbuf_pieces(const struct uvdk_xlate *x, const struct rte_mbuf *m,
 			 struct uvdk_eal_piece *out, unsigned int max);
 
 /**
- * uvdk_eal_pool_check() - can a device reach all data of a pool?
+ * uvdk_eal_pool_check() - does a device find all data of a pool, each mbuf's in a row?
  * @ioas: address space
- * @pool: pool of mbufs, idle: for each of its mbufs the start and the end are looked at
+ * @pool: pool of mbufs, idle: each page of their data is looked at
  *
  * Return: 0; -EINVAL; or -EFAULT: the message says what would help.
  */

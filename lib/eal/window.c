@@ -124,6 +124,18 @@ static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t 
 	return 0;
 }
 
+static void tell_of_others(struct window *w, const char *va, size_t len)
+{
+	if (w->shared)
+		return;
+	w->shared = true;
+	uvdk_log(UVDK_LOG_WARN, COMPONENT,
+		 "%zu bytes of DPDK's memory at %p are mapped by somebody else: they stay as they "
+		 "are, and what crosses their edges is not in a row for devices; have "
+		 "uvdk_eal_map_create() come first",
+		 len, (const void *)va);
+}
+
 /*
  * A walk may meet what an event has brought already, and any page may be one
  * that somebody else has mapped: that stays as it is, we map around it.
@@ -139,7 +151,12 @@ int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, s
 		int ret;
 
 		piece = same(ioas, at, room);
-		ret = is_mapped(ioas, at) ? 0 : map_piece(ioas, w, at, piece);
+		if (is_mapped(ioas, at)) {
+			if (!is_ours(w, page_of(w, at)))
+				tell_of_others(w, at, piece);
+			continue;
+		}
+		ret = map_piece(ioas, w, at, piece);
 		if (ret)
 			return ret;
 	}

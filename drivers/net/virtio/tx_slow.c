@@ -4,6 +4,8 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 
+#include <uvdk_eal_mbuf.h>
+
 #include "tx_priv.h"
 
 /* Packets that are not simple. */
@@ -68,7 +70,7 @@ static int for_each_piece(struct txq *q, struct rte_mbuf *m, uint16_t slot,
 		fn(q, arg, count++, q->slots_iova + slot * sizeof(struct tx_slot), HDR_LEN);
 
 	for (bool first = true; m; m = m->next, first = false) {
-		uvdk_iova_t iova = uvdk_translate(&q->xlate, rte_pktmbuf_mtod(m, void *));
+		uvdk_iova_t iova = uvdk_eal_mbuf_iova(&q->xlate, m);
 		uint32_t in_front = first && prepend ? (uint32_t)HDR_LEN : 0;
 
 		if (iova == UVDK_IOVA_NONE)

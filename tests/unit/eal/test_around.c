@@ -3,6 +3,7 @@
 
 #include <rte_malloc.h>
 #include <rte_memory.h>
+#include <rte_mempool.h>
 
 #include <uvdk_dma_reg.h>
 
@@ -89,6 +90,40 @@ Test(eal_around, a_page_that_was_registered_first_hides_nothing)
 	cr_expect_eq(stats_of(map).bytes, 64 << 20);
 	uvdk_eal_map_destroy(map);
 	rte_free(mem);
+	world_close(&w);
+}
+
+/* An mbuf of which a part is somebody else's is not in a row, and that is told. */
+Test(eal_around, an_mbuf_that_is_torn_is_found)
+{
+	struct rte_mempool *pool;
+	struct uvdk_eal_map *map;
+	struct uvdk_dma_reg *reg;
+	char *data;
+	struct rte_mbuf *m;
+
+	eal_start();
+	world_open(&w, 0);
+	pool = rte_pktmbuf_pool_create("p", 63, 0, 0, 9000, SOCKET_ID_ANY);
+	cr_assert(pool);
+	m = rte_pktmbuf_alloc(pool);
+	data = (char *)((uintptr_t)((char *)m->buf_addr + 4095) & ~(uintptr_t)4095);
+	cr_assert_eq(uvdk_dma_register(w.ioas, data, 4096, UVDK_MAP_RW, &reg), 0, "%s",
+		     uvdk_last_error());
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	cr_expect_eq(uvdk_eal_pool_check(w.ioas, pool), -EFAULT);
+	cr_expect(strstr(uvdk_last_error(), "not in a row"), "%s", uvdk_last_error());
+	uvdk_eal_map_destroy(map);
+	uvdk_dma_unregister(reg);
+	/* The other order: one map. */
+	cr_assert_eq(uvdk_eal_map_create(w.ioas, &map), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_dma_register(w.ioas, data, 4096, UVDK_MAP_RW, &reg), 0);
+	cr_expect_eq(uvdk_eal_pool_check(w.ioas, pool), 0, "%s", uvdk_last_error());
+	uvdk_dma_unregister(reg);
+	cr_expect_eq(uvdk_eal_pool_check(w.ioas, pool), 0, "%s", uvdk_last_error());
+	uvdk_eal_map_destroy(map);
+	rte_pktmbuf_free(m);
+	rte_mempool_free(pool);
 	world_close(&w);
 }
 
