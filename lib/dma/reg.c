@@ -70,6 +70,13 @@ static int use_others(struct reg_piece *piece, uvdk_iova_t iova)
 	return 0;
 }
 
+/* Has somebody mapped a page of what was a gap? */
+static bool is_new(const struct reg_piece *piece)
+{
+	return mapped_at(piece->reg, piece->first) != UVDK_IOVA_NONE ||
+	       gap_end(piece->reg, piece->first) < piece->last;
+}
+
 /* -EAGAIN: it has changed meanwhile. */
 static int fill(struct reg_piece *piece)
 {
@@ -98,7 +105,7 @@ static int fill(struct reg_piece *piece)
 		}
 	}
 	err = reg_map_make(reg->space, piece, flags);
-	if (err == -EEXIST && !(flags & UVDK_MAP_ALIAS) && gap_end(reg, piece->first) < piece->last)
+	if (err == -EEXIST && !(flags & UVDK_MAP_ALIAS) && is_new(piece))
 		return -EAGAIN;
 	if (!err)
 		reg->mapped += piece->last - piece->first + 1;
@@ -216,6 +223,8 @@ UVDK_EXPORT int uvdk_dma_register(struct uvdk_ioas *ioas, void *va, size_t len, 
 	struct uvdk_dma_reg *reg;
 	int err = check(ioas, va, len, flags);
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	reg = calloc(1, sizeof(*reg));

@@ -123,6 +123,7 @@ struct uvdk_ioas {
 	void *priv;
 	size_t granule; /* atomic: read without the lock */
 	enum uvdk_iova_policy policy;
+	uint32_t forks; /* constant: read without the lock; see fork.c */
 	uvdk_iova_t iova_last;
 
 	uint64_t *va_root;
@@ -188,6 +189,16 @@ static inline void ioas_plain_set(struct uvdk_ioas *ioas)
 {
 	ioas->plain = ioas->granule == IOAS_PAGE && ioas->policy != UVDK_IOVA_VA &&
 		      !ioas->ops->picks_iova && !ioas->rw_parents;
+}
+
+/* fork.c: own() by whoever makes one; false in a child; -EPERM with a sentence */
+extern uint32_t ioas_forks;
+void ioas_own(struct uvdk_ioas *ioas);
+int ioas_inherited(void);
+
+static inline bool ioas_is_ours(const struct uvdk_ioas *ioas)
+{
+	return __builtin_expect(ioas->forks == ioas_forks, 1);
 }
 
 static inline size_t ioas_granule(const struct uvdk_ioas *ioas)

@@ -21,6 +21,12 @@ extern "C" {
  * Every call on an iommu or an ioas is thread-safe, but for the two that end
  * one: nobody else may be using it then. uvdk_translate() takes no lock and may
  * run on a data path; the rest may sleep.
+ *
+ * An address space belongs to the process that made it. In a child of fork() mapping,
+ * unmapping, copying and attaching are -EPERM, detaching and destroying do nothing. That is
+ * seen by a pthread_atfork() handler: a child of a bare clone() must make none of these
+ * calls. Closing a device there, or an iommu, is not guarded, and reaches the parent's:
+ * leave with _exit() or exec(), and open what the child needs after fork().
  */
 
 struct uvdk_iommu;

@@ -308,6 +308,14 @@ int uvdk_iommu_remove_faultq(struct uvdk_faultq *q);
 struct uvdk_device *uvdk_iommu_find_device(struct uvdk_iommu *iommu, uint32_t id);
 
 /**
+ * uvdk_ioas_check_own() - was it made by this process?
+ * @ioas: address space
+ *
+ * Return: 0, or -EPERM with a sentence: it was inherited over fork().
+ */
+int uvdk_ioas_check_own(const struct uvdk_ioas *ioas);
+
+/**
  * uvdk_ioas_for_each() - visit what the driver has mapped by ascending IOVA, under the lock
  * @ioas: address space whose lock the caller holds (inside attach())
  * @fn: visitor; a non-zero return stops
