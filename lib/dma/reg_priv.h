@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include <uvdk_dma_reg.h>
-#include <uvdk_iommu_driver.h>
 
 #include "dma_priv.h"
 

@@ -167,6 +167,8 @@ struct uvdk_ioas {
 	bool wbinvd_told; /* what the callback heard last */
 	bool telling;	  /* the callback runs */
 	bool closing;	  /* being destroyed: nothing is attached to it any more */
+
+	struct uvdk_ioas_dma_stats dma; /* atomic, each member by itself */
 };
 
 /* struct uvdk_iommu_limits before the driver has been asked */

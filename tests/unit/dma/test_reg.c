@@ -325,6 +325,38 @@ Test(dma_reg, whole_huge_pages_are_registered)
 	munmap(p, huge);
 }
 
+/* Of normal pages where no huge ones are free: what must hold is the same. */
+Test(dma_reg, part_of_a_memfd_of_huge_pages_is_registered_and_lets_it_go)
+{
+	size_t huge = 2ul << 20, page = huge;
+	int fd = memfd_create("reg", MFD_CLOEXEC | MFD_HUGETLB);
+	struct uvdk_dma_reg *reg;
+	uint8_t *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, (off_t)huge))
+		p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		close(fd);
+		page = PAGE;
+		fd = memfd_create("reg", MFD_CLOEXEC);
+		cr_assert_eq(ftruncate(fd, (off_t)huge), 0);
+		p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		cr_assert_neq(p, MAP_FAILED);
+	}
+	reg = reg_ok(p + 5 * PAGE + 9, 3, RW);
+	cr_expect(info_of(reg).len == page || info_of(reg).len == PAGE, "%zu", info_of(reg).len);
+	cr_expect_eq((uintptr_t)info_of(reg).va % info_of(reg).len, 0);
+	cr_expect_eq(fake.bytes, info_of(reg).len);
+	cr_expect(reachable(p + 5 * PAGE));
+	cr_expect_eq(uvdk_dma_reg_iova(reg, p + 5 * PAGE + 9, NULL),
+		     uvdk_translate(uvdk_ioas_xlate(ioas), p + 5 * PAGE + 9));
+	cr_expect_eq(uvdk_dma_unregister(reg), 0);
+	cr_expect_not(reachable(p + 5 * PAGE));
+	nothing_is_left();
+	cr_expect_eq(munmap(p, huge), 0);
+	close(fd);
+}
+
 /* A child's pages are not those that a device of the parent's sees at the same address. */
 static const char *try_in_child(uint8_t *p, struct uvdk_ioas *other)
 {
@@ -382,6 +414,39 @@ Test(dma_reg, a_child_leaves_the_maps_of_its_parent_alone)
 	cr_expect_eq(uvdk_dma_unregister(reg), 0);
 	nothing_is_left();
 	munmap(p, PAGE);
+}
+
+static struct uvdk_ioas_dma_stats counts(void)
+{
+	struct uvdk_ioas_stats stats;
+
+	uvdk_ioas_get_stats(ioas, &stats);
+	return stats.dma;
+}
+
+Test(dma_reg, registrations_are_counted_with_what_was_shared_and_refused)
+{
+	uint8_t *p = pages(4);
+	struct uvdk_dma_reg *a = reg_ok(p, 4 * PAGE, RW), *b = reg_ok(p + 1, PAGE - 1, RW), *none;
+
+	cr_expect_eq(uvdk_dma_register(ioas, p, 0, RW, &none), -EINVAL);
+	fake.map = (struct fake_failure){1, -ENOMEM};
+	cr_expect_eq(uvdk_dma_register(ioas, p, PAGE, RW | UVDK_MAP_ALIAS, &none), -ENOMEM);
+	cr_expect_eq(counts().registrations, 2);
+	cr_expect_eq(counts().registered_bytes, 5 * PAGE);
+	cr_expect_eq(counts().made, 2);
+	cr_expect_eq(counts().shared, 1);
+	cr_expect_eq(counts().refused, 2);
+	cr_expect_eq(uvdk_dma_unregister(b), 0);
+	fake.unmap = (struct fake_failure){1, -EIO};
+	cr_expect_eq(uvdk_dma_unregister(a), -EIO);
+	cr_expect_eq(counts().registrations, 1);
+	cr_expect_eq(uvdk_dma_unregister(a), 0);
+	cr_expect_eq(counts().registrations, 0);
+	cr_expect_eq(counts().registered_bytes, 0);
+	cr_expect_eq(counts().made, 2);
+	nothing_is_left();
+	munmap(p, 4 * PAGE);
 }
 
 /* ---- at random, by four threads ---- */
