@@ -21,6 +21,14 @@ static int read_opts(const struct uvdk_dma_opts *opts, struct uvdk_dma_opts *out
 	return 0;
 }
 
+static void count(struct uvdk_ioas *ioas, int64_t buffers, size_t len)
+{
+	struct uvdk_ioas_dma_stats *counts = uvdk_ioas_dma_counts(ioas);
+
+	uvdk_ioas_dma_count(&counts->buffers, buffers);
+	uvdk_ioas_dma_count(&counts->buffer_bytes, buffers * (int64_t)len);
+}
+
 UVDK_EXPORT int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct uvdk_dma_opts *opts,
 			       struct uvdk_dma_buf *out)
 {
@@ -53,6 +61,7 @@ UVDK_EXPORT int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct 
 				     .len = memory.len,
 				     .page_size = memory.page_size,
 				     .memfd = memory.memfd};
+	count(ioas, 1, memory.len);
 
 	return 0;
 }
@@ -68,11 +77,13 @@ UVDK_EXPORT void uvdk_dma_free(struct uvdk_dma_buf *buf)
 	memory = (struct dma_memory){buf->va, buf->len, buf->page_size, buf->memfd};
 	/* Memory that a device may still reach is better lost than reused. */
 	err = uvdk_ioas_unmap(buf->ioas, buf->iova, buf->len);
-	if (err && err != -ENOENT)
+	if (err && err != -ENOENT) {
 		uvdk_log(UVDK_LOG_ERR, DMA_COMPONENT,
 			 "%zu bytes at %p could not be unmapped and are not given back", buf->len,
 			 buf->va);
-	else
+	} else {
 		dma_memory_put(&memory);
+		count(buf->ioas, -1, buf->len);
+	}
 	memset(buf, 0, sizeof(*buf));
 }

@@ -4,6 +4,7 @@
 
 #include <uvdk_base_driver.h>
 #include <uvdk_dma.h>
+#include <uvdk_iommu_driver.h>
 
 #define DMA_COMPONENT "dma"
 

@@ -70,6 +70,13 @@ static int use_others(struct reg_piece *piece, uvdk_iova_t iova)
 	return 0;
 }
 
+/* Has somebody mapped a page of what was a gap? */
+static bool is_new(const struct reg_piece *piece)
+{
+	return mapped_at(piece->reg, piece->first) != UVDK_IOVA_NONE ||
+	       gap_end(piece->reg, piece->first) < piece->last;
+}
+
 /* -EAGAIN: it has changed meanwhile. */
 static int fill(struct reg_piece *piece)
 {
@@ -98,7 +105,7 @@ static int fill(struct reg_piece *piece)
 		}
 	}
 	err = reg_map_make(reg->space, piece, flags);
-	if (err == -EEXIST && !(flags & UVDK_MAP_ALIAS) && gap_end(reg, piece->first) < piece->last)
+	if (err == -EEXIST && !(flags & UVDK_MAP_ALIAS) && is_new(piece))
 		return -EAGAIN;
 	if (!err)
 		reg->mapped += piece->last - piece->first + 1;
@@ -166,12 +173,8 @@ static int build(struct uvdk_dma_reg *reg)
 	return err;
 }
 
-static int check(const struct uvdk_ioas *ioas, const void *va, size_t len, unsigned int flags)
+static int check(const void *va, size_t len, unsigned int flags)
 {
-	if (!ioas)
-		return uvdk_fail(-EINVAL, DMA_COMPONENT,
-				 "0x%zx bytes at %p can't be registered: no address space", len,
-				 va);
 	if (!(flags & UVDK_MAP_RW) || flags & ~(unsigned int)(UVDK_MAP_RW | UVDK_MAP_ALIAS))
 		return uvdk_fail(-EINVAL, DMA_COMPONENT,
 				 "0x%zx bytes at %p can't be registered with flags 0x%x: give "
@@ -210,12 +213,23 @@ static int make(struct uvdk_dma_reg *reg)
 	return err;
 }
 
-UVDK_EXPORT int uvdk_dma_register(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
-				  struct uvdk_dma_reg **out)
+static void count(const struct uvdk_dma_reg *reg, int64_t registrations)
+{
+	struct uvdk_ioas_dma_stats *counts = uvdk_ioas_dma_counts(reg->space->ioas);
+	int64_t bytes = (int64_t)(reg->last - reg->first + 1);
+
+	uvdk_ioas_dma_count(&counts->registrations, registrations);
+	uvdk_ioas_dma_count(&counts->registered_bytes, registrations * bytes);
+}
+
+static int try_to(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
+		  struct uvdk_dma_reg **out)
 {
 	struct uvdk_dma_reg *reg;
-	int err = check(ioas, va, len, flags);
+	int err = check(va, len, flags);
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	reg = calloc(1, sizeof(*reg));
@@ -243,6 +257,28 @@ free_reg:
 	return err;
 }
 
+UVDK_EXPORT int uvdk_dma_register(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,
+				  struct uvdk_dma_reg **out)
+{
+	struct uvdk_ioas_dma_stats *counts;
+	int err;
+
+	if (!ioas)
+		return uvdk_fail(-EINVAL, DMA_COMPONENT,
+				 "0x%zx bytes at %p can't be registered: no address space", len,
+				 va);
+	err = try_to(ioas, va, len, flags, out);
+	counts = uvdk_ioas_dma_counts(ioas);
+	uvdk_ioas_dma_count(err ? &counts->refused : &counts->made, 1);
+	if (err)
+		return err;
+	count(*out, 1);
+	if (!(*out)->mapped)
+		uvdk_ioas_dma_count(&counts->shared, 1);
+
+	return 0;
+}
+
 UVDK_EXPORT int uvdk_dma_unregister(struct uvdk_dma_reg *reg)
 {
 	int err;
@@ -257,6 +293,7 @@ UVDK_EXPORT int uvdk_dma_unregister(struct uvdk_dma_reg *reg)
 	pthread_mutex_unlock(&reg->space->lock);
 	if (err)
 		return err;
+	count(reg, -1);
 	reg_space_put(reg->space);
 	free(reg);
 

@@ -13,7 +13,8 @@ extern "C" {
  *
  * A *buffer* is memory allocated and mapped into one address space in one
  * step; a *pool* cuts one buffer into objects of one size. Translation is
- * uvdk_translate() on the address space.
+ * uvdk_translate() on the address space. How many buffers and registrations an address
+ * space has: uvdk_ioas_get_stats().
  */
 
 struct uvdk_dma_pool;
@@ -88,6 +89,11 @@ int uvdk_dma_alloc(struct uvdk_ioas *ioas, size_t len, const struct uvdk_dma_opt
 /**
  * uvdk_dma_free() - unmap and free
  * @buf: buffer, zeroed afterwards; nothing happens if it is all zero
+ *
+ * Where the iommu can't unmap (its device or virtio-iommu answers no more), devices may
+ * still reach the memory: it stays mapped and is lost, an error is logged, and
+ * uvdk_ioas_get_stats() goes on counting it. Any thread may free what another has
+ * allocated, and different buffers at the same time; one buffer is freed by one thread, once.
  */
 void uvdk_dma_free(struct uvdk_dma_buf *buf);
 

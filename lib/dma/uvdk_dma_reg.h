@@ -33,7 +33,8 @@ extern "C" {
  *
  * Whoever frees the memory unregisters it before. A registration cache (uvdk_regcache.h)
  * does without such calls. All is thread-safe. A child of fork() leaves the registrations
- * of its parent alone.
+ * of its parent alone, and registers nothing in its address spaces. Counts:
+ * uvdk_ioas_get_stats().
  */
 
 struct uvdk_dma_reg;

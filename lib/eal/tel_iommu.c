@@ -101,6 +101,11 @@ static void put_ioas(struct rte_tel_data *d, const struct uvdk_seen_ioas *ioas, 
 	uvdk_tel_number(d, "attached", ioas->attached);
 	uvdk_tel_number(d, "apertures", ioas->ranges);
 	uvdk_tel_address(d, "iova_last", ioas->stats.iova_last);
+	uvdk_tel_number(d, "buffers", ioas->stats.dma.buffers);
+	uvdk_tel_number(d, "buffer_bytes", ioas->stats.dma.buffer_bytes);
+	uvdk_tel_number(d, "registrations", ioas->stats.dma.registrations);
+	uvdk_tel_number(d, "registered_bytes", ioas->stats.dma.registered_bytes);
+	uvdk_tel_number(d, "registrations_refused", ioas->stats.dma.refused);
 }
 
 int tel_ioas(void *priv, const char *params, struct rte_tel_data *out)

@@ -44,6 +44,11 @@ static void put_stats(struct uvdk_json *json, const struct uvdk_ioas_stats *stat
 	uvdk_json_limit(json, "maps_max", stats->entries_max, 0);
 	uvdk_json_limit(json, "memlock_max", stats->memlock_max, UINT64_MAX);
 	uvdk_json_address(json, "iova_last", stats->iova_last);
+	uvdk_json_number(json, "buffers", stats->dma.buffers);
+	uvdk_json_number(json, "buffer_bytes", stats->dma.buffer_bytes);
+	uvdk_json_number(json, "registrations", stats->dma.registrations);
+	uvdk_json_number(json, "registered_bytes", stats->dma.registered_bytes);
+	uvdk_json_number(json, "registrations_refused", stats->dma.refused);
 }
 
 static int compare(const void *a, const void *b)

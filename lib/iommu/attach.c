@@ -314,6 +314,8 @@ UVDK_EXPORT int uvdk_ioas_attach(struct uvdk_ioas *ioas, struct uvdk_device *dev
 {
 	int err = ioas_check_given("attaching", "an address space", ioas, dev);
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
@@ -333,7 +335,7 @@ UVDK_EXPORT void uvdk_ioas_detach(struct uvdk_ioas *ioas, struct uvdk_device *de
 {
 	struct ioas_binding *binding;
 
-	if (!ioas || !dev)
+	if (!ioas || !dev || !ioas_is_ours(ioas))
 		return;
 	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&ioas->iommu->lock);

@@ -93,6 +93,8 @@ UVDK_EXPORT int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvd
 	struct ioas_map *source = NULL;
 	int err = check_arguments(to, from, iova, len, flags);
 
+	if (!err)
+		err = uvdk_ioas_check_own(to);
 	if (err)
 		return err;
 	/* The iommu's lock: two copies in opposite directions must not wait for each other. */

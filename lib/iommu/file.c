@@ -40,6 +40,8 @@ UVDK_EXPORT int uvdk_ioas_file_map(struct uvdk_ioas *ioas, const struct uvdk_ioa
 {
 	int err;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	err = check_arguments(ioas, file, len, flags, iova);
 	if (!err)
@@ -77,6 +79,8 @@ UVDK_EXPORT int uvdk_ioas_file_stop(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 	struct ioas_map *map;
 	int err = -ENOENT;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	map = find(ioas, iova);
 	if (map)
@@ -105,6 +109,8 @@ UVDK_EXPORT int uvdk_ioas_file_resume(struct uvdk_ioas *ioas, uvdk_iova_t iova,
 	struct ioas_map *map;
 	int err = 0;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	map = find(ioas, iova);
 	if (!map)
@@ -123,6 +129,8 @@ UVDK_EXPORT int uvdk_ioas_file_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 	struct ioas_map *map;
 	int err = -ENOENT;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	map = find(ioas, iova);
 	if (map)

@@ -61,6 +61,16 @@ UVDK_EXPORT void *uvdk_ioas_va(struct uvdk_ioas *ioas, uvdk_iova_t iova)
 	return (char *)info.va + (iova - info.iova);
 }
 
+UVDK_EXPORT struct uvdk_ioas_dma_stats *uvdk_ioas_dma_counts(struct uvdk_ioas *ioas)
+{
+	return &ioas->dma;
+}
+
+static uint64_t now(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out)
 {
 	struct uvdk_iommu_limits limits = IOAS_NO_LIMITS;
@@ -76,6 +86,15 @@ UVDK_EXPORT void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_st
 		.iova_last = ioas->iova_last ? ioas->iova_last : SPACE_LAST,
 	};
 	uvdk_lock_release(&ioas->lock);
+	out->dma = (struct uvdk_ioas_dma_stats){
+		.buffers = now(&ioas->dma.buffers),
+		.buffer_bytes = now(&ioas->dma.buffer_bytes),
+		.registrations = now(&ioas->dma.registrations),
+		.registered_bytes = now(&ioas->dma.registered_bytes),
+		.made = now(&ioas->dma.made),
+		.shared = now(&ioas->dma.shared),
+		.refused = now(&ioas->dma.refused),
+	};
 }
 
 UVDK_EXPORT unsigned int uvdk_ioas_ranges(struct uvdk_ioas *ioas, struct uvdk_iova_range *out,

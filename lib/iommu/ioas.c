@@ -92,6 +92,7 @@ UVDK_EXPORT int uvdk_ioas_create(struct uvdk_iommu *iommu, const struct uvdk_ioa
 	if (!ioas)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for an I/O address space");
 
+	ioas_own(ioas);
 	ioas->iommu = iommu;
 	ioas->ops = iommu->ops;
 	ioas->policy = o.policy;
@@ -116,7 +117,7 @@ free:
 
 UVDK_EXPORT void uvdk_ioas_destroy(struct uvdk_ioas *ioas)
 {
-	if (!ioas)
+	if (!ioas || !ioas_is_ours(ioas))
 		return;
 
 	ioas_detach_all(ioas);

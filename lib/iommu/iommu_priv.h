@@ -123,6 +123,7 @@ struct uvdk_ioas {
 	void *priv;
 	size_t granule; /* atomic: read without the lock */
 	enum uvdk_iova_policy policy;
+	uint32_t forks; /* constant: read without the lock; see fork.c */
 	uvdk_iova_t iova_last;
 
 	uint64_t *va_root;
@@ -166,6 +167,8 @@ struct uvdk_ioas {
 	bool wbinvd_told; /* what the callback heard last */
 	bool telling;	  /* the callback runs */
 	bool closing;	  /* being destroyed: nothing is attached to it any more */
+
+	struct uvdk_ioas_dma_stats dma; /* atomic, each member by itself */
 };
 
 /* struct uvdk_iommu_limits before the driver has been asked */
@@ -188,6 +191,16 @@ static inline void ioas_plain_set(struct uvdk_ioas *ioas)
 {
 	ioas->plain = ioas->granule == IOAS_PAGE && ioas->policy != UVDK_IOVA_VA &&
 		      !ioas->ops->picks_iova && !ioas->rw_parents;
+}
+
+/* fork.c: own() by whoever makes one; false in a child; -EPERM with a sentence */
+extern uint32_t ioas_forks;
+void ioas_own(struct uvdk_ioas *ioas);
+int ioas_inherited(void);
+
+static inline bool ioas_is_ours(const struct uvdk_ioas *ioas)
+{
+	return __builtin_expect(ioas->forks == ioas_forks, 1);
 }
 
 static inline size_t ioas_granule(const struct uvdk_ioas *ioas)

@@ -282,6 +282,8 @@ UVDK_EXPORT int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsi
 	uint64_t addr = (uint64_t)(uintptr_t)va;
 	int err;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	if (__builtin_expect(page_is_plain(ioas, addr, len, flags) && iova, 1))
 		err = map_page(ioas, addr, flags, iova);

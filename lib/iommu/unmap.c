@@ -158,6 +158,8 @@ UVDK_EXPORT int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t
 	struct space_leaf *leaf;
 	int err;
 
+	if (!ioas_is_ours(ioas))
+		return ioas_inherited();
 	uvdk_lock_acquire(&ioas->lock);
 	leaf = iova <= SPACE_LAST ? space_leaf_of(&ioas->space, ioas_page(iova)) : NULL;
 	if (__builtin_expect(leaf && page_is_plain(ioas, leaf, iova, len), 1))

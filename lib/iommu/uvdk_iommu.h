@@ -21,6 +21,12 @@ extern "C" {
  * Every call on an iommu or an ioas is thread-safe, but for the two that end
  * one: nobody else may be using it then. uvdk_translate() takes no lock and may
  * run on a data path; the rest may sleep.
+ *
+ * An address space belongs to the process that made it. In a child of fork() mapping,
+ * unmapping, copying and attaching are -EPERM, detaching and destroying do nothing. That is
+ * seen by a pthread_atfork() handler: a child of a bare clone() must make none of these
+ * calls. Closing a device there, or an iommu, is not guarded, and reaches the parent's:
+ * leave with _exit() or exec(), and open what the child needs after fork().
  */
 
 struct uvdk_iommu;
@@ -425,6 +431,26 @@ int uvdk_ioas_find(struct uvdk_ioas *ioas, uvdk_iova_t iova, struct uvdk_map_inf
 int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_info *out);
 
 /**
+ * struct uvdk_ioas_dma_stats - what lib/dma has in an address space (uvdk_dma.h)
+ * @buffers: buffers of uvdk_dma_alloc() now, those of pools, too
+ * @buffer_bytes: bytes of them
+ * @registrations: registrations of uvdk_dma_register() now
+ * @registered_bytes: bytes of their pages; what several share counts for each
+ * @made: registrations so far
+ * @shared: of @made, those that found all mapped already
+ * @refused: registrations that failed
+ */
+struct uvdk_ioas_dma_stats {
+	uint64_t buffers;
+	uint64_t buffer_bytes;
+	uint64_t registrations;
+	uint64_t registered_bytes;
+	uint64_t made;
+	uint64_t shared;
+	uint64_t refused;
+};
+
+/**
  * struct uvdk_ioas_stats - counts and limits of an address space
  * @maps: maps now, without those of map queues
  * @bytes: bytes mapped now, likewise
@@ -432,6 +458,7 @@ int uvdk_ioas_next(struct uvdk_ioas *ioas, uvdk_iova_t from, struct uvdk_map_inf
  * @entries_max: most maps the iommu allows, 0: no limit
  * @memlock_max: bytes that RLIMIT_MEMLOCK lets be mapped here, UINT64_MAX: no limit
  * @iova_last: highest IOVA the allocator hands out
+ * @dma: buffers and registrations
  */
 struct uvdk_ioas_stats {
 	uint64_t maps;
@@ -440,12 +467,15 @@ struct uvdk_ioas_stats {
 	uint64_t entries_max;
 	uint64_t memlock_max;
 	uvdk_iova_t iova_last;
+	struct uvdk_ioas_dma_stats dma;
 };
 
 /**
  * uvdk_ioas_get_stats() - counts and limits
  * @ioas: address space
  * @out: filled in
+ *
+ * @dma is exact if nobody allocates, frees or registers meanwhile.
  */
 void uvdk_ioas_get_stats(struct uvdk_ioas *ioas, struct uvdk_ioas_stats *out);
 

@@ -308,6 +308,32 @@ int uvdk_iommu_remove_faultq(struct uvdk_faultq *q);
 struct uvdk_device *uvdk_iommu_find_device(struct uvdk_iommu *iommu, uint32_t id);
 
 /**
+ * uvdk_ioas_dma_counts() - counters of lib/dma, which live as long as the address space
+ * @ioas: address space
+ *
+ * Return: what uvdk_ioas_get_stats() shows; to be changed by uvdk_ioas_dma_count() only.
+ */
+struct uvdk_ioas_dma_stats *uvdk_ioas_dma_counts(struct uvdk_ioas *ioas);
+
+/**
+ * uvdk_ioas_dma_count() - add to one of them
+ * @counter: member of uvdk_ioas_dma_counts()
+ * @by: how much; may be negative
+ */
+static inline void uvdk_ioas_dma_count(uint64_t *counter, int64_t by)
+{
+	__atomic_fetch_add(counter, (uint64_t)by, __ATOMIC_RELAXED);
+}
+
+/**
+ * uvdk_ioas_check_own() - was it made by this process?
+ * @ioas: address space
+ *
+ * Return: 0, or -EPERM with a sentence: it was inherited over fork().
+ */
+int uvdk_ioas_check_own(const struct uvdk_ioas *ioas);
+
+/**
  * uvdk_ioas_for_each() - visit what the driver has mapped by ascending IOVA, under the lock
  * @ioas: address space whose lock the caller holds (inside attach())
  * @fn: visitor; a non-zero return stops

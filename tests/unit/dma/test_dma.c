@@ -60,6 +60,14 @@ static unsigned long huge_free(void)
 	return n;
 }
 
+static struct uvdk_ioas_dma_stats counts(void)
+{
+	struct uvdk_ioas_stats stats;
+
+	uvdk_ioas_get_stats(ioas, &stats);
+	return stats.dma;
+}
+
 Test(dma, a_buffer_is_zeroed_mapped_and_gone_when_freed)
 {
 	struct uvdk_dma_opts opts = opts_of(UVDK_DMA_NORMAL);
@@ -78,12 +86,16 @@ Test(dma, a_buffer_is_zeroed_mapped_and_gone_when_freed)
 	cr_expect_eq(buf.page_size, PAGE);
 	cr_expect_eq(buf.memfd, -1);
 	cr_expect(zeroed(buf.va, buf.len));
+	cr_expect_eq(counts().buffers, 1);
+	cr_expect_eq(counts().buffer_bytes, 6 * PAGE);
 	cr_expect_eq(uvdk_translate(x, (char *)buf.va + 5 * PAGE), buf.iova + 5 * PAGE);
 	cr_expect_eq(uvdk_ioas_va(ioas, buf.iova + 7), (char *)buf.va + 7);
 	cr_expect_eq(fake_find(buf.iova)->flags, UVDK_MAP_RW);
 	memset(buf.va, 1, buf.len);
 	va = buf.va;
 	uvdk_dma_free(&buf);
+	cr_expect_eq(counts().buffers, 0);
+	cr_expect_eq(counts().buffer_bytes, 0);
 	cr_expect_eq(uvdk_translate(x, va), UVDK_IOVA_NONE);
 	cr_expect_eq(address_space(), before);
 	cr_expect_null(buf.va);
@@ -278,6 +290,7 @@ Test(dma, memory_that_a_device_may_still_reach_is_kept)
 	fake.unmap = (struct fake_failure){1, -EIO};
 	uvdk_dma_free(&buf);
 	va[0] = 1; /* would crash */
+	cr_expect_eq(counts().buffers, 1, "what is lost still is there");
 	cr_expect_neq(uvdk_translate(uvdk_ioas_xlate(ioas), va), UVDK_IOVA_NONE);
 	fake_teardown();
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <numaif.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <uvdk_dma.h>
 
@@ -18,6 +22,56 @@ static struct uvdk_dma_pool *pool_of(size_t size, size_t align, unsigned int cou
 	cr_assert_eq(uvdk_dma_pool_create(ioas, size, align, count, &opts, &pool), 0, "%s",
 		     uvdk_last_error());
 	return pool;
+}
+
+/*
+ * Of the pages of objects, those that the kernel says lie on a node, and all in *of. A kernel
+ * without NUMA has no other place: all of them.
+ */
+static unsigned long pages_on(int node, void **objects, unsigned int count, unsigned long *of)
+{
+	unsigned long on = 0, pages = 0;
+	uintptr_t last = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		void *page = (void *)((uintptr_t)objects[i] & ~(PAGE - 1));
+		int where = -1;
+
+		if ((uintptr_t)page == last)
+			continue;
+		last = (uintptr_t)page;
+		pages++;
+		if (syscall(SYS_move_pages, 0, 1ul, &page, NULL, &where, 0))
+			where = errno == ENOSYS ? node : -1;
+		on += where == node;
+	}
+	*of = pages;
+
+	return on;
+}
+
+/* Also where another node is preferred, if there is one. */
+Test(pool, objects_lie_on_the_node_that_was_asked_for)
+{
+	struct uvdk_dma_opts opts = {
+		.size = sizeof(opts), .source = UVDK_DMA_NORMAL, .numa_node = 0};
+	const unsigned long other = 2; /* node 1 */
+	struct uvdk_dma_pool *pool;
+	void *objects[256];
+	unsigned long pages;
+
+	if (syscall(SYS_set_mempolicy, MPOL_PREFERRED, &other, 8 * sizeof(other)))
+		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
+	cr_assert_eq(uvdk_dma_pool_create(ioas, 2048, 0, 256, &opts, &pool), 0, "%s",
+		     uvdk_last_error());
+	for (unsigned int i = 0; i < 256; i++)
+		cr_assert_not_null(objects[i] = uvdk_dma_pool_get(pool, NULL));
+	cr_expect_eq(pages_on(0, objects, 256, &pages), pages);
+	cr_expect_eq(pages, 128);
+	for (unsigned int i = 0; i < 256; i++)
+		uvdk_dma_pool_put(pool, objects[i]);
+	uvdk_dma_pool_destroy(pool);
+	fake_teardown();
 }
 
 /* Take all there are, check each, give them back. */

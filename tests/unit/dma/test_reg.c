@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -153,6 +154,50 @@ Test(dma_reg, gaps_between_others_are_filled_and_runs_say_where_the_device_sees_
 	munmap(p, 5 * PAGE);
 }
 
+/* Somebody else maps @racing just before the library does. */
+static void *racing;
+static uvdk_iova_t racing_iova;
+
+int __real_uvdk_ioas_map(struct uvdk_ioas *space, void *va, size_t len, unsigned int flags,
+			 uvdk_iova_t *iova);
+int __wrap_uvdk_ioas_map(struct uvdk_ioas *space, void *va, size_t len, unsigned int flags,
+			 uvdk_iova_t *iova);
+
+int __wrap_uvdk_ioas_map(struct uvdk_ioas *space, void *va, size_t len, unsigned int flags,
+			 uvdk_iova_t *iova)
+{
+	void *other = racing;
+
+	racing = NULL;
+	if (other)
+		cr_assert_eq(__real_uvdk_ioas_map(space, other, PAGE, RW, &racing_iova), 0);
+
+	return __real_uvdk_ioas_map(space, va, len, flags, iova);
+}
+
+static void race_for(uint8_t *p, unsigned int page)
+{
+	struct uvdk_dma_reg *reg;
+
+	racing = p + page * PAGE;
+	reg = reg_ok(p, 3 * PAGE, RW);
+	cr_expect_eq(info_of(reg).mapped, 2 * PAGE);
+	cr_expect_eq(uvdk_dma_reg_iova(reg, p + page * PAGE, NULL), racing_iova);
+	cr_expect_eq(uvdk_dma_unregister(reg), 0);
+	cr_expect(reachable(p + page * PAGE), "it was another's");
+	cr_expect_eq(uvdk_ioas_unmap(ioas, racing_iova, PAGE), 0);
+	nothing_is_left();
+}
+
+Test(dma_reg, a_page_that_somebody_else_maps_meanwhile_is_shared)
+{
+	uint8_t *p = pages(3);
+
+	for (unsigned int page = 0; page < 3; page++)
+		race_for(p, page);
+	munmap(p, 3 * PAGE);
+}
+
 Test(dma_reg, what_others_have_mapped_is_reachable_and_stays_theirs)
 {
 	uint8_t *p = pages(4);
@@ -280,6 +325,81 @@ Test(dma_reg, whole_huge_pages_are_registered)
 	munmap(p, huge);
 }
 
+/* Of normal pages where no huge ones are free: what must hold is the same. */
+Test(dma_reg, part_of_a_memfd_of_huge_pages_is_registered_and_lets_it_go)
+{
+	size_t huge = 2ul << 20, page = huge;
+	int fd = memfd_create("reg", MFD_CLOEXEC | MFD_HUGETLB);
+	struct uvdk_dma_reg *reg;
+	uint8_t *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, (off_t)huge))
+		p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		close(fd);
+		page = PAGE;
+		fd = memfd_create("reg", MFD_CLOEXEC);
+		cr_assert_eq(ftruncate(fd, (off_t)huge), 0);
+		p = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		cr_assert_neq(p, MAP_FAILED);
+	}
+	reg = reg_ok(p + 5 * PAGE + 9, 3, RW);
+	cr_expect(info_of(reg).len == page || info_of(reg).len == PAGE, "%zu", info_of(reg).len);
+	cr_expect_eq((uintptr_t)info_of(reg).va % info_of(reg).len, 0);
+	cr_expect_eq(fake.bytes, info_of(reg).len);
+	cr_expect(reachable(p + 5 * PAGE));
+	cr_expect_eq(uvdk_dma_reg_iova(reg, p + 5 * PAGE + 9, NULL),
+		     uvdk_translate(uvdk_ioas_xlate(ioas), p + 5 * PAGE + 9));
+	cr_expect_eq(uvdk_dma_unregister(reg), 0);
+	cr_expect_not(reachable(p + 5 * PAGE));
+	nothing_is_left();
+	cr_expect_eq(munmap(p, huge), 0);
+	close(fd);
+}
+
+/* A child's pages are not those that a device of the parent's sees at the same address. */
+static const char *try_in_child(uint8_t *p, struct uvdk_ioas *other)
+{
+	struct uvdk_dma_reg *reg = NULL;
+	unsigned int maps = fake.maps;
+
+	if (uvdk_dma_register(ioas, p, PAGE, RW, &reg) != -EPERM)
+		return "what the parent has registered";
+	if (uvdk_dma_register(ioas, p + PAGE, PAGE, RW, &reg) != -EPERM)
+		return "other memory";
+	if (uvdk_dma_register(ioas, p, PAGE, RW | UVDK_MAP_ALIAS, &reg) != -EPERM)
+		return "an alias";
+	if (uvdk_dma_register(other, p, PAGE, RW, &reg) != -EPERM)
+		return "in a space without registrations";
+
+	return reg || fake.maps != maps ? "something is left" : NULL;
+}
+
+Test(dma_reg, a_child_registers_nothing_for_the_devices_of_its_parent)
+{
+	uint8_t *p = pages(2);
+	struct uvdk_dma_reg *reg = reg_ok(p, PAGE, RW);
+	struct uvdk_ioas *other;
+	int status;
+	pid_t child;
+
+	cr_assert_eq(uvdk_ioas_create(iommu, NULL, &other), 0);
+	child = fork();
+	if (!child) {
+		const char *wrong = try_in_child(p, other);
+
+		if (wrong)
+			dprintf(STDERR_FILENO, "registered in a child: %s\n", wrong);
+		_exit(wrong != NULL);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect_eq(status, 0);
+	cr_expect_eq(uvdk_dma_unregister(reg), 0);
+	uvdk_ioas_destroy(other);
+	nothing_is_left();
+	munmap(p, 2 * PAGE);
+}
+
 Test(dma_reg, a_child_leaves_the_maps_of_its_parent_alone)
 {
 	uint8_t *p = pages(1);
@@ -294,6 +414,39 @@ Test(dma_reg, a_child_leaves_the_maps_of_its_parent_alone)
 	cr_expect_eq(uvdk_dma_unregister(reg), 0);
 	nothing_is_left();
 	munmap(p, PAGE);
+}
+
+static struct uvdk_ioas_dma_stats counts(void)
+{
+	struct uvdk_ioas_stats stats;
+
+	uvdk_ioas_get_stats(ioas, &stats);
+	return stats.dma;
+}
+
+Test(dma_reg, registrations_are_counted_with_what_was_shared_and_refused)
+{
+	uint8_t *p = pages(4);
+	struct uvdk_dma_reg *a = reg_ok(p, 4 * PAGE, RW), *b = reg_ok(p + 1, PAGE - 1, RW), *none;
+
+	cr_expect_eq(uvdk_dma_register(ioas, p, 0, RW, &none), -EINVAL);
+	fake.map = (struct fake_failure){1, -ENOMEM};
+	cr_expect_eq(uvdk_dma_register(ioas, p, PAGE, RW | UVDK_MAP_ALIAS, &none), -ENOMEM);
+	cr_expect_eq(counts().registrations, 2);
+	cr_expect_eq(counts().registered_bytes, 5 * PAGE);
+	cr_expect_eq(counts().made, 2);
+	cr_expect_eq(counts().shared, 1);
+	cr_expect_eq(counts().refused, 2);
+	cr_expect_eq(uvdk_dma_unregister(b), 0);
+	fake.unmap = (struct fake_failure){1, -EIO};
+	cr_expect_eq(uvdk_dma_unregister(a), -EIO);
+	cr_expect_eq(counts().registrations, 1);
+	cr_expect_eq(uvdk_dma_unregister(a), 0);
+	cr_expect_eq(counts().registrations, 0);
+	cr_expect_eq(counts().registered_bytes, 0);
+	cr_expect_eq(counts().made, 2);
+	nothing_is_left();
+	munmap(p, 4 * PAGE);
 }
 
 /* ---- at random, by four threads ---- */

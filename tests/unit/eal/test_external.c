@@ -5,6 +5,8 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include <uvdk_dma_reg.h>
+
 #include "eal_world.h"
 
 /*
@@ -134,6 +136,73 @@ Test(eal_external, a_heap_of_ours_is_reached)
 	uvdk_eal_map_destroy(map);
 	world_close(&w);
 	munmap(va, LEN);
+}
+
+static struct uvdk_dma_reg *registered(void *va, size_t len)
+{
+	struct uvdk_dma_reg *reg;
+
+	cr_assert_eq(uvdk_dma_register(w.ioas, va, len, UVDK_MAP_RW, &reg), 0, "%s",
+		     uvdk_last_error());
+	cr_expect(world_reaches(&w, w.ioas, RID, va, len));
+
+	return reg;
+}
+
+static uint64_t registrations(void)
+{
+	struct uvdk_ioas_stats stats;
+
+	uvdk_ioas_get_stats(w.ioas, &stats);
+	return stats.dma.registrations;
+}
+
+Test(eal_external, memory_of_a_heap_and_external_memory_can_be_registered_without_a_map_of_eal)
+{
+	struct uvdk_dma_reg *of_heap, *of_ext;
+	void *p, *va;
+
+	eal_start();
+	world_open(&w, 0);
+	p = rte_malloc(NULL, 3 * 4096, 4096);
+	cr_assert(p);
+	va = own_memory();
+	cr_assert_eq(rte_extmem_register(va, LEN, NULL, 0, 4096), 0);
+	of_heap = registered(p, 3 * 4096);
+	of_ext = registered(va, LEN);
+	cr_expect_eq(registrations(), 2);
+	cr_expect_eq(uvdk_dma_unregister(of_ext), 0);
+	cr_expect_not(reached(va));
+	cr_expect(world_reaches(&w, w.ioas, RID, p, 3 * 4096));
+	cr_expect_eq(uvdk_dma_unregister(of_heap), 0);
+	cr_expect_eq(registrations(), 0);
+	cr_assert_eq(rte_extmem_unregister(va, LEN), 0);
+	rte_free(p);
+	world_close(&w);
+	munmap(va, LEN);
+}
+
+/* What EAL's map has is shared, and stays when the registration goes. */
+Test(eal_external, a_registration_of_what_eal_has_mapped_is_shared)
+{
+	struct uvdk_dma_reg_info info;
+	struct uvdk_eal_map *map;
+	struct uvdk_dma_reg *reg;
+	void *p;
+
+	eal_start();
+	world_open(&w, 0);
+	map = new_map(w.ioas, UVDK_EAL_MAP_EXTERNAL);
+	p = rte_malloc(NULL, 8192, 4096);
+	cr_assert(p);
+	reg = registered(p, 8192);
+	uvdk_dma_reg_get_info(reg, &info);
+	cr_expect_eq(info.mapped, 0);
+	cr_expect_eq(uvdk_dma_unregister(reg), 0);
+	cr_expect(world_reaches(&w, w.ioas, RID, p, 8192));
+	rte_free(p);
+	uvdk_eal_map_destroy(map);
+	world_close(&w);
 }
 
 Test(eal_external, a_sync_finds_what_nobody_told)

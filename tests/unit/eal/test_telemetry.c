@@ -86,6 +86,8 @@ Test(eal_telemetry, what_is_there_is_told)
 	cr_expect_eq(number(text, "maps"), 2);
 	cr_expect_eq(number(text, "bytes"), (64 << 20) + 8192);
 	cr_expect_eq(number(text, "attached"), 1);
+	cr_expect_eq(number(text, "buffers"), 0);
+	cr_expect_eq(number(text, "registrations"), 0);
 	text = ask("/uvdk/eal");
 	cr_expect_eq(number(text, "pages"), (64 << 20) / 4096);
 	cr_expect_eq(number(text, "bytes"), 64 << 20);
