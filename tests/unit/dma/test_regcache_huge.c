@@ -7,12 +7,22 @@
 
 #define WP_ASYNC (UINT64_C(1) << 15) /* Linux 6.7 */
 
-static bool is_old;
+static bool before_6_7, before_6_11;
 
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 
-/* As before Linux 6.7. */
+/* UFFD_FEATURE_WP_ASYNC came with 6.7, and with 6.11 a question for the size of pages. */
+static bool is_unknown(unsigned long request, const void *arg)
+{
+	const struct uffdio_api *api = arg;
+
+	if (request == UFFDIO_API)
+		return before_6_7 && api->features & WP_ASYNC;
+
+	return before_6_11 && _IOC_TYPE(request) == 'f' && _IOC_NR(request) == 17;
+}
+
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
@@ -21,7 +31,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (is_old && request == UFFDIO_API && ((struct uffdio_api *)arg)->features & WP_ASYNC) {
+	if (is_unknown(request, arg)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -71,6 +81,12 @@ Test(regcache_huge, huge_pages_are_taken_whole_and_lost_whole)
 
 Test(regcache_huge, so_they_are_by_kernels_that_refuse_them_like_files)
 {
-	is_old = true;
+	before_6_7 = before_6_11 = true;
+	take_whole_and_lose_whole();
+}
+
+Test(regcache_huge, so_they_are_where_nobody_tells_their_size)
+{
+	before_6_11 = true;
 	take_whole_and_lose_whole();
 }
