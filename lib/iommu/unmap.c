@@ -60,8 +60,8 @@ static void restore(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 		if (map->flags & IOAS_MAP_GONE)
 			map->flags |= IOAS_MAP_STOPPED;
 		else if (ioas->ops->map(ioas->priv, &iova, (void *)(uintptr_t)map->va,
-				   ioas_iova(map->pages),
-				   map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS))) {
+					ioas_iova(map->pages),
+					map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS))) {
 			uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
 				 "IOVA 0x%" PRIx64 "+0x%" PRIx64
 				 " was unmapped before another map of the same call failed, and "
