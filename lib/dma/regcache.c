@@ -29,12 +29,12 @@ static void fork_parent(void)
 	pthread_mutex_unlock(&all.lock);
 }
 
-/* The child's slots are of no use: the number that they are right for is another one. */
+/* The child's slots are of no use: none is right for a number that is never counted to. */
 static void fork_child(void)
 {
 	for (struct uvdk_regcache *c = all.first; c; c = c->next) {
 		c->dead = true;
-		__atomic_add_fetch(&c->own_count, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&c->own_count, UINT64_MAX, __ATOMIC_SEQ_CST);
 		c->fast.count = &c->own_count;
 		pthread_mutex_init(&c->lock, NULL);
 	}
@@ -78,11 +78,10 @@ static void gone(struct uvdk_follower *follower, uintptr_t first, uintptr_t last
 {
 	struct uvdk_regcache *cache = OF_FOLLOWER(follower);
 
-	(void)why;
 	if (last < first)
 		return;
 	pthread_mutex_lock(&cache->lock);
-	cache->stats.invalidations += regcache_retire(cache, first, last);
+	regcache_gone(cache, first, last, why != UVDK_FOLLOW_LOST);
 	pthread_mutex_unlock(&cache->lock);
 }
 

@@ -38,30 +38,41 @@ static uint64_t count_now(const struct uvdk_regcache *cache)
 	return __atomic_load_n(cache->fast.count, __ATOMIC_SEQ_CST);
 }
 
-/* Part of a hugepage, where the kernel has not told the size of pages: a larger range, or none. */
-static int follow_huge(struct range *r)
+static int follow_quietly(const struct range *r)
 {
-	static const size_t huge[] = {(size_t)2 << 20, (size_t)1 << 30};
-	int err = -EINVAL;
+	int err;
 
 	uvdk_log_hush(true);
-	for (size_t i = 0; err && i < sizeof(huge) / sizeof(huge[0]); i++) {
+	err = uvdk_follow_add(r->first, r->last - r->first + 1);
+	uvdk_log_hush(false);
+
+	return err;
+}
+
+/* Part of a hugepage, where the kernel has not told the size of pages: a larger range, or none. */
+static bool follow_huge(struct range *r)
+{
+	static const size_t huge[] = {(size_t)2 << 20, (size_t)1 << 30};
+
+	for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); i++) {
 		struct range wide = {r->first & ~(huge[i] - 1), r->last | (huge[i] - 1)};
 
-		err = uvdk_follow_add(wide.first, wide.last - wide.first + 1);
-		if (!err)
+		if (!follow_quietly(&wide)) {
 			*r = wide;
+			return true;
+		}
 	}
-	uvdk_log_hush(false);
-	if (err)
-		return uvdk_fail(
-			-EOPNOTSUPP, REGCACHE_COMPONENT,
-			"0x%" PRIxPTR "-0x%" PRIxPTR
-			" is of a kind that the kernel does not follow: transfer from other "
-			"memory, or make a cache with UVDK_REGCACHE_NO_FOLLOW",
-			r->first, r->last);
 
-	return 0;
+	return false;
+}
+
+static int cant_follow(const struct range *r)
+{
+	return uvdk_fail(-EOPNOTSUPP, REGCACHE_COMPONENT,
+			 "0x%" PRIxPTR "-0x%" PRIxPTR
+			 " is of a kind that the kernel does not follow: transfer from other "
+			 "memory, or make a cache with UVDK_REGCACHE_NO_FOLLOW",
+			 r->first, r->last);
 }
 
 static int follow(const struct uvdk_regcache *cache, struct range *r)
@@ -70,9 +81,14 @@ static int follow(const struct uvdk_regcache *cache, struct range *r)
 
 	if (!regcache_follows(cache))
 		return 0;
-	err = uvdk_follow_add(r->first, r->last - r->first + 1);
+	err = follow_quietly(r);
+	/* Before Linux 6.7 part of a hugepage is refused like a file. */
+	if ((err == -EINVAL || err == -EOPNOTSUPP) && follow_huge(r))
+		err = 0;
 	if (err == -EINVAL)
-		err = follow_huge(r);
+		return cant_follow(r);
+	if (err) /* once more, aloud */
+		err = uvdk_follow_add(r->first, r->last - r->first + 1);
 	if (!err)
 		uvdk_follow_settle();
 
@@ -95,23 +111,36 @@ static struct range joined(const struct uvdk_regcache *cache, const struct range
 	return all.last - all.first < cache->opts.max_bytes / 2 ? all : *r;
 }
 
+/*
+ * Where IOVAs are fixed a second map of pages can't be had as long as the first is held: then
+ * that one gets the rest.
+ */
+static int put_in(struct uvdk_regcache *cache, const struct range *r, bool held,
+		  struct regcache_entry **out)
+{
+	int err = regcache_add(cache, r->first, r->last, out);
+
+	return err == -EEXIST && held ? regcache_extend(cache, r->first, r->last, out) : err;
+}
+
 /* With the lock held; @r is followed. */
 static int add(struct uvdk_regcache *cache, const struct range *r, struct regcache_entry **out)
 {
 	struct range all = joined(cache, r);
-	int err;
+	bool held;
+	int err = -EAGAIN;
 
 	/* What can't be had at all costs nobody what is there. */
 	if (r->last - r->first >= cache->opts.max_bytes)
 		return regcache_add(cache, r->first, r->last, out);
-	regcache_retire(cache, r->first, r->last);
-	uvdk_log_hush(true);
-	err = regcache_add(cache, all.first, all.last, out);
-	uvdk_log_hush(false);
-	if (err)
-		err = regcache_add(cache, r->first, r->last, out);
+	held = regcache_retire_idle(cache, r->first, r->last);
+	if (all.last - all.first > r->last - r->first) {
+		uvdk_log_hush(true);
+		err = put_in(cache, &all, held, out);
+		uvdk_log_hush(false);
+	}
 
-	return err;
+	return err ? put_in(cache, r, held, out) : 0;
 }
 
 static int miss(struct uvdk_regcache *cache, const void *va, size_t len, struct range *need,
@@ -210,14 +239,16 @@ UVDK_EXPORT void uvdk_regcache_settle(struct uvdk_regcache *cache)
 UVDK_EXPORT int uvdk_regcache_forget(struct uvdk_regcache *cache, const void *va, size_t len)
 {
 	uintptr_t first = (uintptr_t)va, last = first + len - 1;
+	int err, old;
 
 	if (cache->dead)
 		return dead();
 	if (!len || last < first)
 		return refuse_range(va, len);
 	pthread_mutex_lock(&cache->lock);
-	cache->stats.invalidations += regcache_retire(cache, first, last);
+	old = regcache_retry(cache, first, last);
+	err = regcache_gone(cache, first, last, false);
 	pthread_mutex_unlock(&cache->lock);
 
-	return 0;
+	return err ? err : old;
 }

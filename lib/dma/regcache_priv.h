@@ -19,6 +19,7 @@
  * @iova: of @first
  * @holds: buffers held that are in no slot
  * @slots: slots whose @entry it is
+ * @maps: of the address space, one behind the other
  * @used: was found since the clock's hand came by
  * @next: of those that linger
  */
@@ -26,7 +27,7 @@ struct regcache_entry {
 	uintptr_t first, last;
 	uvdk_iova_t iova;
 	uint64_t holds;
-	unsigned int slots;
+	unsigned int slots, maps;
 	bool used;
 	struct regcache_entry *next;
 };
@@ -83,6 +84,11 @@ struct uvdk_regcache {
 	struct uvdk_regcache *next;
 };
 
+static inline uint64_t regcache_length(const struct regcache_entry *entry)
+{
+	return entry->last - entry->first + 1;
+}
+
 static inline bool regcache_follows(const struct uvdk_regcache *cache)
 {
 	return !(cache->opts.flags & UVDK_REGCACHE_NO_FOLLOW);
@@ -125,17 +131,46 @@ size_t regcache_find(const struct uvdk_regcache *cache, uintptr_t at);
 struct regcache_entry *regcache_lookup(const struct uvdk_regcache *cache, uintptr_t first,
 				       uintptr_t last);
 
-/* Map a range that overlaps nothing in the table, after making room. */
-int regcache_add(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last,
-		 struct regcache_entry **out);
+/* Unmap what is in neither table nor list, and free it. Where that fails it lingers. */
+int regcache_release(struct uvdk_regcache *cache, struct regcache_entry *entry);
 
-/* Entries that a range touches are found no more. Returns how many there were. */
-unsigned int regcache_retire(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last);
+/* Nobody finds it from now on; who has it already keeps it. */
+int regcache_retire_at(struct uvdk_regcache *cache, size_t i);
+
+/* Entries that a range touches are found no more; counted. Returns why one could not be unmapped.
+ */
+int regcache_retire(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last,
+		    uint64_t *retired);
+
+/* The same for those that nobody holds. Returns how many are held. */
+unsigned int regcache_retire_idle(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last);
+
+/*
+ * Retire, for the memory of a range has gone, or may go if that is not sure: what is held there
+ * is not mapped anywhere else.
+ */
+int regcache_gone(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last, bool sure);
+
+/* What lingers there and nobody holds could not be unmapped: try again. */
+int regcache_retry(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last);
 
 /* If it lingers and is held no more, it goes. */
 void regcache_reap(struct uvdk_regcache *cache, const struct regcache_entry *entry);
 
 /* All goes, held or not. */
 void regcache_empty(struct uvdk_regcache *cache);
+
+/* ---- regcache_add.c; likewise ---- */
+
+/* Map a range after making room; what is in the table there lingers from then on. */
+int regcache_add(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last,
+		 struct regcache_entry **out);
+
+/*
+ * Let the first entry that a range touches have all of the range, by more maps, as far as the
+ * IOVAs of these follow its. -EBUSY with a sentence: they don't, or there is a second one.
+ */
+int regcache_extend(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last,
+		    struct regcache_entry **out);
 
 #endif /* REGCACHE_PRIV_H */

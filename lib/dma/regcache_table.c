@@ -7,12 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "regcache_priv.h"
+#include <uvdk_ioas_gone_driver.h>
 
-static uint64_t length(const struct regcache_entry *entry)
-{
-	return entry->last - entry->first + 1;
-}
+#include "regcache_priv.h"
 
 size_t regcache_find(const struct uvdk_regcache *cache, uintptr_t at)
 {
@@ -51,16 +48,21 @@ static void linger(struct uvdk_regcache *cache, struct regcache_entry *entry)
 }
 
 /* It is in neither table nor list. What can't be unmapped stays, and is tried again. */
-static void release(struct uvdk_regcache *cache, struct regcache_entry *entry)
+int regcache_release(struct uvdk_regcache *cache, struct regcache_entry *entry)
 {
-	if (!cache->dead && uvdk_ioas_unmap(cache->ioas, entry->iova, length(entry))) {
+	int err =
+		cache->dead ? 0 : uvdk_ioas_unmap(cache->ioas, entry->iova, regcache_length(entry));
+
+	if (err) {
 		linger(cache, entry);
-		return;
+		return err;
 	}
 	regcache_slots_clear(cache, entry);
-	cache->stats.bytes -= length(entry);
-	cache->stats.entries--;
+	cache->stats.bytes -= regcache_length(entry);
+	cache->stats.entries -= entry->maps;
 	free(entry);
+
+	return 0;
 }
 
 static void take_out(struct uvdk_regcache *cache, size_t i)
@@ -72,170 +74,133 @@ static void take_out(struct uvdk_regcache *cache, size_t i)
 }
 
 /* Nobody finds it from now on; who has it already keeps it. */
-static void retire_at(struct uvdk_regcache *cache, size_t i)
+int regcache_retire_at(struct uvdk_regcache *cache, size_t i)
 {
 	struct regcache_entry *entry = cache->at[i];
 
 	take_out(cache, i);
 	regcache_slots_kill(cache, entry);
-	if (regcache_holds(cache, entry))
-		linger(cache, entry);
-	else
-		release(cache, entry);
+	if (!regcache_holds(cache, entry))
+		return regcache_release(cache, entry);
+	linger(cache, entry);
+
+	return 0;
 }
 
-unsigned int regcache_retire(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last)
+int regcache_retire(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last, uint64_t *retired)
 {
 	size_t i = regcache_find(cache, first);
-	unsigned int n = 0;
+	int ret = 0;
 
-	for (; i < cache->count && cache->at[i]->first <= last; n++)
-		retire_at(cache, i);
+	for (; i < cache->count && cache->at[i]->first <= last; ++*retired) {
+		int err = regcache_retire_at(cache, i);
 
-	return n;
+		ret = ret ? ret : err;
+	}
+
+	return ret;
+}
+
+unsigned int regcache_retire_idle(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last)
+{
+	size_t i = regcache_find(cache, first);
+	unsigned int held = 0;
+
+	while (i < cache->count && cache->at[i]->first <= last) {
+		/* Whoever finds it after this has to ask, and waits for the lock. */
+		regcache_slots_kill(cache, cache->at[i]);
+		if (regcache_holds(cache, cache->at[i])) {
+			held++;
+			i++;
+		} else {
+			regcache_retire_at(cache, i);
+		}
+	}
+
+	return held;
+}
+
+/* ---- what lingers ---- */
+
+static struct regcache_entry **link_of(struct uvdk_regcache *cache,
+				       const struct regcache_entry *entry)
+{
+	struct regcache_entry **at = &cache->lingering;
+
+	while (*at && *at != entry)
+		at = &(*at)->next;
+
+	return at;
+}
+
+static int reap_at(struct uvdk_regcache *cache, struct regcache_entry **at)
+{
+	struct regcache_entry *entry = *at;
+
+	*at = entry->next;
+	cache->stats.lingering--;
+
+	return regcache_release(cache, entry);
 }
 
 void regcache_reap(struct uvdk_regcache *cache, const struct regcache_entry *entry)
 {
-	struct regcache_entry **at = &cache->lingering, *found;
+	struct regcache_entry **at = link_of(cache, entry);
 
-	while (*at && *at != entry)
-		at = &(*at)->next;
-	found = *at;
-	if (!found || regcache_holds(cache, found))
-		return;
-	*at = found->next;
-	cache->stats.lingering--;
-	release(cache, found);
+	if (*at && !regcache_holds(cache, *at))
+		reap_at(cache, at);
+}
+
+/* What fails again is put in front, where this does not come by any more. */
+int regcache_retry(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last)
+{
+	struct regcache_entry *entry = cache->lingering, *next;
+	int ret = 0, err;
+
+	for (; entry; entry = next) {
+		next = entry->next;
+		if (entry->first > last || entry->last < first || regcache_holds(cache, entry))
+			continue;
+		err = reap_at(cache, link_of(cache, entry));
+		ret = ret ? ret : err;
+	}
+
+	return ret;
+}
+
+int regcache_gone(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last, bool sure)
+{
+	int ret = regcache_retire(cache, first, last, &cache->stats.invalidations);
+	const struct regcache_entry *entry;
+
+	for (entry = cache->lingering; entry; entry = entry->next) {
+		uintptr_t from = entry->first > first ? entry->first : first;
+		uintptr_t to = entry->last < last ? entry->last : last;
+
+		if (from <= to)
+			uvdk_ioas_gone(cache->ioas, entry->iova + (from - entry->first),
+				       to - from + 1, sure);
+	}
+
+	return ret;
 }
 
 void regcache_empty(struct uvdk_regcache *cache)
 {
 	struct regcache_entry *entry, *next;
+	uint64_t retired = 0;
 
-	regcache_retire(cache, 0, UINTPTR_MAX);
+	regcache_retire(cache, 0, UINTPTR_MAX, &retired);
 	entry = cache->lingering;
 	cache->lingering = NULL;
 	cache->stats.lingering = 0;
 	for (; entry; entry = next) {
 		next = entry->next;
-		release(cache, entry);
+		regcache_release(cache, entry);
 	}
 	/* What could not be unmapped goes with the address space. */
 	while ((entry = cache->lingering)) {
 		cache->lingering = entry->next;
 		free(entry);
 	}
-}
-
-/* ---- making room ---- */
-
-/*
- * What was used since the last time gets another chance: threads forget it, so that who uses it
- * next has to ask, and is seen.
- */
-static bool spare(struct uvdk_regcache *cache, struct regcache_entry *entry)
-{
-	bool used = entry->used;
-
-	entry->used = false;
-	regcache_slots_kill(cache, entry);
-
-	return used || regcache_holds(cache, entry);
-}
-
-static bool evict_one(struct uvdk_regcache *cache)
-{
-	for (size_t tries = 2 * cache->count; tries; tries--) {
-		if (cache->hand >= cache->count)
-			cache->hand = 0;
-		if (!spare(cache, cache->at[cache->hand])) {
-			retire_at(cache, cache->hand);
-			cache->stats.evictions++;
-			return true;
-		}
-		cache->hand++;
-	}
-
-	return false;
-}
-
-static int full(const struct uvdk_regcache *cache, uint64_t len)
-{
-	return uvdk_fail(-ENOSPC, REGCACHE_COMPONENT,
-			 "no room for 0x%" PRIx64 " bytes: 0x%" PRIx64 " of 0x%" PRIx64
-			 " bytes and %u of %u maps are taken, all of them held: put some back, or "
-			 "make a larger cache",
-			 len, cache->stats.bytes, cache->opts.max_bytes, cache->stats.entries,
-			 cache->opts.max_entries);
-}
-
-static int make_room(struct uvdk_regcache *cache, uint64_t len)
-{
-	const struct uvdk_regcache_stats *stats = &cache->stats;
-
-	while (len > cache->opts.max_bytes || stats->bytes > cache->opts.max_bytes - len ||
-	       stats->entries >= cache->opts.max_entries)
-		if (len > cache->opts.max_bytes || !evict_one(cache))
-			return full(cache, len);
-
-	return 0;
-}
-
-/* ---- coming ---- */
-
-static int grow(struct uvdk_regcache *cache)
-{
-	size_t cap = cache->cap ? 2 * cache->cap : 64;
-	struct regcache_entry **at = cache->at;
-
-	if (cache->count < cache->cap)
-		return 0;
-	at = realloc(at, cap * sizeof(at[0]));
-	if (!at)
-		return uvdk_fail(-ENOMEM, REGCACHE_COMPONENT, "no memory for %zu maps", cap);
-	cache->at = at;
-	cache->cap = cap;
-
-	return 0;
-}
-
-static void insert(struct uvdk_regcache *cache, struct regcache_entry *entry)
-{
-	size_t i = regcache_find(cache, entry->first);
-
-	memmove(&cache->at[i + 1], &cache->at[i], (cache->count - i) * sizeof(cache->at[0]));
-	cache->at[i] = entry;
-	cache->count++;
-	if (cache->hand > i)
-		cache->hand++;
-	cache->stats.bytes += length(entry);
-	cache->stats.entries++;
-}
-
-int regcache_add(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last,
-		 struct regcache_entry **out)
-{
-	struct regcache_entry *entry;
-	int err = make_room(cache, last - first + 1);
-
-	if (!err)
-		err = grow(cache);
-	if (err)
-		return err;
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return uvdk_fail(-ENOMEM, REGCACHE_COMPONENT, "no memory to note a map");
-	entry->first = first;
-	entry->last = last;
-	err = uvdk_ioas_map(cache->ioas, (void *)first, length(entry),
-			    cache->opts.access | UVDK_MAP_ALIAS, &entry->iova);
-	if (err) {
-		free(entry);
-		return err;
-	}
-	insert(cache, entry);
-	*out = entry;
-
-	return 0;
 }

@@ -105,10 +105,11 @@ void uvdk_follow_stop(struct uvdk_follower *follower);
  * of that pass: who adds, flushes and then pins is told of nothing older. May be
  * called from @gone, and with locks held that @gone takes.
  *
- * Return: 0; -EOPNOTSUPP (a mapping that the kernel does not follow: of a file,
- * before Linux 6.7; a shared one of a file open for reading only; none is followed
- * then); -EBUSY (another userfaultfd of the process has it); -ENOMEM (part of it
- * is not mapped); -EINVAL (also part of a hugepage, and without uvdk_follow_start()).
+ * Return: 0; -EOPNOTSUPP (a mapping that the kernel does not follow: of a file, or part
+ * of a hugepage, before Linux 6.7; a shared one of a file open for reading only; none is
+ * followed then); -EBUSY (another userfaultfd of the process has it); -ENOMEM (part of it
+ * is not mapped); -EINVAL (from Linux 6.7 on also part of a hugepage; without
+ * uvdk_follow_start()).
  */
 int uvdk_follow_add(uintptr_t addr, size_t len);
 

@@ -20,8 +20,17 @@ extern "C" {
  * munmap(), mremap(), mmap() over it, brk(), MADV_DONTNEED, MADV_REMOVE and MADV_FREE,
  * also those of malloc(), free() and realloc(). When such a call has returned, what was
  * at these addresses is not found any more, by no thread that knows of the return.
- * Memory that is freed while it is held stays: the device reaches the same pages at the
- * same IOVA until the last put.
+ *
+ * Memory that is freed while it is held stays where the kernel has pinned it: a device
+ * reaches the same pages at the same IOVA until the last put. That is so with iommufd and
+ * type1, for devices that were attached before it was freed, and as long as one is; what is
+ * attached later does not reach it (what is freed while a device is being attached is not
+ * waited for: do not). With virtio and noiommu it is so where io_uring pins
+ * (uvdk_phys_driver.h); elsewhere the pages are the kernel's again, and a device that is
+ * late reaches whatever they are used for: put first, then free. Emulated devices (emu,
+ * virtio-emu) find memory by its virtual address: all of a map that has gone is a fault
+ * for them from the moment on that the cache is told, part of one is what is there now, or
+ * the end of the process: put first.
  *
  * Three things the kernel does not tell, so that the application has to:
  *
@@ -42,8 +51,11 @@ extern "C" {
  *
  * Memory that is registered or mapped otherwise is mapped once more (UVDK_MAP_ALIAS), so
  * that its owner may unmap it; where each map is charged to RLIMIT_MEMLOCK it is charged
- * twice. In an address space with UVDK_IOVA_VA the cache can only take memory that
- * is not mapped there otherwise, nor held since it was freed (-EEXIST).
+ * twice. In an address space with UVDK_IOVA_VA, and with noiommu, a page can be in one map
+ * only: the cache can only take memory that is not mapped there otherwise, nor held since
+ * it was freed (-EEXIST). Buffers that share pages can be held there at the same time as
+ * long as each get touches at most one of the cache's maps that is held: that one is made
+ * larger, by one more map at each end. If it touches two, put one of them first (-EBUSY).
  *
  * In a child of fork() each call but uvdk_regcache_destroy() fails with -EPERM, and what
  * the parent has mapped stays as it is. (One made by clone() or _Fork(), which run no
@@ -215,7 +227,9 @@ static inline struct uvdk_regcache_slot *uvdk_regcache_slot_of(struct uvdk_regca
  * Return: 0; -EINVAL (no bytes, or past the end); -ENOSPC (all that would have to be
  * evicted is held, or the buffer alone is too large); -EFAULT (not memory of the
  * process); -EPERM (read-only memory; a child of fork()); -EOPNOTSUPP or -EBUSY (memory
- * that can't be followed, see uvdk_follow_add()); -ENOMEM; or as uvdk_ioas_map().
+ * that can't be followed, see uvdk_follow_add()); -EBUSY also, where a page can be in one
+ * map only: it shares pages with two buffers that are held; -ENOMEM; as uvdk_ioas_map(); or,
+ * if room is to be made, as uvdk_ioas_unmap().
  */
 static inline int uvdk_regcache_get(struct uvdk_regcache *cache, const void *va, size_t len,
 				    struct uvdk_regcache_hold *hold)
@@ -275,10 +289,12 @@ void uvdk_regcache_settle(struct uvdk_regcache *cache);
  * @va: first byte
  * @len: bytes
  *
- * When it returns, devices can't reach it any more, but for what is held: that they reach
+ * When it returns 0, devices can't reach it any more, but for what is held: that they reach
  * until the last put.
  *
- * Return: 0; -EINVAL (no bytes, or past the end); -EPERM (in a child of fork()).
+ * Return: 0; -EINVAL (no bytes, or past the end); -EPERM (in a child of fork()); or as
+ * uvdk_ioas_unmap(): nobody finds it, but devices may still reach it. Calling again tries
+ * again, and so does the cache when it needs room.
  */
 int uvdk_regcache_forget(struct uvdk_regcache *cache, const void *va, size_t len);
 
@@ -292,7 +308,8 @@ int uvdk_regcache_forget(struct uvdk_regcache *cache, const void *va, size_t len
  * @bytes: bytes mapped now
  * @entries: maps now
  * @held: buffers held now
- * @lingering: of @entries, those whose memory has gone, and which are held
+ * @lingering: buffers whose memory has gone, or which are part of a larger map by now, and which
+ *	are held, or could not be unmapped; in @entries, too
  */
 struct uvdk_regcache_stats {
 	uint64_t hits;

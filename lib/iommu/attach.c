@@ -213,8 +213,10 @@ int ioas_check_free(const struct uvdk_ioas *ioas, const struct ioas_binding *bin
 
 int ioas_enter(struct uvdk_ioas *ioas, struct ioas_binding *binding, struct uvdk_hwpt *hwpt)
 {
-	int err = attach_rid(ioas, binding, hwpt);
+	int err = ioas_gone_stop(ioas);
 
+	if (!err)
+		err = attach_rid(ioas, binding, hwpt);
 	if (err)
 		return err;
 	remember(ioas, binding);

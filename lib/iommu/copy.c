@@ -42,6 +42,11 @@ static int find(struct uvdk_ioas *from, uvdk_iova_t iova, size_t len, unsigned i
 				 " is one of a file: map the file in the "
 				 "other address space, too",
 				 iova);
+	if (map->flags & IOAS_MAP_GONE)
+		return uvdk_fail(-EFAULT, IOAS_COMPONENT,
+				 "the memory of the map of IOVA 0x%" PRIx64
+				 " was freed: it can't be mapped anywhere else",
+				 iova);
 	if (flags & ~map->flags)
 		return uvdk_fail(-EPERM, IOAS_COMPONENT,
 				 "the map of IOVA 0x%" PRIx64 " allows less than its copy is to",

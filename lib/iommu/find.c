@@ -44,7 +44,7 @@ UVDK_EXPORT int uvdk_ioas_for_each(struct uvdk_ioas *ioas,
 		uint64_t end = map->page + map->pages;
 
 		ioas_map_info(map, &info);
-		ret = ioas_map_stands(map) ? fn(&info, arg) : 0;
+		ret = map->flags & (IOAS_MAP_STOPPED | IOAS_MAP_GONE) ? 0 : fn(&info, arg);
 		map = end < SPACE_PAGES ? ioas_map_next(ioas, end) : NULL;
 	}
 

@@ -22,6 +22,9 @@ int ioas_hwpt_new(struct uvdk_ioas *ioas, struct ioas_binding *binding,
 	err = ioas_parent_check(ioas, binding, opts, &rw_only);
 	if (err)
 		return err;
+	err = ioas_gone_stop(ioas);
+	if (err)
+		return err;
 	hwpt = calloc(1, sizeof(*hwpt));
 	if (!hwpt)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a page table");

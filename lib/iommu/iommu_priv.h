@@ -95,7 +95,8 @@ struct ioas_reservation {
 
 /* Private flags of a record, above those of enum uvdk_map_flags. */
 #define IOAS_MAP_INSIDE	 (1u << 16) /* lies in a reservation, which keeps the IOVAs */
-#define IOAS_MAP_STOPPED (1u << 17) /* of a file: the driver has nothing there for now */
+#define IOAS_MAP_STOPPED (1u << 17) /* the driver has nothing there, of a file for now */
+#define IOAS_MAP_GONE	 (1u << 18) /* other memory may be at its virtual addresses */
 
 /* One map. From a slab; found by the slot of any of its IOVA pages. */
 struct ioas_map {
@@ -151,6 +152,7 @@ struct uvdk_ioas {
 
 	struct ioas_binding *devices;
 	unsigned int device_count;
+	bool any_gone; /* there may be maps with IOAS_MAP_GONE that stand */
 
 	/* The rest is guarded by iommu->lock. */
 	LIST_HEAD(, uvdk_hwpt) hwpts;
@@ -235,6 +237,9 @@ static inline struct ioas_map *ioas_map_at(const struct uvdk_ioas *ioas, uint64_
 
 	return slot_is_map(slot) ? (struct ioas_map *)(uintptr_t)slot : NULL;
 }
+
+/* gone.c: under iommu->lock and that of the ioas, before something is attached or made. */
+int ioas_gone_stop(struct uvdk_ioas *ioas);
 
 /*
  * attach.c: under iommu->lock; enter() with the ioas lock, too. A RID goes

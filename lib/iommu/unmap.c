@@ -57,9 +57,11 @@ static void restore(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 		uvdk_iova_t iova = ioas_iova(page);
 		uint64_t next = page + map->pages;
 
-		if (ioas->ops->map(ioas->priv, &iova, (void *)(uintptr_t)map->va,
-				   ioas_iova(map->pages),
-				   map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS))) {
+		if (map->flags & IOAS_MAP_GONE)
+			map->flags |= IOAS_MAP_STOPPED;
+		else if (ioas->ops->map(ioas->priv, &iova, (void *)(uintptr_t)map->va,
+					ioas_iova(map->pages),
+					map->flags & (UVDK_MAP_RW | UVDK_MAP_ALIAS))) {
 			uvdk_log(UVDK_LOG_WARN, IOAS_COMPONENT,
 				 "IOVA 0x%" PRIx64 "+0x%" PRIx64
 				 " was unmapped before another map of the same call failed, and "
@@ -81,7 +83,8 @@ static int unmap_row(struct uvdk_ioas *ioas, uint64_t page, uint64_t end)
 	for (uint64_t at = page; at < end;) {
 		struct ioas_map *map = ioas_map_at(ioas, at);
 
-		err = ioas->ops->unmap(ioas->priv, ioas_iova(at), ioas_iova(map->pages));
+		if (ioas_map_stands(map))
+			err = ioas->ops->unmap(ioas->priv, ioas_iova(at), ioas_iova(map->pages));
 		if (err) {
 			restore(ioas, page, at);
 			return driver_failed(ioas, map, err);

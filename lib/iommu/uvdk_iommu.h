@@ -344,7 +344,8 @@ int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len);
  * kernel pins them (iommufd). Each map may be unmapped without the other.
  *
  * Return: 0; -EINVAL (@to is @from, another iommu, no access); -EDOM; -ENOENT
- * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE;
+ * (no map holds all of it); -EPERM (that map allows less); -EEXIST; -ERANGE; -EFAULT
+ * (its memory was freed while a registration cache held it);
  * -ENOMEM; -EOPNOTSUPP (type1, virtio, noiommu; the map of a file; no UVDK_MAP_WRITE, as
  * uvdk_ioas_map()).
  */

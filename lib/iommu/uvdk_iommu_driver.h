@@ -119,8 +119,21 @@ struct uvdk_iommu_limits {
 };
 
 /**
+ * enum uvdk_iommu_pins - from when on a map is of pages, and not of virtual addresses
+ * @UVDK_IOMMU_PINS_AT_MAP: as it is made
+ * @UVDK_IOMMU_PINS_ATTACHED: as long as a device is attached or there is a page table
+ * @UVDK_IOMMU_PINS_NEVER: not at all
+ */
+enum uvdk_iommu_pins {
+	UVDK_IOMMU_PINS_AT_MAP,
+	UVDK_IOMMU_PINS_ATTACHED,
+	UVDK_IOMMU_PINS_NEVER,
+};
+
+/**
  * struct uvdk_iommu_ops - an iommu driver
  * @name: shown, and given to uvdk_iommu_open()
+ * @pins: what a map is worth once its memory is freed
  * @handle: what kind of device it takes
  * @picks_iova: the driver decides IOVAs (noiommu: physical addresses): @map
  *	ignores *iova and writes it
@@ -183,6 +196,7 @@ struct uvdk_iommu_limits {
  */
 struct uvdk_iommu_ops {
 	const char *name;
+	enum uvdk_iommu_pins pins;
 	enum uvdk_iommu_handle handle;
 	bool picks_iova;
 	int (*suits)(const char *spec, const struct uvdk_iommu_opts *opts);
@@ -334,10 +348,21 @@ static inline void uvdk_ioas_dma_count(uint64_t *counter, int64_t by)
 int uvdk_ioas_check_own(const struct uvdk_ioas *ioas);
 
 /**
+ * uvdk_ioas_is_gone() - may a map be missing where devices were attached later?
+ * @ioas: address space whose lock the caller holds (inside unmap())
+ * @iova: any byte of the map
+ *
+ * Return: true if uvdk_ioas_for_each() leaves it out, for its memory has gone.
+ */
+bool uvdk_ioas_is_gone(struct uvdk_ioas *ioas, uvdk_iova_t iova);
+
+/**
  * uvdk_ioas_for_each() - visit what the driver has mapped by ascending IOVA, under the lock
  * @ioas: address space whose lock the caller holds (inside attach())
  * @fn: visitor; a non-zero return stops
  * @arg: passed to @fn
+ *
+ * Without what is not to be mapped again: by its virtual address it can't be had any more.
  *
  * Return: what stopped it, or 0.
  */

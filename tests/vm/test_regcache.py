@@ -3,7 +3,8 @@
 
 from harness import pasid
 
-STEPS = ["unmapped", "shared", "mapped over", "discarded", "fork", "held"]
+STEPS = ["unmapped", "shared", "mapped over", "discarded", "fork", "held", "huge pages",
+         "late"]
 
 
 def edu(case, config, iommu):
@@ -11,6 +12,7 @@ def edu(case, config, iommu):
                 case.program("x86_64", "usertools/uvdk-devbind")]
     vm = case.boot(config, devices=["edu,addr=3,dma_mask=0xffffffffffff"], programs=programs)
     vm.guest.check(f"uvdk-devbind -b vfio-pci {pasid.BDF}")
+    vm.guest.check("echo 4 > /proc/sys/vm/nr_hugepages")
     output = vm.guest.check(f"regcache_edu {pasid.BDF} {iommu}", timeout=300)
     print(output.rstrip())
     for step in STEPS:

@@ -109,6 +109,7 @@ static struct uvdk_emu *emu_machine_of(void *priv)
 
 const struct uvdk_iommu_ops uvdk_iommu_emu = {
 	.name = "emu",
+	.pins = UVDK_IOMMU_PINS_NEVER,
 	.handle = UVDK_IOMMU_HANDLE_EMU,
 	.picks_iova = false,
 	.suits = emu_suits,

@@ -106,6 +106,7 @@ static void iofd_close(void *priv)
 
 const struct uvdk_iommu_ops uvdk_iommu_iommufd = {
 	.name = "iommufd",
+	.pins = UVDK_IOMMU_PINS_ATTACHED,
 	.handle = UVDK_IOMMU_HANDLE_CDEV,
 	.suits = iofd_suits,
 	.open = iofd_open,

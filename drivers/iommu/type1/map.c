@@ -62,8 +62,11 @@ int type1_group_map(const struct type1_ioas *own, const struct type1_group *grou
 	return ret ? explain(own, group, iova, va, len, flags, ret) : 0;
 }
 
-/* Success may come with nothing unmapped, so the size that comes back counts. */
-int type1_group_unmap(const struct type1_group *group, uvdk_iova_t iova, size_t len)
+/*
+ * Success may come with nothing unmapped, so the size that comes back counts. @may_lack: it may
+ * not be there.
+ */
+static int group_unmap(const struct type1_group *group, uvdk_iova_t iova, size_t len, bool may_lack)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap), .iova = iova, .size = len};
@@ -72,7 +75,7 @@ int type1_group_unmap(const struct type1_group *group, uvdk_iova_t iova, size_t 
 	if (ret)
 		return uvdk_fail(ret, TYPE1, "unmapping 0x%zx bytes at IOVA 0x%" PRIx64 ": %s", len,
 				 iova, strerror(-ret));
-	if (unmap.size != len)
+	if (unmap.size != len && (unmap.size || !may_lack))
 		return uvdk_fail(-EIO, TYPE1,
 				 "unmapping 0x%zx bytes at IOVA 0x%" PRIx64 ", the kernel says it "
 				 "unmapped 0x%llx",
@@ -108,7 +111,7 @@ int type1_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned
 		return 0;
 
 	for (const struct type1_group *done = own->groups; done != group; done = done->peer)
-		type1_group_unmap(done, *iova, len);
+		group_unmap(done, *iova, len, false);
 	return ret;
 }
 
@@ -139,9 +142,11 @@ static int put_back(const struct uvdk_map_info *map, void *arg)
 int type1_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len)
 {
 	struct refused refused = {.own = ioas_priv, .iova = iova};
+	/* A group that came after the memory had gone never had it. */
+	bool gone = uvdk_ioas_is_gone(refused.own->ioas, iova);
 
 	for (const struct type1_group *group = refused.own->groups; group; group = group->peer) {
-		int ret = type1_group_unmap(group, iova, len);
+		int ret = group_unmap(group, iova, len, gone);
 
 		if (!ret)
 			continue;

@@ -98,6 +98,7 @@ static int type1_info(void *priv, struct uvdk_iommu_binding *binding, struct uvd
 
 const struct uvdk_iommu_ops uvdk_iommu_type1 = {
 	.name = "type1",
+	.pins = UVDK_IOMMU_PINS_ATTACHED,
 	.handle = UVDK_IOMMU_HANDLE_GROUP,
 	.suits = type1_suits,
 	.open = type1_open,

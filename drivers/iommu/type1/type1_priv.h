@@ -71,7 +71,6 @@ void type1_limits(void *ioas_priv, struct uvdk_iommu_limits *out);
 /* map.c */
 int type1_group_map(const struct type1_ioas *own, const struct type1_group *group, uvdk_iova_t iova,
 		    void *va, size_t len, unsigned int flags);
-int type1_group_unmap(const struct type1_group *group, uvdk_iova_t iova, size_t len);
 int type1_group_unmap_all(const struct type1_group *group);
 int type1_map(void *ioas_priv, uvdk_iova_t *iova, void *va, size_t len, unsigned int flags);
 int type1_unmap(void *ioas_priv, uvdk_iova_t iova, size_t len);

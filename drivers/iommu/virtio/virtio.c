@@ -199,6 +199,7 @@ const struct uvdk_iommu_ops uvdk_iommu_virtio = {
 
 const struct uvdk_iommu_ops uvdk_iommu_virtio_emu = {
 	.name = "virtio-emu",
+	.pins = UVDK_IOMMU_PINS_NEVER,
 	.handle = UVDK_IOMMU_HANDLE_EMU,
 	.suits = emu_suits,
 	.open = emu_open,

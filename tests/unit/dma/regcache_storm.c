@@ -10,7 +10,7 @@
  * whoever is given what was mapped at an address before sees what was there before.
  *
  * test_dma_regcache_storm [SECONDS [WORD...]]: seconds are 4, or UVDK_STORM_SECONDS; words:
- *   huge     memory of huge pages, too
+ *   huge     memory of huge pages, too; root has 24 reserved for it meanwhile
  *   fork     children of fork() come and go, too
  *   strict   UVDK_REGCACHE_STRICT, and nothing is settled
  *   blind    nothing is followed: has to fail, and does so with success
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include <uvdk_emu.h>
+#include <uvdk_ioas_gone_driver.h>
 #include <uvdk_regcache.h>
 
 #define THREADS	    4
@@ -87,8 +88,11 @@ static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
 int __real_uvdk_ioas_map(struct uvdk_ioas *, void *, size_t, unsigned int, uvdk_iova_t *);
 int __real_uvdk_ioas_unmap(struct uvdk_ioas *, uvdk_iova_t, size_t);
 
+void __real_uvdk_ioas_gone(struct uvdk_ioas *, uvdk_iova_t, size_t, bool);
+
 int __wrap_uvdk_ioas_map(struct uvdk_ioas *, void *, size_t, unsigned int, uvdk_iova_t *);
 int __wrap_uvdk_ioas_unmap(struct uvdk_ioas *, uvdk_iova_t, size_t);
+void __wrap_uvdk_ioas_gone(struct uvdk_ioas *, uvdk_iova_t, size_t, bool);
 
 int __wrap_uvdk_ioas_map(struct uvdk_ioas *to, void *va, size_t len, unsigned int flags,
 			 uvdk_iova_t *iova)
@@ -133,6 +137,19 @@ int __wrap_uvdk_ioas_unmap(struct uvdk_ioas *from, uvdk_iova_t iova, size_t len)
 	return err;
 }
 
+/* Of that no page has gone; else the machine's devices would fault, which pin nothing. */
+void __wrap_uvdk_ioas_gone(struct uvdk_ioas *in, uvdk_iova_t iova, size_t len, bool sure)
+{
+	const struct pin *pin;
+
+	pthread_mutex_lock(&pins_lock);
+	for (pin = pins; pin && (iova < pin->iova || iova - pin->iova >= pin->len); pin = pin->next)
+		;
+	pthread_mutex_unlock(&pins_lock);
+	if (!pin)
+		__real_uvdk_ioas_gone(in, iova, len, sure);
+}
+
 /* ---- memory ---- */
 
 static uint64_t now_ns(void)
@@ -152,17 +169,52 @@ static uint64_t rnd(struct worker *w, uint64_t below)
 	return w->random % below;
 }
 
+#define NR_HUGE	  "/proc/sys/vm/nr_hugepages"
+#define HUGE_MORE 24
+
+static atomic_ulong huge_got, huge_missed;
+static long huge_before = -1; /* what is to be in NR_HUGE at the end */
+
+static bool set_huge(long count)
+{
+	FILE *file = fopen(NR_HUGE, "w");
+	bool good = file && fprintf(file, "%ld\n", count) > 0;
+
+	return file && !fclose(file) && good;
+}
+
+/* Also where it ends by exit(). */
+static void give_back_huge(void)
+{
+	if (huge_before >= 0)
+		set_huge(huge_before);
+	huge_before = -1;
+}
+
+static void reserve_huge(void)
+{
+	FILE *file = fopen(NR_HUGE, "r");
+	long now = -1;
+
+	if (file && fscanf(file, "%ld", &now) == 1 && set_huge(now + HUGE_MORE)) {
+		huge_before = now;
+		atexit(give_back_huge);
+	}
+	if (file)
+		fclose(file);
+}
+
 static uint8_t *map_memory(enum kind kind, size_t len)
 {
 	int flags = (kind == PRIVATE ? MAP_PRIVATE : MAP_SHARED) | MAP_ANONYMOUS;
 	void *va = MAP_FAILED;
 
-	if (kind == HUGEPAGE)
+	if (kind == HUGEPAGE) {
 		va = mmap(NULL, len, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+		atomic_fetch_add(va == MAP_FAILED ? &huge_missed : &huge_got, 1);
+	}
 	if (va == MAP_FAILED)
 		va = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
-	if (kind == HUGEPAGE && va != MAP_FAILED)
-		madvise(va, len, MADV_HUGEPAGE);
 
 	return va == MAP_FAILED ? NULL : va;
 }
@@ -532,6 +584,10 @@ static void report(void)
 	       "%zu refused, %u maps left, %zu held\n",
 	       steps, transfers, (size_t)s.hits, (size_t)s.misses, (size_t)s.evictions,
 	       (size_t)s.invalidations, (size_t)s.refused, s.entries, (size_t)s.held);
+	if (with_huge)
+		printf("huge pages: %lu allocated, %lu times there was none%s\n",
+		       atomic_load(&huge_got), atomic_load(&huge_missed),
+		       atomic_load(&huge_got) ? "" : ": nothing of them was tried");
 	if (s.held || s.lingering)
 		FAIL("something is held still");
 	if (!blind && !failed && (s.bytes > 2 * HUGE || !s.invalidations || !s.evictions))
@@ -554,8 +610,10 @@ int main(int argc, char **argv)
 		unsettled |= !strcmp(argv[i], "unsettled");
 	}
 	/* Each thread holds two buffers at a time. */
-	if (with_huge)
+	if (with_huge) {
 		max_bytes = 12 * HUGE;
+		reserve_huge();
+	}
 	set_up();
 	end = now_ns() + (uint64_t)seconds * 1000000000;
 	for (int i = 0; i < THREADS; i++)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <uvdk_ioas_gone_driver.h>
 #include <uvdk_regcache.h>
 
 #define PAGE	((size_t)4096)
@@ -47,6 +48,14 @@ int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int fla
 	*iova = (uint64_t)n << SHIFT;
 
 	return 0;
+}
+
+void uvdk_ioas_gone(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len, bool sure)
+{
+	(void)ioas;
+	(void)iova;
+	(void)len;
+	(void)sure;
 }
 
 int uvdk_ioas_unmap(struct uvdk_ioas *ioas, uvdk_iova_t iova, size_t len)

@@ -118,6 +118,59 @@ static void held(void)
 	printf("  held: all good\n");
 }
 
+static void huge_pages(void)
+{
+	const size_t huge = (size_t)2 << 20;
+	uint8_t *other = map_at(NULL, MAP_PRIVATE), *mem = NULL;
+	struct uvdk_regcache_stats stats;
+	struct uvdk_regcache_hold hold;
+
+	for (int i = 1; i <= ROUNDS; i++) {
+		mem = mmap(mem, huge, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
+				   (mem ? MAP_FIXED_NOREPLACE : 0),
+			   -1, 0);
+		CHECK(mem != MAP_FAILED, "there is no huge page");
+		memset(mem, i, huge);
+		CHECK_EQ(uvdk_regcache_forget(cache, other, LEN), 0);
+		hold = get(mem + 3 * PAGE + 5);
+		uvdk_regcache_get_stats(cache, &stats);
+		CHECK_EQ(stats.bytes, huge); /* it was taken whole */
+		uvdk_regcache_put(cache, &hold);
+		move(other, mem + huge - PAGE);
+		CHECK(arrived(other, (uint8_t)i), "read another huge page");
+		munmap(mem, huge);
+	}
+	munmap(other, LEN);
+	printf("  huge pages: all good\n");
+}
+
+/* What is attached after the memory has gone must not reach what is there instead. */
+static void late(void)
+{
+	uint8_t *mem = map_at(NULL, MAP_PRIVATE), *other = map_at(NULL, MAP_PRIVATE);
+	struct uvdk_regcache_hold hold, to;
+
+	memset(mem, 0x11, LEN);
+	memset(other, 0x33, LEN);
+	uvdk_ioas_detach(ioas, edu.dev);
+	hold = get(mem);
+	to = get(other);
+	unmap(mem, MAP_PRIVATE);
+	memset(mem, 0x22, LEN);
+	uvdk_regcache_settle(cache);
+	CHECK_EQ(uvdk_ioas_attach(ioas, edu.dev), 0);
+	edu_dma(&edu, EDU_BUFFER, to.iova, 0);
+	edu_dma(&edu, EDU_BUFFER, hold.iova, 0); /* a fault */
+	edu_dma(&edu, to.iova, EDU_BUFFER, EDU_TO_RAM);
+	CHECK(!arrived(other, 0x22), "other memory is where it was");
+	uvdk_regcache_put(cache, &hold);
+	uvdk_regcache_put(cache, &to);
+	munmap(mem, LEN);
+	munmap(other, LEN);
+	printf("  late: all good\n");
+}
+
 int main(int argc, char **argv)
 {
 	struct uvdk_regcache_stats stats;
@@ -139,6 +192,8 @@ int main(int argc, char **argv)
 	renewed(MAP_PRIVATE, discard, "discarded");
 	renewed(MAP_PRIVATE, have_child, "fork");
 	held();
+	huge_pages();
+	late();
 	uvdk_regcache_settle(cache);
 	uvdk_regcache_get_stats(cache, &stats);
 	CHECK_EQ(stats.held, 0);
