@@ -146,7 +146,7 @@ struct dsa_chan {
 	uint64_t walk_from; /* not before this time */
 	unsigned int idle;
 	uint64_t idle_since, swerr_at;
-	uint32_t seen; /* of the oldest unit: slots up to which there were as many records */
+	uint32_t seen;	     /* of the oldest unit: slots up to which there were as many records */
 	int doubt;	     /* enum dsa_doubt; any thread raises it */
 	enum dsa_cmd ask;    /* given to the device for the queue, and nobody waits for its end */
 	bool ask_ended;	     /* of the device's; guarded by dsa->lock, as is: */

@@ -75,8 +75,8 @@ void dsa_pmd_judge_batch(struct dsa_chan *c, struct dsa_unit *unit)
 }
 
 /*
- * Twice is as good as once, but where a copy has overwritten its source, or what stands behind a
- * fence may have: then the whole batch was run, as far as anybody knows.
+ * Twice is as good as once, but where a copy has overwritten its source, or where what stands
+ * behind a fence may have: no record says that the device did not get there.
  */
 bool dsa_pmd_repeatable(const struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot)
 {

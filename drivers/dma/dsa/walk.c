@@ -140,21 +140,27 @@ static bool wait_for_time(const struct dsa_chan *c)
 	return false;
 }
 
+/* It may have run, and must not run twice. What is continued has told how far it came. */
+static bool is_unsure(const struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot)
+{
+	const struct dsa_slot *s = &c->slots[slot & c->mask];
+
+	return unit->flags & UNIT_UNSURE && !s->tries && !s->done &&
+	       !dsa_pmd_repeatable(c, unit, slot);
+}
+
 /* One slot on: true if it has ended. */
 static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	struct dsa_rec *rec = &c->rec[slot & c->mask];
 	uint8_t code = __atomic_load_n(&rec->status, __ATOMIC_ACQUIRE) & DSA_STATUS_MASK;
-	bool unsure; /* it may have run, and may not run again */
 
 	if (c->slots[slot & c->mask].flags & SLOT_ENDED)
 		return true;
 	if (code == 0 && c->busy && !(unit->flags & UNIT_ABORTED))
 		return false;
 	c->busy = false;
-	unsure = code == 0 && unit->flags & UNIT_UNSURE && !c->slots[slot & c->mask].tries &&
-		 !c->slots[slot & c->mask].done && !dsa_pmd_repeatable(c, unit, slot);
-	if (code == 0 && dsa_pmd_is_cancelled(c, slot) && !unsure) {
+	if (code == 0 && dsa_pmd_is_cancelled(c, slot)) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_NOT_RUN, 0);
 		return true;
 	}
@@ -162,7 +168,7 @@ static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
 		return true;
 	}
-	if (unsure) {
+	if (code == 0 && is_unsure(c, unit, slot)) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, DSA_RECORD_FAULT);
 		return true;
 	}

@@ -439,8 +439,9 @@ Test(dsa_stall, a_batch_with_a_fence_that_lost_all_records_is_not_run_again)
 	fake.swerr[2] = fake.wq[0].portal[1];
 	fake.swerr[0] = 1 | 8 | 16 | 0x1a << 8;
 	cr_assert_eq(poll_for(r, 3, 1), 3);
-	for (int i = 0; i < 3; i++)
-		cr_expect_eq(r[i].status, UVDK_DMADEV_ERROR, "%d: %u", i, r[i].status);
+	cr_expect_eq(r[0].status, UVDK_DMADEV_ERROR);
+	cr_expect_neq(r[1].status, UVDK_DMADEV_OK);
+	cr_expect_neq(r[2].status, UVDK_DMADEV_OK);
 	cr_expect_eq(b.mem[4096], 5, "it was copied once more, from what had been overwritten");
 	end();
 }
