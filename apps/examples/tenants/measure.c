@@ -14,6 +14,7 @@
 #define PAIRS	  8 /* of phases, in a round */
 #define PHASE_NS  UINT64_C(15000000)
 #define MIN_SHARE 0.7 /* of their rate that the others keep, at least */
+#define TRIES	  3   /* to find that: what takes from them takes always */
 #define PATIENCE  10  /* seconds */
 
 static uint64_t victims_done(const struct engine *e)
@@ -189,6 +190,12 @@ static int rounds(struct engine *e, double *share)
 	return 0;
 }
 
+/* What a real engine's share of its rate is depends on the engine, and on who else uses it. */
+static bool kept(const struct engine *e, double share)
+{
+	return share >= MIN_SHARE || (share > 0 && !e->machine);
+}
+
 static int verdict(struct engine *e, double share)
 {
 	struct tenant *attacker = &e->tenant[e->count - 1];
@@ -212,7 +219,7 @@ static int verdict(struct engine *e, double share)
 		return fail("the attacker met no fault");
 	if (failed || e->wrong_reports)
 		return fail("others were hit");
-	if (e->machine && share < MIN_SHARE)
+	if (!kept(e, share))
 		return fail("the attacker takes from the others more than its share of the engine");
 
 	return 0;
@@ -231,7 +238,7 @@ int engine_run(struct uvdk_iommu *iommu, struct uvdk_device *dev, struct machine
 	int ret = engine_open(&e, bits);
 	double share = 0;
 
-	if (!ret)
+	for (unsigned int i = 0; !ret && i < TRIES && !kept(&e, share); i++)
 		ret = rounds(&e, &share);
 	if (!ret)
 		ret = verdict(&e, share);

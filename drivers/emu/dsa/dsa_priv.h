@@ -46,8 +46,9 @@ struct work {
 /* What an engine has under way: one entry of a queue. Only dsa_step() looks here. */
 struct slot {
 	bool used;
-	bool waits; /* nothing to do for now */
-	bool refused;
+	bool waits;   /* nothing to do for now */
+	bool refused; /* the page at @asked_for */
+	uint64_t asked_for;
 	uint8_t wq;
 	bool tagged, ims;
 	uint32_t pasid;

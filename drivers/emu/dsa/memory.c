@@ -111,7 +111,7 @@ enum turn dsa_reach(struct dsa *dsa, struct slot *slot, struct work *work, uint6
 
 	charge(dsa, len);
 	if (lucky(dsa, work, addr) && dsa->ops->access(dsa->arg, &a)) {
-		slot->refused = false;
+		slot->refused &= slot->asked_for != addr;
 		return TURN_MORE;
 	}
 	work->status = ST_FAULT;
@@ -119,6 +119,9 @@ enum turn dsa_reach(struct dsa *dsa, struct slot *slot, struct work *work, uint6
 	work->fault_write = write;
 	if (!(work->flags & FLAG_BLOCK))
 		return TURN_OVER;
+	/* On the way back to what was refused, others succeed once more: they change nothing. */
+	slot->refused &= slot->asked_for == addr;
+	slot->asked_for = addr;
 	if (!slot->refused && ask(dsa, slot, &a) == TURN_WAIT) {
 		work->status = ST_NONE;
 		return TURN_WAIT;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -11,9 +10,8 @@
 #include <uvdk_emu.h>
 #include <uvdk_pasid_attach.h>
 
-#include "../../random.h"
 #include "../../sanitizer.h"
-#include "dsa_reference.h"
+#include "dsa_random.h"
 
 /*
  * A million operations of all kinds against the CPU: any size and alignment, overlaps, bursts,
@@ -21,219 +19,11 @@
  * between them; all others may run in any order.
  */
 
-#define SHARE	     (SANITIZED ? 50 : 1) /* of the operations: one in so many */
+#define SHARE	 (SANITIZED ? 50 : 1) /* of the operations: one in so many */
+#define RING	 64u
+#define PATIENCE 60 /* seconds without a completion */
 
-#define MAX_LEN	     (128u * 1024) /* "max-size=17" */
-#define RING	     64u
-#define EPOCH	     200u /* operations until all is compared */
-#define RECORD_FAULT 0x1a
-#define PATIENCE     60 /* seconds without a completion */
-
-struct plan {
-	const char *spec;
-	unsigned int count; /* operations */
-	uint64_t seed;
-	unsigned int flags; /* of the channel */
-	unsigned int holes; /* one operation in so many leaves the arena; 0: none */
-	bool pasid;
-	bool lost;    /* records may not be written */
-	bool absence; /* the I/O MMU caches that nothing is there */
-};
-
-struct world {
-	const struct plan *plan;
-	uint64_t random;
-	struct uvdk_emu *emu;
-	struct uvdk_iommu *iommu;
-	struct uvdk_device *dev;
-	struct uvdk_dmadev *dma;
-	struct uvdk_ioas *ioas;
-	struct uvdk_dmadev_chan *chan;
-	struct arena arena;
-	/* Numbers of operations, counted up and never wrapped. */
-	uint32_t enqueued;
-	uint32_t told;
-	uint32_t group; /* first of the present one */
-	struct op ops[EPOCH];
-	bool partly[EPOCH]; /* it met a fault, behind so many bytes: */
-	uint32_t done[EPOCH];
-	uint32_t first;	  /* ops[0] */
-	struct op copied; /* to be compared some time */
-	bool group_failed;
-	bool cancelled;
-	bool failure; /* one was told: enqueue nothing before all has ended */
-	uint64_t kinds[OP_KINDS], fences, failures, not_run, lost;
-};
-
-static struct world w;
-
-/* ---- what is made up ---- */
-
-static uint32_t dice(uint32_t sides)
-{
-	return (uint32_t)(random_next(&w.random) >> 16) % sides;
-}
-
-static uint32_t some_len(void)
-{
-	switch (dice(100)) {
-	case 0:
-		return MAX_LEN;
-	case 1 ... 3:
-		return 1 + dice(MAX_LEN);
-	case 4 ... 15:
-		return 1 + dice(16384);
-	case 16 ... 20:
-		return 4096;
-	case 21 ... 25:
-		return 1;
-	case 26 ... 50:
-		return 1 + dice(4096);
-	default:
-		return 1 + dice(64);
-	}
-}
-
-/* Anywhere; often just before the end of a page. */
-static uint32_t some_place(uint32_t len)
-{
-	uint32_t at = dice(ARENA_SIZE - len + 1), edge;
-
-	if (dice(4))
-		return at;
-	edge = (at | 4095) - dice(len < 4096 ? len : 4096);
-
-	return edge <= ARENA_SIZE - len ? edge : at;
-}
-
-/* Pieces of a span in any order; half of them begin where the one before ends. */
-static unsigned int cut(struct uvdk_dma_piece *segs, uint32_t at, uint32_t len)
-{
-	unsigned int count = 1 + dice(len < ARENA_SG ? len : ARENA_SG);
-	uint32_t end = at + len;
-
-	for (unsigned int i = 0; i < count; i++) {
-		uint32_t left = count - i - 1;
-		uint32_t piece = left ? 1 + dice(end - at - left) : end - at;
-
-		segs[i] = (struct uvdk_dma_piece){.addr = at, .len = piece};
-		at += piece;
-	}
-	for (unsigned int i = count; i > 1; i--) {
-		unsigned int k = dice(i);
-		struct uvdk_dma_piece seg = segs[i - 1];
-
-		segs[i - 1] = segs[k];
-		segs[k] = seg;
-	}
-
-	return count;
-}
-
-static bool overlaps(const struct op *op)
-{
-	return op->src < op->dst + op->len && op->dst < op->src + op->len;
-}
-
-/* Only plain copies may overlap: what else does it is not defined. */
-static void move_apart(struct op *op)
-{
-	while (overlaps(op)) {
-		op->src = some_place(op->len);
-		op->dst = some_place(op->len);
-	}
-}
-
-/* Not far from each other. */
-static void overlap(struct op *op)
-{
-	uint32_t shift = dice(op->len + 1);
-
-	if (dice(2) && op->src + shift <= ARENA_SIZE - op->len)
-		op->dst = op->src + shift;
-	else if (op->src >= shift)
-		op->dst = op->src - shift;
-}
-
-static void leave_arena(struct op *op)
-{
-	uint32_t inside = dice(op->len);
-	struct op moved = *op;
-
-	if (op_reads(op) && dice(2))
-		moved.src = ARENA_SIZE - inside;
-	else
-		moved.dst = ARENA_SIZE - inside;
-	if (op->kind == OP_COPY || !overlaps(&moved))
-		*op = moved;
-}
-
-static void make_op(struct op *op)
-{
-	memset(op, 0, sizeof(*op));
-	op->kind = dice(OP_KINDS);
-	op->len = some_len();
-	op->src = some_place(op->len);
-	op->dst = some_place(op->len);
-	op->pattern = random_next(&w.random);
-	op->crc.seed = dice(2) ? (uint32_t)op->pattern : 0;
-	op->crc.flags = dice(4);
-	if (op->kind == OP_COPY && dice(5) == 0)
-		overlap(op);
-	else if (op->kind != OP_COPY)
-		move_apart(op);
-	if (op->kind == OP_COMPARE && w.copied.len && dice(2)) {
-		op->src = w.copied.src;
-		op->dst = w.copied.dst;
-		op->len = w.copied.len;
-	}
-	if (op->kind == OP_SG) {
-		op->dst_count = cut(op->segs[0], op->dst, op->len);
-		op->src_count = cut(op->segs[1], op->src, op->len);
-	} else if (w.plan->holes && dice(w.plan->holes) == 0 && op->kind != OP_CRC) {
-		leave_arena(op);
-	}
-	if (op->kind == OP_COPY)
-		w.copied = *op;
-}
-
-/* ---- enqueueing ---- */
-
-static int enqueue_sg(const struct op *op, unsigned int flags)
-{
-	struct uvdk_dma_piece segs[2][ARENA_SG];
-
-	memcpy(segs, op->segs, sizeof(segs));
-	for (unsigned int i = 0; i < ARENA_SG; i++) {
-		segs[0][i].addr += ARENA_IOVA;
-		segs[1][i].addr += ARENA_IOVA;
-	}
-
-	return uvdk_dmadev_copy_sg(w.chan, segs[0], op->dst_count, segs[1], op->src_count, flags);
-}
-
-static int enqueue(const struct op *op)
-{
-	uvdk_iova_t dst = ARENA_IOVA + op->dst, src = ARENA_IOVA + op->src;
-	unsigned int flags = (op->fence ? UVDK_DMADEV_FENCE : 0) |
-			     (dice(4) ? 0 : UVDK_DMADEV_CACHE) |
-			     (dice(10) ? 0 : UVDK_DMADEV_SUBMIT);
-
-	switch (op->kind) {
-	case OP_COPY:
-		return uvdk_dmadev_copy(w.chan, dst, src, op->len, flags);
-	case OP_FILL:
-		return uvdk_dmadev_fill(w.chan, dst, op->pattern, op->len, flags);
-	case OP_COMPARE:
-		return uvdk_dmadev_compare(w.chan, dst, src, op->len, flags);
-	case OP_CRC:
-		return uvdk_dmadev_crc(w.chan, UVDK_IOVA_NONE, src, op->len, &op->crc, flags);
-	case OP_COPY_CRC:
-		return uvdk_dmadev_crc(w.chan, dst, src, op->len, &op->crc, flags);
-	default:
-		return enqueue_sg(op, flags);
-	}
-}
+struct world w;
 
 static bool needs_fence(const struct op *op)
 {
@@ -268,130 +58,6 @@ static bool add(struct op *op)
 	w.enqueued++;
 
 	return true;
-}
-
-/* ---- what came of it ---- */
-
-static void check_value(const struct op *op, const struct uvdk_dmadev_result *r)
-{
-	uint32_t same, value = op_apply(&w.arena, op, op->len, &same);
-
-	if (op->kind == OP_COMPARE) {
-		cr_assert_eq(r->value, value, "operation %u: %u instead of %u", w.told, r->value,
-			     value);
-		cr_assert_eq(r->done, same, "operation %u: %llu bytes equal instead of %u", w.told,
-			     (unsigned long long)r->done, same);
-		return;
-	}
-	cr_assert_eq(r->done, op->len, "operation %u: %llu of %u bytes", w.told,
-		     (unsigned long long)r->done, op->len);
-	if (op->kind == OP_CRC || op->kind == OP_COPY_CRC)
-		cr_assert_eq(r->value, value,
-			     "operation %u (kind %u, %u bytes): %08x instead of %08x (flags %u, "
-			     "seed %08x)",
-			     w.told, op->kind, op->len, r->value, value, op->crc.flags,
-			     op->crc.seed);
-}
-
-static bool in_pages(uvdk_iova_t fault, uint32_t at, uint32_t len)
-{
-	uvdk_iova_t page = (fault - ARENA_IOVA) & ~UINT64_C(4095);
-
-	return page >= (at & ~4095u) && page < at + len;
-}
-
-static void note_failure(const struct op *op, uint32_t done)
-{
-	w.partly[w.told - w.first] = op_writes(op);
-	w.done[w.told - w.first] = done;
-	w.group_failed = true;
-	w.failures++;
-}
-
-/* The first bytes are done; of the others nothing is known. */
-static void check_fault(const struct op *op, const struct uvdk_dmadev_result *r)
-{
-	bool hole = op->src + op->len > ARENA_SIZE || op->dst + op->len > ARENA_SIZE;
-	uint32_t same;
-
-	cr_assert(hole || w.plan->flags & UVDK_DMADEV_CHAN_NO_RESUME,
-		  "operation %u: a fault at 0x%llx", w.told, (unsigned long long)r->fault);
-	cr_assert_lt(r->done, op->len, "operation %u", w.told);
-	cr_assert((op_reads(op) && in_pages(r->fault, op->src, op->len)) ||
-			  in_pages(r->fault, op->dst, op->len),
-		  "operation %u: 0x%llx is not of it", w.told, (unsigned long long)r->fault);
-	if (hole)
-		cr_assert(op->src + r->done <= ARENA_SIZE && op->dst + r->done <= ARENA_SIZE,
-			  "operation %u: %llu bytes are not there", w.told,
-			  (unsigned long long)r->done);
-	op_apply(&w.arena, op, (uint32_t)r->done, &same);
-	if (op->kind == OP_COMPARE)
-		cr_assert_eq(same, r->done, "operation %u: not equal so far", w.told);
-	note_failure(op, (uint32_t)r->done);
-}
-
-static void check_status(const struct op *op, const struct uvdk_dmadev_result *r)
-{
-	bool hole = op->src + op->len > ARENA_SIZE || op->dst + op->len > ARENA_SIZE;
-
-	if (op->fence && w.group_failed)
-		w.cancelled = true;
-	if (w.cancelled) {
-		cr_assert_eq(r->status, UVDK_DMADEV_NOT_RUN, "operation %u: %u, code 0x%02x",
-			     w.told, r->status, r->code);
-		cr_assert_eq(r->done, 0);
-		w.not_run++;
-	} else if (r->status == UVDK_DMADEV_FAULT) {
-		check_fault(op, r);
-	} else if (r->status == UVDK_DMADEV_ERROR && w.plan->lost) {
-		cr_assert_eq(r->code, RECORD_FAULT, "operation %u: 0x%02x", w.told, r->code);
-		note_failure(op, 0);
-		w.lost++;
-	} else {
-		cr_assert_eq(r->status, UVDK_DMADEV_OK, "operation %u (kind %u): %u, code 0x%02x",
-			     w.told, op->kind, r->status, r->code);
-		/* A comparison may find a difference before the hole. */
-		cr_assert(!hole || (op->kind == OP_COMPARE && r->value));
-		if (!hole)
-			check_value(op, r);
-	}
-	w.failure |= r->status != UVDK_DMADEV_OK;
-}
-
-static unsigned int take_results(void)
-{
-	struct uvdk_dmadev_result results[16];
-	unsigned int count = uvdk_dmadev_completed_status(w.chan, results, 1 + dice(16));
-
-	for (unsigned int i = 0; i < count; i++, w.told++) {
-		cr_assert_eq(results[i].index, w.told & 0xffff, "%u came for %u", results[i].index,
-			     w.told);
-		check_status(&w.ops[w.told - w.first], &results[i]);
-	}
-
-	return count;
-}
-
-/* Successes alone: nothing is told but how many. */
-static unsigned int take_successes(void)
-{
-	uint16_t last;
-	bool error;
-	unsigned int count = uvdk_dmadev_completed(w.chan, 1 + dice(16), &last, &error);
-
-	cr_assert_eq(last, (w.told + count - 1) & 0xffff);
-	for (unsigned int i = 0; i < count; i++, w.told++) {
-		const struct op *op = &w.ops[w.told - w.first];
-		uint32_t same;
-
-		cr_assert(!w.cancelled && !(op->fence && w.group_failed),
-			  "operation %u (%s) succeeded behind a failure that was told", w.told,
-			  op->fence ? "fence" : "no fence");
-		if (op->kind != OP_COMPARE)
-			op_apply(&w.arena, op, op->len, &same);
-	}
-
-	return error ? count + take_results() : count;
 }
 
 static void poll_some(void)
@@ -464,11 +130,25 @@ static void epoch(unsigned int count)
 	compare_all();
 	if (dice(3) == 0)
 		arena_remap(&w.arena, dice(ARENA_CHUNKS), dice(ARENA_SPARES));
+	for (unsigned int i = 0; w.plan->waits && i < ARENA_CHUNKS; i++)
+		if (dice(2))
+			arena_take_out(&w.arena, i);
 }
 
 static struct uvdk_pasid_space *space;
 static struct uvdk_pasid_owner *owner;
 static struct uvdk_pasid_attachment attached;
+
+/* By a page table whose requests are heard. */
+static void attach_asking(uint32_t pasid)
+{
+	struct uvdk_hwpt_opts opts = {.size = sizeof(opts), .flags = UVDK_HWPT_PASID};
+
+	cr_assert_eq(uvdk_faultq_create(w.iommu, NULL, &w.faultq), 0, "%s", uvdk_last_error());
+	opts.faultq = w.faultq;
+	cr_assert_eq(uvdk_hwpt_create(w.ioas, w.dev, &opts, &w.hwpt), 0, "%s", uvdk_last_error());
+	cr_assert_eq(uvdk_hwpt_attach(w.hwpt, w.dev, pasid), 0, "%s", uvdk_last_error());
+}
 
 static uint32_t attach(void)
 {
@@ -481,6 +161,10 @@ static uint32_t attach(void)
 	cr_assert_eq(uvdk_pasid_space_create(NULL, &space), 0);
 	cr_assert_eq(uvdk_pasid_owner_create(space, 1, &owner), 0);
 	cr_assert_eq(uvdk_pasid_alloc(owner, 1, UINT32_MAX, &pasid), 0);
+	if (w.plan->waits) {
+		attach_asking(pasid);
+		return pasid;
+	}
 	cr_assert_eq(uvdk_pasid_attach(owner, pasid, w.ioas, w.dev, &attached), 0, "%s",
 		     uvdk_last_error());
 
@@ -512,6 +196,8 @@ static void begin(const struct plan *plan)
 	cr_assert_eq(uvdk_dmadev_chan_open(w.dma, &chan, &w.chan), 0, "%s", uvdk_last_error());
 	arena_create(&w.arena, w.ioas);
 	arena_fill(&w.arena, &w.random);
+	if (plan->waits)
+		pages_start(&w.pages, w.faultq, &w.arena);
 }
 
 static void check_stats(void)
@@ -534,8 +220,12 @@ static void end(void)
 
 	check_stats();
 	uvdk_dmadev_chan_close(w.chan);
+	if (w.plan->waits)
+		pages_stop(&w.pages);
 	arena_destroy(&w.arena);
 	uvdk_dmadev_close(w.dma);
+	uvdk_hwpt_destroy(w.hwpt);
+	uvdk_faultq_destroy(w.faultq);
 	uvdk_pasid_owner_destroy(owner);
 	uvdk_ioas_destroy(w.ioas);
 	uvdk_device_close(w.dev);
@@ -626,4 +316,30 @@ Test(dsa_random, records_are_lost_among_faults_that_nobody_resumes, .timeout = 6
 			   .lost = true,
 			   .pasid = true});
 	cr_expect_gt(w.lost, 0);
+}
+
+Test(dsa_random, pages_that_the_device_asks_for_are_brought_in_while_it_waits, .timeout = 600)
+{
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,reorder",
+			   .count = 20000,
+			   .seed = 9,
+			   .flags = UVDK_DMADEV_CHAN_BLOCK,
+			   .pasid = true,
+			   .waits = true});
+	cr_expect_gt(w.pages.given, 0);
+	cr_expect_eq(w.failures, 0);
+}
+
+Test(dsa_random, those_that_are_refused_are_the_end_of_what_needs_them, .timeout = 600)
+{
+	run(&(struct plan){.spec = "emu:dsa,max-size=17,fault-rate=100,spare-records",
+			   .count = 20000,
+			   .seed = 10,
+			   .flags = UVDK_DMADEV_CHAN_BLOCK,
+			   .holes = 50,
+			   .pasid = true,
+			   .waits = true});
+	cr_expect_gt(w.pages.given, 0);
+	cr_expect_gt(w.pages.refused, 0);
+	cr_expect_gt(w.failures, 0);
 }

@@ -23,6 +23,7 @@ void arena_create(struct arena *a, struct uvdk_ioas *ioas)
 {
 	memset(a, 0, sizeof(*a));
 	a->ioas = ioas;
+	pthread_mutex_init(&a->lock, NULL);
 	a->want = malloc(ARENA_SIZE);
 	a->memory = mmap(NULL, BACKINGS * ARENA_CHUNK, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -37,12 +38,38 @@ void arena_create(struct arena *a, struct uvdk_ioas *ioas)
 	}
 }
 
+void arena_take_out(struct arena *a, unsigned int chunk)
+{
+	uvdk_iova_t iova = ARENA_IOVA + (uint64_t)chunk * ARENA_CHUNK;
+
+	pthread_mutex_lock(&a->lock);
+	if (!a->out[chunk])
+		cr_assert_eq(uvdk_ioas_unmap(a->ioas, iova, ARENA_CHUNK), 0, "%s",
+			     uvdk_last_error());
+	a->out[chunk] = true;
+	pthread_mutex_unlock(&a->lock);
+}
+
+bool arena_bring_in(struct arena *a, uvdk_iova_t addr)
+{
+	uint64_t chunk = (addr - ARENA_IOVA) / ARENA_CHUNK;
+
+	if (chunk >= ARENA_CHUNKS)
+		return false;
+	pthread_mutex_lock(&a->lock);
+	if (a->out[chunk])
+		map(a, (unsigned int)chunk);
+	a->out[chunk] = false;
+	pthread_mutex_unlock(&a->lock);
+
+	return true;
+}
+
 void arena_destroy(struct arena *a)
 {
 	for (unsigned int i = 0; i < ARENA_CHUNKS; i++)
-		cr_expect_eq(uvdk_ioas_unmap(a->ioas, ARENA_IOVA + (uint64_t)i * ARENA_CHUNK,
-					     ARENA_CHUNK),
-			     0);
+		arena_take_out(a, i);
+	pthread_mutex_destroy(&a->lock);
 	munmap(a->memory, BACKINGS * ARENA_CHUNK);
 	free(a->want);
 }
@@ -62,14 +89,13 @@ void arena_remap(struct arena *a, unsigned int chunk, unsigned int spare)
 {
 	uint8_t *old = a->chunk[chunk];
 
-	cr_assert_eq(
-		uvdk_ioas_unmap(a->ioas, ARENA_IOVA + (uint64_t)chunk * ARENA_CHUNK, ARENA_CHUNK),
-		0, "%s", uvdk_last_error());
+	arena_take_out(a, chunk);
 	memcpy(a->spare[spare], old, ARENA_CHUNK);
 	memset(old, POISON, ARENA_CHUNK);
 	a->chunk[chunk] = a->spare[spare];
 	a->spare[spare] = old;
 	map(a, chunk);
+	a->out[chunk] = false;
 }
 
 static void check_chunk(const struct arena *a, unsigned int i)

@@ -2,6 +2,8 @@
 #ifndef DSA_REFERENCE_H
 #define DSA_REFERENCE_H
 
+#include <pthread.h>
+
 #include <uvdk_dmadev.h>
 
 /*
@@ -22,6 +24,8 @@ struct arena {
 	uint8_t *spare[ARENA_SPARES]; /* unmapped: nobody may write them */
 	uint8_t *memory;	      /* all of these */
 	uint8_t *want;		      /* the copy */
+	pthread_mutex_t lock;	      /* around what is mapped */
+	bool out[ARENA_CHUNKS];	      /* not mapped, until the device asks for it */
 };
 
 enum op_kind { OP_COPY, OP_FILL, OP_COMPARE, OP_CRC, OP_COPY_CRC, OP_SG, OP_KINDS };
@@ -48,6 +52,12 @@ void arena_fill(struct arena *a, uint64_t *random);
 
 /* Put another backing behind a chunk; nothing may be under way. */
 void arena_remap(struct arena *a, unsigned int chunk, unsigned int spare);
+
+/* Unmap a chunk; nothing may be under way. */
+void arena_take_out(struct arena *a, unsigned int chunk);
+
+/* Map the chunk of an IOVA, if it is not; from any thread. False: there is none. */
+bool arena_bring_in(struct arena *a, uvdk_iova_t addr);
 
 /* Is all as it must be? Nothing may be under way. */
 void arena_check(struct arena *a);

@@ -153,6 +153,32 @@ Test(dsa_model_faults, refused_it_ends_with_the_fault)
 	cr_assert_eq(b.asked, 2);
 }
 
+/* All that comes before it is accessed once more, and is there. */
+Test(dsa_model_faults, refused_it_ends_wherever_the_operand_is)
+{
+	const uint64_t there = BASE + UINT64_C(40) * PAGE;
+	static const unsigned int ops[] = {MOVE, COMPARE, COPY_CRC, DUALCAST, CREATE};
+
+	set_absent(there, true);
+	for (unsigned int i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		struct desc d = describe(ops[i], BASE, there, 64, 0);
+
+		d.flags |= BLOCK;
+		if (ops[i] == DUALCAST || ops[i] == CREATE)
+			d.more[0] = there + 20 * PAGE;
+		if (ops[i] == CREATE)
+			d.more[1] = 80;
+		do_one(&b, &d);
+		cr_assert_eq(b.asked, i + 1, "operation %u: 0x%02x", ops[i], record(&b, 0)->status);
+		dsa_answer(b.dsa, b.groups[i], 1);
+		run(&b);
+		cr_assert_eq(record(&b, 0)->status & 0x7f, 4, "operation %u: 0x%02x", ops[i],
+			     record(&b, 0)->status);
+		cr_assert_eq(record(&b, 0)->fault, there);
+	}
+	cr_assert_eq(b.asked, 5);
+}
+
 Test(dsa_model_faults, who_cannot_ask_ends_with_the_fault)
 {
 	struct desc d = blocking(MOVE, 0);
