@@ -151,6 +151,7 @@ static void cdev_close(void *priv)
 
 	uvdk_sva_cdev_close(cdev->node);
 	pthread_mutex_destroy(&cdev->dsa.lock);
+	pthread_mutex_destroy(&cdev->dsa.swerr);
 	free(cdev);
 }
 
@@ -210,6 +211,7 @@ UVDK_EXPORT int uvdk_dsa_open_cdev(const char *path, const struct uvdk_dsa_cdev_
 	cdev->dsa.channels = 1;
 	cdev->retries = all.retries ? all.retries : RETRIES;
 	pthread_mutex_init(&cdev->dsa.lock, NULL);
+	pthread_mutex_init(&cdev->dsa.swerr, NULL);
 	ret = open_node(cdev, path, all.sysfs_root);
 	if (ret)
 		goto err;

@@ -227,6 +227,14 @@ err_irq:
 	return ret;
 }
 
+/* From now on, or no more, it is told of what the device reports. */
+static void note(struct dsa *dsa, unsigned int wq, struct dsa_chan *c)
+{
+	pthread_mutex_lock(&dsa->swerr);
+	dsa->wq[wq] = c;
+	pthread_mutex_unlock(&dsa->swerr);
+}
+
 static int start(struct dsa *dsa, struct dsa_chan *c, const struct uvdk_dmadev_chan_opts *opts)
 {
 	unsigned int wq = 0;
@@ -243,7 +251,7 @@ static int start(struct dsa *dsa, struct dsa_chan *c, const struct uvdk_dmadev_c
 	c->wq = wq;
 	ret = connect(c, opts);
 	if (!ret)
-		dsa->wq[wq] = c;
+		note(dsa, wq, c);
 
 	return ret;
 }
@@ -287,7 +295,8 @@ void dsa_pmd_chan_close(void *priv, struct uvdk_dmadev_chan *chan)
 	if (!uvdk_device_gone(dsa->dev))
 		dsa_pmd_check_swerr(dsa); /* it is not the next one's */
 	dsa_pmd_irq_close(c);
-	dsa->wq[c->wq] = NULL;
+	dsa_pmd_ask_no_more(c);
+	note(dsa, c->wq, NULL);
 	pthread_mutex_unlock(&dsa->lock);
 	dsa_pmd_chan_free(c);
 }

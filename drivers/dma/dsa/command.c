@@ -53,14 +53,16 @@ static const char *error_name(unsigned int error)
 		return "no such work queue";
 	case 0x03:
 		return "hardware error";
+	case 0x04:
+		return "reserved bits of the command";
 	case 0x10:
 		return "device is not disabled";
 	case 0x11:
 		return "configuration";
 	case 0x12:
 		return "bus master is off";
-	case 0x13:
-		return "PASID";
+	case 0x13: /* the name that Linux's idxd has for it is PASID */
+		return "number of page requests allocated (PRI), or PASID";
 	case 0x14:
 		return "sizes of the work queues";
 	case 0x15 ... 0x18:
@@ -83,39 +85,152 @@ static const char *error_name(unsigned int error)
 		return "batch size of the work queue";
 	case 0x28:
 		return "transfer size of the work queue";
-	case 0x31 ... 0x32:
-		return "not enabled";
-	case 0x41 ... 0x42:
-		return "interrupt handle";
+	case 0x2a:
+		return "privileged mode of the work queue";
+	case 0x31:
+		return "device is not enabled";
+	case 0x32:
+		return "work queue is not enabled";
+	case 0x41:
+		return "no such interrupt vector";
+	case 0x42:
+		return "no interrupt handle left";
+	case 0x43:
+		return "no such interrupt handle";
 	default:
 		return "unknown error";
 	}
 }
 
+const char *dsa_pmd_command_name(enum dsa_cmd cmd)
+{
+	static const char *const names[] = {
+		[DSA_CMD_ENABLE_DEVICE] = "enable the device",
+		[DSA_CMD_DISABLE_DEVICE] = "disable the device",
+		[DSA_CMD_ABORT_ALL] = "abort all",
+		[DSA_CMD_RESET_DEVICE] = "reset the device",
+		[DSA_CMD_ENABLE_WQ] = "enable a work queue",
+		[DSA_CMD_DISABLE_WQ] = "disable a work queue",
+		[DSA_CMD_DRAIN_WQ] = "drain a work queue",
+		[DSA_CMD_ABORT_WQ] = "abort a work queue",
+		[DSA_CMD_REQUEST_INT_HANDLE] = "request an interrupt handle",
+		[DSA_CMD_RELEASE_INT_HANDLE] = "release an interrupt handle",
+	};
+	const char *name = cmd < sizeof(names) / sizeof(names[0]) ? names[cmd] : NULL;
+
+	return name ? name : "that of a process before";
+}
+
+/* No command is under way: that of dsa_pmd_ask() has ended with @status. */
+static void note_idle(struct dsa *dsa, uint64_t status)
+{
+	if (!dsa->asker)
+		return;
+	dsa->asker->ask_status = (uint32_t)status;
+	dsa->asker->ask_ended = true;
+	dsa->asker = NULL;
+}
+
+static int give(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand)
+{
+	dsa->cmd = cmd;
+
+	return uvdk_region_write(&dsa->regs, DSA_CMD, 4, (uint32_t)cmd << DSA_CMD_SHIFT | operand);
+}
+
+static int check_status(const struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, uint64_t status)
+{
+	if (!DSA_CMDSTS_ERROR(status))
+		return 0;
+
+	return uvdk_fail(-EPROTO, LOG_NAME, "%s: command %u (0x%x: %s) failed with 0x%02x: %s",
+			 dsa->name, cmd, operand, dsa_pmd_command_name(cmd),
+			 DSA_CMDSTS_ERROR(status), error_name(DSA_CMDSTS_ERROR(status)));
+}
+
+static int wait_for_end(struct dsa *dsa, uint64_t *status)
+{
+	int ret = wait_idle(dsa, status);
+
+	if (ret == -ETIMEDOUT)
+		return uvdk_fail(ret, LOG_NAME, "%s: command %u (%s) did not end within %u s",
+				 dsa->name, dsa->cmd, dsa_pmd_command_name(dsa->cmd),
+				 (unsigned int)(DSA_PATIENCE_NS / 1000000000));
+	if (!ret)
+		note_idle(dsa, *status);
+
+	return ret;
+}
+
 int dsa_pmd_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result)
 {
 	uint64_t status = 0;
-	int ret = dsa->broken ? -ETIMEDOUT : wait_idle(dsa, &status);
+	int ret;
 
+	if (dsa->broken)
+		return uvdk_fail(-ETIMEDOUT, LOG_NAME, "%s has stopped to answer: no command %u",
+				 dsa->name, cmd);
+	ret = wait_for_end(dsa, &status);
 	if (!ret)
-		ret = uvdk_region_write(&dsa->regs, DSA_CMD, 4,
-					(uint32_t)cmd << DSA_CMD_SHIFT | operand);
+		ret = give(dsa, cmd, operand);
 	if (!ret)
-		ret = wait_idle(dsa, &status);
-	if (ret == -ETIMEDOUT)
-		return uvdk_fail(ret, LOG_NAME, "%s: command %u (0x%x) did not end within %u s",
-				 dsa->name, cmd, operand,
-				 (unsigned int)(DSA_PATIENCE_NS / 1000000000));
+		ret = wait_for_end(dsa, &status);
 	if (ret)
 		return ret;
 	if (result)
 		*result = DSA_CMDSTS_RESULT(status);
-	if (DSA_CMDSTS_ERROR(status))
-		return uvdk_fail(-EPROTO, LOG_NAME, "%s: command %u (0x%x) failed with 0x%02x: %s",
-				 dsa->name, cmd, operand, DSA_CMDSTS_ERROR(status),
-				 error_name(DSA_CMDSTS_ERROR(status)));
+
+	return check_status(dsa, cmd, operand, status);
+}
+
+/* ---- and without waiting ---- */
+
+int dsa_pmd_ask(struct dsa_chan *c, enum dsa_cmd cmd)
+{
+	struct dsa *dsa = c->dsa;
+	uint64_t status = 0;
+	int ret = uvdk_region_read(&dsa->regs, DSA_CMDSTS, 4, &status);
+
+	if (ret)
+		return ret;
+	if (status & DSA_CMDSTS_ACTIVE)
+		return -EBUSY;
+	note_idle(dsa, status);
+	ret = give(dsa, cmd, DSA_WQ_OPERAND(c->wq));
+	if (ret)
+		return ret;
+	dsa->asker = c;
+	c->ask = cmd;
+	c->ask_ended = false;
 
 	return 0;
+}
+
+int dsa_pmd_answer(struct dsa_chan *c)
+{
+	struct dsa *dsa = c->dsa;
+	enum dsa_cmd cmd = c->ask;
+	uint64_t status = 0;
+	int ret = 0;
+
+	if (!c->ask_ended)
+		ret = uvdk_region_read(&dsa->regs, DSA_CMDSTS, 4, &status);
+	if (ret)
+		return ret;
+	if (!c->ask_ended && status & DSA_CMDSTS_ACTIVE)
+		return -EINPROGRESS;
+	if (!c->ask_ended)
+		note_idle(dsa, status);
+	c->ask = 0;
+
+	return check_status(dsa, cmd, DSA_WQ_OPERAND(c->wq), c->ask_status);
+}
+
+void dsa_pmd_ask_no_more(struct dsa_chan *c)
+{
+	if (c->dsa->asker == c)
+		c->dsa->asker = NULL;
+	c->ask = 0;
 }
 
 void dsa_pmd_give_up(struct dsa *dsa)

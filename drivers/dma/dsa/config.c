@@ -133,11 +133,6 @@ int dsa_pmd_wq_abort(struct dsa_chan *c)
 	return dsa_pmd_command(c->dsa, DSA_CMD_ABORT_WQ, DSA_WQ_OPERAND(c->wq), NULL);
 }
 
-int dsa_pmd_wq_drain(struct dsa_chan *c)
-{
-	return dsa_pmd_command(c->dsa, DSA_CMD_DRAIN_WQ, DSA_WQ_OPERAND(c->wq), NULL);
-}
-
 /* By a command that waits for what runs, or else by taking all of the device off memory. */
 void dsa_pmd_wq_disable(struct dsa_chan *c)
 {

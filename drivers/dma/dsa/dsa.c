@@ -119,6 +119,7 @@ static int dsa_open(struct uvdk_device *dev, const struct uvdk_dmadev_opts *opts
 		return ret;
 	}
 	pthread_mutex_init(&dsa->lock, NULL);
+	pthread_mutex_init(&dsa->swerr, NULL);
 	dsa_pmd_tell(dsa, info);
 	*priv = dsa;
 
@@ -137,6 +138,7 @@ static void dsa_close(void *priv)
 		uvdk_device_set_command(dsa->dev, 0, UVDK_PCI_COMMAND_MASTER);
 	}
 	pthread_mutex_destroy(&dsa->lock);
+	pthread_mutex_destroy(&dsa->swerr);
 	free(dsa);
 }
 

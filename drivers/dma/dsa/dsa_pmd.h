@@ -47,9 +47,19 @@ struct dsa {
 	struct dsa_caps caps;
 	unsigned int channels;	 /* as many queues are set up */
 	unsigned int wq_entries; /* of each */
-	pthread_mutex_t lock;	 /* guards commands, SWERR, wq */
+	pthread_mutex_t lock;	 /* guards commands */
+	pthread_mutex_t swerr;	 /* guards SWERR and wq; taken last, and held for a moment only */
 	struct dsa_chan *wq[DSA_WQS_MAX];
-	bool broken; /* a command did not end: bus master is off */
+	enum dsa_cmd cmd;	/* the last one given */
+	struct dsa_chan *asker; /* of the command under way, if nobody waits for it */
+	bool broken;		/* a command did not end: bus master is off */
+};
+
+/* Of what a queue was given and has not told of the end. */
+enum dsa_doubt {
+	DOUBT_NONE,
+	DOUBT_MAYBE, /* the device reported an error: nobody knows whose were lost behind it */
+	DOUBT_NAMED, /* ... of this queue: what is missing will not come */
 };
 
 /* What went to the device in one descriptor. */
@@ -112,9 +122,9 @@ struct dsa_chan {
 	uint32_t pending;
 	uint32_t done;
 	uint32_t made, posted, retired;
-	uint32_t odd;	 /* slots from told on that are not as every other */
-	uint32_t fences; /* enqueued since the last submit */
-	uint32_t wq_entries;
+	uint32_t odd;	     /* slots from told on that are not as every other */
+	uint32_t fences;     /* enqueued since the last submit */
+	uint32_t wq_entries; /* 0 while it is aborted: it is given nothing */
 	uint32_t max_batch;
 	struct dsa_unit *units;
 	struct dsa_rec *batch; /* a record for each unit */
@@ -135,7 +145,14 @@ struct dsa_chan {
 	uint64_t walk_from; /* not before this time */
 	unsigned int idle;
 	uint64_t idle_since, swerr_at;
-	bool suspect; /* SWERR names the queue: what is missing will not come */
+	uint32_t seen;	     /* of the oldest unit: slots up to which there were as many records */
+	int doubt;	     /* enum dsa_doubt; any thread raises it */
+	enum dsa_cmd ask;    /* given to the device for the queue, and nobody waits for its end */
+	bool ask_ended;	     /* of the device's; guarded by dsa->lock, as is: */
+	uint32_t ask_status; /* CMDSTS */
+	uint64_t ask_at;
+	uint32_t ask_posted; /* what was posted before, */
+	bool ask_busy;	     /* and was the slot at walk? */
 	uint32_t extra_submitted;
 	uint64_t submitted, completed, failures, resumed, doorbells, bytes;
 	struct dsa_slot *slots;
@@ -185,6 +202,16 @@ int dsa_pmd_read_caps(struct dsa *dsa);
 /* command.c: the lock is held */
 int dsa_pmd_command(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand, unsigned int *result);
 bool dsa_pmd_has_command(const struct dsa *dsa, enum dsa_cmd cmd);
+/*
+ * The same without waiting, for the queue of @c, one command at a time: 0 once it is given, -EBUSY
+ * while another one is under way.
+ */
+int dsa_pmd_ask(struct dsa_chan *c, enum dsa_cmd cmd);
+/* How it ended: 0 or -EPROTO with a sentence; or -EINPROGRESS. */
+int dsa_pmd_answer(struct dsa_chan *c);
+/* Nobody will look for its end. */
+void dsa_pmd_ask_no_more(struct dsa_chan *c);
+const char *dsa_pmd_command_name(enum dsa_cmd cmd);
 /* Whatever state it is in: to the one after power on. */
 int dsa_pmd_reset(struct dsa *dsa);
 /* It does not answer: it must reach no memory. */
@@ -196,8 +223,6 @@ int dsa_pmd_wq_enable(struct dsa_chan *c);
 void dsa_pmd_wq_disable(struct dsa_chan *c);
 /* Nothing of it runs any more when this returns 0. The lock is held. */
 int dsa_pmd_wq_abort(struct dsa_chan *c);
-/* All that it was given has ended when this returns 0. The lock is held. */
-int dsa_pmd_wq_drain(struct dsa_chan *c);
 
 /* chan_irq.c */
 int dsa_pmd_irq_open(struct dsa_chan *c, int fd);
@@ -285,10 +310,10 @@ bool dsa_pmd_is_cancelled(struct dsa_chan *c, uint32_t slot);
 
 /* lost.c: a batch has ended: which of its records could not be written? */
 void dsa_pmd_judge_batch(struct dsa_chan *c, struct dsa_unit *unit);
-/* Nothing runs any more: what has no record lost it. */
+/* All that was posted before ask_posted has ended: what has no record lost it. */
 void dsa_pmd_end_lost(struct dsa_chan *c);
-/* May a descriptor that perhaps was run be run again? */
-bool dsa_pmd_repeatable(const struct dsa_chan *c, uint32_t slot);
+/* May one of @unit that perhaps was run be run again? */
+bool dsa_pmd_repeatable(const struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot);
 
 /* resume.c: make the descriptor of a slot what is left of it: false if that can't be */
 bool dsa_pmd_resume(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *rec);
@@ -298,7 +323,7 @@ void dsa_pmd_idle(struct dsa_chan *c);
 void dsa_pmd_gone(struct dsa_chan *c);
 uint64_t dsa_pmd_now_ns(void);
 
-/* swerr.c: tell what the device reports; the lock is held */
+/* swerr.c: tell what the device reports */
 void dsa_pmd_check_swerr(struct dsa *dsa);
 
 #endif /* UVDK_DSA_PMD_H */

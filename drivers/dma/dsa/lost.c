@@ -19,14 +19,15 @@ static void lose(struct dsa_rec *rec)
 
 void dsa_pmd_end_lost(struct dsa_chan *c)
 {
-	for (uint32_t i = c->retired; i != c->posted; i++) {
+	for (uint32_t i = c->retired; (int32_t)(c->ask_posted - i) > 0; i++) {
 		const struct dsa_unit *unit = &c->units[i & c->mask];
+		bool walked = i == c->retired && c->busy; /* its record may be of another run */
 
-		if (!(unit->flags & UNIT_WALK))
+		if (!(unit->flags & UNIT_WALK) && !walked)
 			lose(unit->count == 1 ? &c->rec[unit->first & c->mask]
 					      : &c->batch[i & c->mask]);
 	}
-	if (c->busy)
+	if (c->busy && c->ask_busy)
 		lose(&c->rec[c->walk & c->mask]);
 }
 
@@ -68,19 +69,23 @@ void dsa_pmd_judge_batch(struct dsa_chan *c, struct dsa_unit *unit)
 		unit->flags |= UNIT_UNSURE;
 	if (all_there(c, unit->first, run) && !(unit->flags & UNIT_UNSURE))
 		return;
-	pthread_mutex_lock(&c->dsa->lock);
 	dsa_pmd_check_swerr(c->dsa);
-	pthread_mutex_unlock(&c->dsa->lock);
 	for (uint32_t i = 0; i < run; i++)
 		lose(&c->rec[(unit->first + i) & c->mask]);
 }
 
-/* Twice is as good as once, but where a copy has overwritten its source. */
-bool dsa_pmd_repeatable(const struct dsa_chan *c, uint32_t slot)
+/*
+ * Twice is as good as once, but where a copy has overwritten its source, or where what stands
+ * behind a fence may have: no record says that the device did not get there.
+ */
+bool dsa_pmd_repeatable(const struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot)
 {
 	const uint64_t *desc = dsa_desc(c, slot);
 	uint64_t src = UVDK_LE(64, desc[2]), dst = UVDK_LE(64, desc[3]);
 	uint32_t len = DSA_W4_LEN(UVDK_LE(64, desc[4]));
+
+	if (unit->flags & UNIT_INNER)
+		return false;
 
 	return DSA_W0_OP(UVDK_LE(64, desc[0])) != DSA_OP_COPY ||
 	       (src - dst >= len && dst - src >= len);

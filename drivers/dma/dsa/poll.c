@@ -45,7 +45,7 @@ static void retire_units(struct dsa_chan *c)
 static bool can_walk(const struct dsa_chan *c)
 {
 	return c->retired != c->posted && !c->busy && !c->walk_from && !c->refused &&
-	       c->units[c->retired & c->mask].flags & UNIT_WALK;
+	       c->wq_entries && c->units[c->retired & c->mask].flags & UNIT_WALK;
 }
 
 static inline void reap(struct dsa_chan *c)
@@ -59,10 +59,13 @@ static inline void reap(struct dsa_chan *c)
 			break;
 		retire_units(c);
 	}
-	if (c->retired != before || c->retired == c->posted)
-		c->idle = 0, c->idle_since = 0;
-	else
+	if (c->retired == c->made) {
+		__atomic_store_n(&c->doubt, DOUBT_NONE, __ATOMIC_RELAXED);
+	} else if (c->retired == before) {
 		dsa_pmd_idle(c);
+		return;
+	}
+	c->idle = 0, c->idle_since = 0;
 }
 
 /* How the slots of the operation that starts at @slot ended, as one. Returns the next one. */

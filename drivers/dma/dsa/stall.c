@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <string.h>
+
 #include "dsa_pmd.h"
 
-#define POLLS	   256 /* between two looks at the clock */
-#define SWERR_NS   UINT64_C(1000000)
-#define SUSPECT_NS UINT64_C(1000000)   /* draining loses nothing */
-#define ABORT_NS   UINT64_C(100000000) /* aborting does */
+#define POLLS	    256 /* between two looks at the clock */
+#define SWERR_NS    UINT64_C(1000000)
+#define DOUBT_NS    UINT64_C(1000000)	/* draining loses nothing */
+#define ABORT_NS    UINT64_C(100000000) /* aborting does */
+#define DRAIN_BYTES (UINT64_C(256) << 20)
 #ifndef DSA_STALL_NS
 #define DSA_STALL_NS UINT64_C(10000000000)
 #endif
@@ -30,64 +34,148 @@ void dsa_pmd_gone(struct dsa_chan *c)
 		end_all(c, UVDK_DMADEV_GONE);
 }
 
+/*
+ * Draining loses nothing, and others' commands wait for it: it is for a queue that must be done
+ * soon. What was posted by hand may be anything.
+ */
+static bool is_little(const struct dsa_chan *c)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = c->retired; i != c->posted; i++)
+		bytes += c->units[i & c->mask].bytes;
+
+	return bytes <= DRAIN_BYTES && !c->by_hand;
+}
+
 /* A descriptor that waits for a page may wait for the very thread that would drain it. */
 static bool can_drain(const struct dsa_chan *c)
 {
-	return !(c->flags & UVDK_DMADEV_CHAN_BLOCK) &&
+	return !(c->flags & UVDK_DMADEV_CHAN_BLOCK) && is_little(c) &&
 	       dsa_pmd_has_command(c->dsa, DSA_CMD_DRAIN_WQ);
 }
 
-/* What runs is aborted: then nothing of it is written any more, and it can be told. */
-static int abort_all(struct dsa_chan *c)
+/* An error of another queue's is no reason to abort this one: sound work may wait for a page. */
+static uint64_t patience_of(const struct dsa_chan *c)
 {
-	int ret;
+	int doubt = __atomic_load_n(&c->doubt, __ATOMIC_RELAXED);
 
-	uvdk_log(UVDK_LOG_WARN, LOG_NAME, "%s: %u descriptors of work queue %u do not end: aborted",
-		 c->dsa->name, c->posted - c->retired, c->wq);
-	ret = c->dsa->broken ? -1 : dsa_pmd_wq_abort(c);
-	if (ret && !c->dsa->broken)
-		dsa_pmd_give_up(c->dsa);
-	if (ret)
-		return ret;
+	if (doubt == DOUBT_NONE)
+		return DSA_STALL_NS;
+	if (can_drain(c))
+		return DOUBT_NS;
+
+	return doubt == DOUBT_NAMED && is_little(c) ? ABORT_NS : DSA_STALL_NS;
+}
+
+/* Of a batch that takes long, one after the other ends. */
+static bool goes_on(struct dsa_chan *c)
+{
+	const struct dsa_unit *unit = &c->units[c->retired & c->mask];
+	uint32_t ended = unit->first, before = c->seen;
+
+	if (before - unit->first > unit->count) /* of another one */
+		before = unit->first;
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const struct dsa_rec *rec = &c->rec[(unit->first + i) & c->mask];
+
+		ended += __atomic_load_n(&rec->status, __ATOMIC_RELAXED) != 0;
+	}
+	c->seen = ended;
+
+	return c->retired != c->posted && unit->count > 1 && ended != before;
+}
+
+/* ---- what is done about it: a command, whose end is looked for by later polls ---- */
+
+/* Nothing of it is written any more, and it can be told. */
+static void aborted(struct dsa_chan *c)
+{
 	dsa_pmd_check_swerr(c->dsa);
 	for (uint32_t i = c->retired; i != c->posted; i++)
 		c->units[i & c->mask].flags |= UNIT_ABORTED;
 	c->busy = false;
-
-	return 0;
+	c->wq_entries = c->dsa->wq_entries;
 }
 
 /* Records were lost, and it is not known which: those that are not there when all has ended. */
-static int drain(struct dsa_chan *c)
+static void drained(struct dsa_chan *c)
 {
-	int ret = c->dsa->broken ? -1 : dsa_pmd_wq_drain(c);
-
-	if (ret)
-		return ret;
 	dsa_pmd_check_swerr(c->dsa);
 	dsa_pmd_end_lost(c);
+}
+
+static int ask(struct dsa_chan *c, enum dsa_cmd cmd, uint64_t now)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (dsa_pmd_has_command(c->dsa, cmd))
+		ret = dsa_pmd_ask(c, cmd);
+	if (ret == -EBUSY && now - c->idle_since < patience_of(c) + DSA_STALL_NS)
+		return 0;
+	if (ret)
+		return uvdk_fail(ret, LOG_NAME, "%s: no command to %s can be given: %s",
+				 c->dsa->name, dsa_pmd_command_name(cmd), strerror(-ret));
+	__atomic_store_n(&c->doubt, DOUBT_NONE, __ATOMIC_RELAXED);
+	c->ask_at = now;
+	c->ask_posted = c->posted;
+	c->ask_busy = c->busy;
+	if (cmd == DSA_CMD_DRAIN_WQ)
+		return 0;
+	c->wq_entries = 0;
+	uvdk_log(UVDK_LOG_WARN, LOG_NAME, "%s: %u descriptors of work queue %u do not end: aborted",
+		 c->dsa->name, c->posted - c->retired, c->wq);
 
 	return 0;
 }
 
-static void give_up_waiting(struct dsa_chan *c, bool drains)
+/* No other command may be given behind one that has not ended: not even to abort. */
+static int look(struct dsa_chan *c, uint64_t now)
 {
-	int ret = -1;
+	enum dsa_cmd cmd = c->ask;
+	int ret = dsa_pmd_answer(c);
 
-	pthread_mutex_lock(&c->dsa->lock);
-	if (drains)
-		ret = drain(c);
+	if (ret == -EINPROGRESS && now - c->ask_at < DSA_STALL_NS)
+		return 0;
+	if (ret == -EINPROGRESS)
+		return uvdk_fail(-ETIMEDOUT, LOG_NAME,
+				 "%s: command %u (%s) for work queue %u did not end within %u s",
+				 c->dsa->name, cmd, dsa_pmd_command_name(cmd), c->wq,
+				 (unsigned int)(DSA_STALL_NS / 1000000000));
+	c->idle_since = now;
+	if (ret == -EPROTO && cmd == DSA_CMD_DRAIN_WQ)
+		return ask(c, DSA_CMD_ABORT_WQ, now);
 	if (ret)
-		ret = abort_all(c);
+		return ret;
+	if (cmd == DSA_CMD_DRAIN_WQ)
+		drained(c);
+	else
+		aborted(c);
+
+	return 0;
+}
+
+static void do_something(struct dsa_chan *c, uint64_t now)
+{
+	bool drains = __atomic_load_n(&c->doubt, __ATOMIC_RELAXED) && can_drain(c);
+	int ret = 0;
+
+	if (pthread_mutex_trylock(&c->dsa->lock))
+		return;
+	if (!c->ask)
+		ret = ask(c, drains ? DSA_CMD_DRAIN_WQ : DSA_CMD_ABORT_WQ, now);
+	if (!ret && c->ask)
+		ret = look(c, now);
+	if (ret && !c->dsa->broken)
+		dsa_pmd_give_up(c->dsa);
 	pthread_mutex_unlock(&c->dsa->lock);
 	if (ret)
-		end_all(c, UVDK_DMADEV_ERROR);
+		end_all(c, dsa_gone(c->dsa) ? UVDK_DMADEV_GONE : UVDK_DMADEV_ERROR);
 }
 
 __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 {
-	uint64_t now, patience;
-	bool suspect;
+	uint64_t now;
 
 	if (++c->idle % POLLS || !c->dsa->dev) /* the kernel's is the kernel's to end */
 		return;
@@ -98,16 +186,14 @@ __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 	now = dsa_pmd_now_ns();
 	if (!c->idle_since)
 		c->idle_since = now;
-	if (now - c->swerr_at > SWERR_NS && !pthread_mutex_trylock(&c->dsa->lock)) {
+	if (now - c->swerr_at > SWERR_NS) {
 		c->swerr_at = now;
 		dsa_pmd_check_swerr(c->dsa);
-		pthread_mutex_unlock(&c->dsa->lock);
 	}
-	suspect = __atomic_load_n(&c->suspect, __ATOMIC_RELAXED);
-	patience = !suspect ? DSA_STALL_NS : can_drain(c) ? SUSPECT_NS : ABORT_NS;
-	if (now - c->idle_since < patience)
+	if (!c->ask && now - c->idle_since < patience_of(c))
 		return;
-	c->idle_since = 0;
-	__atomic_store_n(&c->suspect, false, __ATOMIC_RELAXED);
-	give_up_waiting(c, suspect && can_drain(c));
+	if (!c->ask && goes_on(c))
+		c->idle_since = now;
+	else
+		do_something(c, now);
 }

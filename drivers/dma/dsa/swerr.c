@@ -8,6 +8,12 @@
  * can't be written. The register holds the first; who reads it lets the next one in.
  */
 
+static void doubt(struct dsa_chan *c, enum dsa_doubt doubt)
+{
+	if (__atomic_load_n(&c->doubt, __ATOMIC_RELAXED) < (int)doubt)
+		__atomic_store_n(&c->doubt, doubt, __ATOMIC_RELAXED);
+}
+
 /*
  * A record that could not be written, of a descriptor or of a batch: we write it, so that its
  * operation ends. For an address that may be rounded to its page, dsa_pmd_idle() finds out.
@@ -18,20 +24,20 @@ static void end_record(struct dsa_chan *c, uint64_t addr, uint8_t code)
 	struct dsa_rec *rec = c->rec + (addr - c->rec_iova) / sizeof(*rec);
 
 	if (addr - c->rec_iova >= rings || addr % 4096 == 0 || code < DSA_INVALID_FIRST)
-		__atomic_store_n(&c->suspect, true, __ATOMIC_RELAXED);
+		doubt(c, DOUBT_NAMED);
 	else if (!__atomic_load_n(&rec->status, __ATOMIC_ACQUIRE))
 		__atomic_store_n(&rec->status, code, __ATOMIC_RELEASE);
 }
 
 /* What came after it, before it is acknowledged, left no trace: nobody knows whose they were. */
-static void suspect_all(struct dsa *dsa)
+static void doubt_all(struct dsa *dsa)
 {
 	for (unsigned int wq = 0; wq < dsa->channels; wq++)
 		if (dsa->wq[wq])
-			__atomic_store_n(&dsa->wq[wq]->suspect, true, __ATOMIC_RELAXED);
+			doubt(dsa->wq[wq], DOUBT_MAYBE);
 }
 
-void dsa_pmd_check_swerr(struct dsa *dsa)
+static void check_swerr(struct dsa *dsa)
 {
 	uint64_t word = 0, addr = 0;
 	int wq;
@@ -48,6 +54,15 @@ void dsa_pmd_check_swerr(struct dsa *dsa)
 		 word & DSA_SWERR_OVERFLOW ? "; more were lost" : "");
 	if (wq >= 0 && dsa->wq[wq])
 		end_record(dsa->wq[wq], addr, (uint8_t)DSA_SWERR_CODE(word));
-	suspect_all(dsa);
+	doubt_all(dsa);
 	uvdk_region_write(&dsa->regs, DSA_SWERR, 8, DSA_SWERR_VALID | DSA_SWERR_OVERFLOW);
+}
+
+void dsa_pmd_check_swerr(struct dsa *dsa)
+{
+	if (!dsa->dev) /* the kernel's to read */
+		return;
+	pthread_mutex_lock(&dsa->swerr);
+	check_swerr(dsa);
+	pthread_mutex_unlock(&dsa->swerr);
 }

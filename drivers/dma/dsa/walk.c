@@ -121,9 +121,21 @@ static void end_badly(struct dsa_chan *c, uint32_t slot, const struct dsa_rec *r
 static void run_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 {
 	c->rec[slot & c->mask] = (struct dsa_rec){0};
-	c->busy = dsa_pmd_post_slot(c, slot);
+	c->busy = c->wq_entries && dsa_pmd_post_slot(c, slot);
 	if (!c->busy)
 		unit->flags |= UNIT_WALK; /* its record won't call for the next try */
+	else
+		c->idle_since = 0; /* it makes progress: what was under way has ended */
+	c->ask_busy = false;
+}
+
+/* It may have run, and must not run twice. What is continued has told how far it came. */
+static bool is_unsure(const struct dsa_chan *c, const struct dsa_unit *unit, uint32_t slot)
+{
+	const struct dsa_slot *s = &c->slots[slot & c->mask];
+
+	return unit->flags & UNIT_UNSURE && !s->tries && !s->done &&
+	       !dsa_pmd_repeatable(c, unit, slot);
 }
 
 /* One slot on: true if it has ended. */
@@ -145,7 +157,7 @@ static bool walk_slot(struct dsa_chan *c, struct dsa_unit *unit, uint32_t slot)
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, 0);
 		return true;
 	}
-	if (code == 0 && unit->flags & UNIT_UNSURE && !dsa_pmd_repeatable(c, slot)) {
+	if (code == 0 && is_unsure(c, unit, slot)) {
 		dsa_pmd_end_slot(c, slot, UVDK_DMADEV_ERROR, DSA_RECORD_FAULT);
 		return true;
 	}

@@ -106,6 +106,14 @@ static void operate(const struct fake_wq *wq, const struct fake_desc *d, struct 
 	free(a);
 }
 
+static void tell(const struct fake_wq *wq, uint64_t addr, const struct fake_record *rec)
+{
+	if (fake.loses)
+		return;
+	store(wq, addr + 1, (const uint8_t *)rec + 1, sizeof(*rec) - 1);
+	store(wq, addr, rec, 1);
+}
+
 /* Did it succeed? */
 static bool run(const struct fake_wq *wq, const struct fake_desc *d)
 {
@@ -114,10 +122,8 @@ static bool run(const struct fake_wq *wq, const struct fake_desc *d)
 	fake.log[fake.ran++ % FAKE_LOG] = *d;
 	if (!fake.script || !fake.script(d, &rec))
 		operate(wq, d, &rec);
-	if (rec.status && d->op_flags & 4) {
-		store(wq, d->record + 1, (uint8_t *)&rec + 1, sizeof(rec) - 1);
-		store(wq, d->record, &rec, 1);
-	}
+	if (rec.status && d->op_flags & 4)
+		tell(wq, d->record, &rec);
 
 	return rec.status == 1;
 }
@@ -138,8 +144,7 @@ static void run_batch(const struct fake_wq *wq, const struct fake_desc *d)
 		if (!run(wq, &one))
 			rec.status = 5;
 	}
-	store(wq, d->record + 1, (uint8_t *)&rec + 1, sizeof(rec) - 1);
-	store(wq, d->record, &rec, 1);
+	tell(wq, d->record, &rec);
 }
 
 static void take(struct fake_wq *wq)

@@ -64,6 +64,7 @@ struct fake {
 	unsigned int refuse; /* this command fails with @error */
 	uint8_t error;
 	bool sleeps;		      /* descriptors are taken and not run */
+	bool loses;		      /* ... or run, and no record is written */
 	bool stays_enabled;	      /* a reset or disable leaves it as it is */
 	unsigned int resets_cured_by; /* function resets until a halt ends */
 	/* what it saw */

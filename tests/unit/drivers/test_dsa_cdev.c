@@ -58,6 +58,7 @@ static struct {
 	bool no_enqcmd, no_movdir;
 	unsigned int refuse;  /* as many of the next ENQCMDs */
 	unsigned int missing; /* as many of the next copies end at a page after 100 bytes */
+	unsigned int lose;    /* of the next batch, this one, from 1: it fails without a record */
 	bool hold;
 	unsigned int enqcmds, movdirs, took, batches;
 	struct desc held[64];
@@ -90,7 +91,7 @@ static uint8_t run_batch(const struct desc *d)
 
 	cpu.batches++;
 	for (uint32_t i = 0; i < d->len; i++)
-		if (run(&list[i]) != 1)
+		if (cpu.lose == i + 1 || run(&list[i]) != 1)
 			status = 5;
 
 	return status;
@@ -106,6 +107,7 @@ static uint8_t run(const struct desc *d)
 	switch (d->op_flags >> 24) {
 	case 1:
 		out.status = run_batch(d);
+		out.done = d->len;
 		break;
 	case 3:
 		if (cpu.missing && d->len > 100) {
@@ -451,6 +453,23 @@ Test(dsa_cdev, experts_are_told_that_there_is_no_room)
 	cr_expect_eq(rec.status, 0);
 	cr_expect_eq(uvdk_dsa_post(chan, &desc), 0);
 	cr_expect_eq(rec.status, 1);
+	end();
+}
+
+/* The register that names such records is the kernel's. */
+Test(dsa_cdev, a_record_that_is_missing_in_a_batch_ends_its_operation)
+{
+	struct uvdk_dmadev_result r[3];
+
+	begin(0, 0);
+	cpu.lose = 2;
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(copy((size_t)i * 100, 100, 0), i);
+	uvdk_dmadev_submit(chan);
+	cr_assert_eq(uvdk_dmadev_completed_status(chan, r, 3), 3);
+	cr_expect_eq(r[0].status, UVDK_DMADEV_OK);
+	cr_expect_eq(r[1].status, UVDK_DMADEV_ERROR);
+	cr_expect_eq(r[2].status, UVDK_DMADEV_OK);
 	end();
 }
 

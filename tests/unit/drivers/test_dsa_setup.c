@@ -220,17 +220,27 @@ Test(dsa_setup, a_device_that_was_not_reset_is_refused)
 	end();
 }
 
-Test(dsa_setup, a_command_that_fails_is_told_with_its_code)
+Test(dsa_setup, a_command_that_fails_is_told_with_its_code_and_what_it_means)
 {
+	static const struct {
+		uint8_t error;
+		const char *code, *means;
+	} is[] = {{0x04, "0x04", "reserved bits"},
+		  {0x26, "0x26", "PASID"},
+		  {0x2a, "0x2a", "privileged"},
+		  {0x43, "0x43", "interrupt handle"}};
 	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts)};
 
 	device_begin();
 	fake.refuse = 6;
-	fake.error = 0x26;
 	opts.ioas = b.ioas;
 	cr_assert_eq(uvdk_dmadev_open(b.dev, NULL, &dma), 0);
-	cr_expect_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), -EPROTO);
-	cr_expect(strstr(uvdk_last_error(), "0x26"), "%s", uvdk_last_error());
+	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
+		fake.error = is[i].error;
+		cr_expect_eq(uvdk_dmadev_chan_open(dma, &opts, &chan), -EPROTO);
+		cr_expect(strstr(uvdk_last_error(), is[i].code), "%s", uvdk_last_error());
+		cr_expect(strstr(uvdk_last_error(), is[i].means), "%s", uvdk_last_error());
+	}
 	end();
 }
 
