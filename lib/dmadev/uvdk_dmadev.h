@@ -471,7 +471,8 @@ static inline int uvdk_dmadev_submit(struct uvdk_dmadev_chan *chan)
  * @error: out: true if the next one failed: take it with uvdk_dmadev_completed_status();
  *	or NULL
  *
- * In order, without blocking; stops before the first that failed.
+ * In order; stops before the first that failed. Never waits for the device; with &struct
+ * uvdk_dmadev_chan_opts.sva a page that was missing may be brought in, as by an access of the CPU.
  *
  * Return: how many have succeeded since the last call.
  */
@@ -486,6 +487,8 @@ static inline unsigned int uvdk_dmadev_completed(struct uvdk_dmadev_chan *chan, 
  * @chan: channel
  * @results: filled, in order
  * @max: room in @results
+ *
+ * In order; waits for nothing, as uvdk_dmadev_completed().
  *
  * Return: how many have ended since the last call.
  */
