@@ -21,7 +21,7 @@
  *  seed=N              of what is left to chance
  *  reorder             descriptors of a queue, and of a batch, overtake each other
  *  handles             interrupts have handles (command 13)
- *  no-block, no-overlap  capabilities that are not there
+ *  no-block, no-overlap, no-shared  capabilities that are not there
  *  no-pasid, no-pri    the same, of configuration space
  *  evil=NAME[+NAME...]  lies: enum dsa_evil
  *  evil-after=N        but not before so many descriptors
@@ -90,6 +90,7 @@ int dsa_parse(struct uvdk_args *args, struct dsa_opts *opts, struct dsa_lacks *l
 	opts->handles = given(args, "handles");
 	opts->spare_records = given(args, "spare-records");
 	opts->no_block = given(args, "no-block");
+	opts->no_shared = given(args, "no-shared");
 	opts->no_overlap = given(args, "no-overlap");
 	lacks->pasid = given(args, "no-pasid");
 	lacks->pri = given(args, "no-pri");

@@ -10,6 +10,9 @@
  * Knows nothing of where it runs: emulated in the process (model_dsa.c), or
  * beside QEMU (tests/vm/host).
  *
+ * Of version 2.0 there is what a queue's configuration has more: 64 bytes, the
+ * last 32 of which say which operations it admits (OPCFG).
+ *
  * What is not there: DIF, event log, interrupt message storage, performance
  * monitor, occupancy interrupts. The capability registers say so.
  *
@@ -18,9 +21,10 @@
  * of one of the 64 slots of 64 bytes that a portal's page has: the last one
  * submits. This way is the model's own. A slot is for one thread at a time.
  * A write out of this order drops what the slot had and is a software error
- * (DSA_SWERR_TORN). Shared queues take descriptors by non-posted writes only,
- * which nobody here can make: what is written to one is a software error
- * (0x52).
+ * (DSA_SWERR_TORN). Shared queues take descriptors by non-posted writes only
+ * (DMWr), which say whether there was room. Neither the emulated bus nor
+ * vfio-user has such a write, so here nobody can make one: queues can be set up
+ * as shared, and what is written to one is a software error (0x52).
  *
  * Threads: dsa_step(), dsa_reset(), dsa_init() and dsa_fini() are called one at
  * a time; all else from anywhere at any time, and waits for no access to
@@ -102,6 +106,7 @@ struct dsa_opts {
 	bool reorder;		 /* descriptors of a queue overtake each other */
 	bool handles;		 /* interrupts have handles, which must be requested */
 	bool no_block;		 /* can't block on faults */
+	bool no_shared;		 /* has no shared queues */
 	bool no_overlap;	 /* can't move where buffers overlap */
 };
 

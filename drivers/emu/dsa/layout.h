@@ -106,7 +106,6 @@ enum cmd_error {
 	CE_HARDWARE = 0x03,
 	CE_RESERVED = 0x04,
 	CE_NOT_DISABLED = 0x10,
-	CE_CONFIG = 0x11,
 	CE_BUS_MASTER = 0x12,
 	CE_PRS_ALLOC = 0x13,
 	CE_WQ_SIZES = 0x14,
@@ -127,7 +126,6 @@ enum cmd_error {
 	CE_DEV_NOT_ENABLED = 0x31,
 	CE_WQ_NOT_ENABLED = 0x32,
 	CE_VECTOR = 0x41,
-	CE_NO_HANDLE = 0x42,
 	CE_NOT_A_HANDLE = 0x43,
 };
 

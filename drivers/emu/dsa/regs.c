@@ -19,11 +19,13 @@ static uint64_t gencap(const struct dsa *dsa)
 
 static uint64_t wqcap(const struct dsa *dsa)
 {
-	uint64_t cap = TOTAL_SIZE | (uint64_t)dsa->opts.wqs << 16 | WQCAP_SHARED | WQCAP_DEDICATED |
+	uint64_t cap = TOTAL_SIZE | (uint64_t)dsa->opts.wqs << 16 | WQCAP_DEDICATED |
 		       WQCAP_PRIORITY | WQCAP_OCCUPANCY;
 
 	if (dsa_evil(dsa, DSA_EVIL_WQCAP))
 		return 0xff << 16 | WQCAP_DEDICATED;
+	if (!dsa->opts.no_shared)
+		cap |= WQCAP_SHARED;
 	if (dsa_wqcfg_size(dsa) == 64)
 		cap |= UINT64_C(1) << 24 | WQCAP_OPCFG;
 

@@ -112,6 +112,8 @@ enum cmd_error dsa_check_wq(const struct dsa *dsa, unsigned int wq)
 		return CE_WQ_SIZE;
 	if (!WQ_PRIORITY(cfg))
 		return CE_WQ_PRIORITY;
+	if (!WQ_DEDICATED(cfg) && dsa->opts.no_shared)
+		return CE_WQ_MODE;
 	if (WQ_BLOCK(cfg) && (dsa->opts.no_block || !dsa->config.prs))
 		return CE_WQ_BLOCK;
 	/* Who uses a shared queue is told apart by PASID. */

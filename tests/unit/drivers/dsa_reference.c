@@ -121,7 +121,7 @@ void arena_check(struct arena *a)
 			  "memory was written after it was unmapped");
 }
 
-static void accept_bytes(struct arena *a, uint64_t at, uint64_t len)
+void arena_accept(struct arena *a, uint64_t at, uint64_t len)
 {
 	for (; len && at < ARENA_SIZE; at++, len--)
 		a->want[at] = a->chunk[at / ARENA_CHUNK][at % ARENA_CHUNK];
@@ -233,12 +233,12 @@ void op_accept_rest(struct arena *a, const struct op *op, uint32_t done)
 	if (!op_writes(op))
 		return;
 	if (op->kind != OP_SG)
-		accept_bytes(a, op->dst + done, op->len - done);
+		arena_accept(a, op->dst + done, op->len - done);
 	for (unsigned int i = 0; op->kind == OP_SG && i < op->dst_count; i++) {
 		const struct uvdk_dma_piece *seg = &op->segs[0][i];
 		uint32_t had = done < seg->len ? done : (uint32_t)seg->len;
 
-		accept_bytes(a, seg->addr + had, seg->len - had);
+		arena_accept(a, seg->addr + had, seg->len - had);
 		done -= had;
 	}
 }

@@ -59,6 +59,9 @@ void arena_take_out(struct arena *a, unsigned int chunk);
 /* Map the chunk of an IOVA, if it is not; from any thread. False: there is none. */
 bool arena_bring_in(struct arena *a, uvdk_iova_t addr);
 
+/* What is there is taken for right. */
+void arena_accept(struct arena *a, uint64_t at, uint64_t len);
+
 /* Is all as it must be? Nothing may be under way. */
 void arena_check(struct arena *a);
 

@@ -273,6 +273,22 @@ Test(dsa_model_commands, limits_are_those_that_capabilities_tell)
 	cr_assert_eq(command(&b, ENABLE_WQ, 0), 0);
 }
 
+Test(dsa_model_commands, without_shared_mode_a_shared_queue_is_not_enabled)
+{
+	const struct dsa_opts opts = {.no_shared = true};
+
+	cr_assert_eq(get_wide(&b, WQCAP) >> 48 & 3, 3);
+	reopen(&opts);
+	cr_assert_eq(get_wide(&b, WQCAP) >> 48 & 3, 2, "dedicated ones alone");
+	prepare();
+	configure(&b, true, true, true);
+	cr_assert_eq(command(&b, ENABLE_DEV, 0), 0);
+	set(&b, wqcfg(&b, 0, 2), 0x18);
+	cr_assert_eq(command(&b, ENABLE_WQ, 0), 0x24);
+	set(&b, wqcfg(&b, 0, 2), 0x11);
+	cr_assert_eq(command(&b, ENABLE_WQ, 0), 0);
+}
+
 Test(dsa_model_commands, what_is_off_can_be_neither_drained_nor_disabled)
 {
 	static const unsigned int of_device[] = {DISABLE_DEV, DRAIN_ALL, ABORT_ALL, DRAIN_PASID,
