@@ -196,6 +196,14 @@ static bool find_ours(struct uvdk_ioas *ioas, const struct window *w, const char
 	       (char *)map->va >= w->va && map->len <= w->len - (size_t)((char *)map->va - w->va);
 }
 
+/* What to go on by from a page that is not ours: lists are large, and mostly empty. */
+static size_t stride(const struct window *w, const char *va)
+{
+	size_t page = page_of(w, va);
+
+	return page % 8 || w->ours[page / 8] ? XLATE_PAGE : 8 * XLATE_PAGE;
+}
+
 void window_unmap(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
 {
 	const char *end = va + len;
@@ -203,7 +211,7 @@ void window_unmap(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len
 
 	while (va < end) {
 		if (!find_ours(ioas, w, va, &map)) {
-			va += XLATE_PAGE;
+			va += stride(w, va);
 			continue;
 		}
 		unmap_piece(ioas, w, &map);
