@@ -24,7 +24,7 @@ extern "C" {
  * Memory that is freed while it is held stays where the kernel has pinned it: a device
  * reaches the same pages at the same IOVA until the last put. That is so with iommufd and
  * type1, for devices that were attached before it was freed, and as long as one is; what is
- * attached later does not reach it (what is freed while a device is being attached is not
+ * attached later may not reach it (what is freed while a device is being attached is not
  * waited for: do not). With virtio and noiommu it is so where io_uring pins
  * (uvdk_phys_driver.h); elsewhere the pages are the kernel's again, and a device that is
  * late reaches whatever they are used for: put first, then free. Emulated devices (emu,
