@@ -120,6 +120,9 @@ UVDK_EXPORT int uvdk_regcache_create(struct uvdk_ioas *ioas, const struct uvdk_r
 
 	if (!ioas)
 		return uvdk_fail(-EINVAL, REGCACHE_COMPONENT, "a cache needs an address space");
+	err = uvdk_ioas_check_own(ioas);
+	if (err)
+		return err;
 	cache = calloc(1, sizeof(*cache));
 	if (!cache)
 		return uvdk_fail(-ENOMEM, REGCACHE_COMPONENT, "no memory for a cache");

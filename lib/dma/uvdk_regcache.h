@@ -102,8 +102,9 @@ struct uvdk_regcache_opts {
  * @opts: options, or NULL
  * @out: new cache, owned by the caller
  *
- * Return: 0; -EINVAL (no ioas, bad options); -ENOMEM; or, without UVDK_REGCACHE_NO_FOLLOW, as
- * uvdk_follow_start(): memory can't be followed here.
+ * Return: 0; -EINVAL (no ioas, bad options); -ENOMEM; -EPERM (the ioas is the parent's, who
+ * called fork()); or, without UVDK_REGCACHE_NO_FOLLOW, as uvdk_follow_start(): memory can't be
+ * followed here.
  */
 int uvdk_regcache_create(struct uvdk_ioas *ioas, const struct uvdk_regcache_opts *opts,
 			 struct uvdk_regcache **out);

@@ -72,12 +72,20 @@ Test(regcache_fork, a_child_finds_nothing_whatever_was_freed_before)
 	end();
 }
 
-static int grandchild_of(struct uvdk_regcache *mine, const void *va)
+/* Of a child, with an address space and a cache of its own. */
+static int child_of(const void *va, unsigned int flags)
 {
+	struct uvdk_regcache_opts opts = {.size = sizeof(opts), .flags = flags};
 	struct uvdk_regcache_hold hold;
+	struct uvdk_regcache *mine;
+	struct uvdk_ioas *own;
 	int status = -1;
 	pid_t child;
 
+	if (uvdk_regcache_create(ioas, &opts, &mine) != -EPERM)
+		return 5;
+	if (uvdk_ioas_create(iommu, NULL, &own) || uvdk_regcache_create(own, &opts, &mine))
+		return 9;
 	/* Twice: the second is a hit. */
 	for (int i = 0; i < 2; i++) {
 		if (uvdk_regcache_get(mine, va, LEN, &hold))
@@ -95,8 +103,6 @@ static int grandchild_of(struct uvdk_regcache *mine, const void *va)
 
 Test(regcache_fork, a_childs_own_cache_is_not_its_childs)
 {
-	struct uvdk_regcache_opts blind = {.size = sizeof(blind), .flags = UVDK_REGCACHE_NO_FOLLOW};
-	struct uvdk_regcache *mine;
 	uint8_t *p;
 	pid_t child;
 
@@ -106,9 +112,7 @@ Test(regcache_fork, a_childs_own_cache_is_not_its_childs)
 		touch(p, LEN);
 		child = fork();
 		if (!child)
-			_exit(uvdk_regcache_create(ioas, i % 2 ? &blind : NULL, &mine)
-				      ? 9
-				      : grandchild_of(mine, p));
+			_exit(child_of(p, i % 2 ? UVDK_REGCACHE_NO_FOLLOW : 0));
 		cr_expect_eq(status_of(child), 0, "round %d", i);
 		by_munmap(p);
 	}
