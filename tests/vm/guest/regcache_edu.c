@@ -36,11 +36,17 @@ static void move(void *dst, const void *src)
 	uvdk_regcache_put(cache, &to);
 }
 
+/* By default where nobody else maps: what is given up there stays empty. */
+static void *next_place = (void *)UINT64_C(0x2c0000000000);
+
 static uint8_t *map_at(void *at, int flags)
 {
-	uint8_t *p = mmap(at, LEN, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+	uint8_t *p = mmap(at ? at : next_place, LEN, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags,
+			  -1, 0);
 
 	CHECK(p != MAP_FAILED && (!at || p == at), "memory");
+	if (!at)
+		next_place = p + (4 << 20);
 	return p;
 }
 
@@ -121,15 +127,13 @@ static void held(void)
 static void huge_pages(void)
 {
 	const size_t huge = (size_t)2 << 20;
-	uint8_t *other = map_at(NULL, MAP_PRIVATE), *mem = NULL;
+	uint8_t *other = map_at(NULL, MAP_PRIVATE), *mem = (uint8_t *)UINT64_C(0x2b0000000000);
 	struct uvdk_regcache_stats stats;
 	struct uvdk_regcache_hold hold;
 
 	for (int i = 1; i <= ROUNDS; i++) {
 		mem = mmap(mem, huge, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
-				   (mem ? MAP_FIXED_NOREPLACE : 0),
-			   -1, 0);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED_NOREPLACE, -1, 0);
 		CHECK(mem != MAP_FAILED, "there is no huge page");
 		memset(mem, i, huge);
 		CHECK_EQ(uvdk_regcache_forget(cache, other, LEN), 0);
