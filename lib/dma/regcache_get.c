@@ -24,7 +24,8 @@ static int refuse_range(const void *va, size_t len)
 static int dead(void)
 {
 	return uvdk_fail(-EPERM, REGCACHE_COMPONENT,
-			 "a child of fork() can't use the cache of its parent: make another one");
+			 "a child of fork() can't use the cache of its parent: make one in an "
+			 "address space of an iommu opened after fork()");
 }
 
 static void settle(const struct uvdk_regcache *cache)

@@ -168,21 +168,31 @@ int regcache_retry(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last)
 	return ret;
 }
 
+static void mark(struct uvdk_regcache *cache, const struct regcache_entry *entry, uintptr_t first,
+		 uintptr_t last, bool sure)
+{
+	uintptr_t from = entry->first > first ? entry->first : first;
+	uintptr_t to = entry->last < last ? entry->last : last;
+
+	if (from <= to)
+		uvdk_ioas_gone(cache->ioas, entry->iova + (from - entry->first), to - from + 1,
+			       sure);
+}
+
+/* Marked first: an unmap that fails half way puts back what it has unmapped, but nothing gone. */
 int regcache_gone(struct uvdk_regcache *cache, uintptr_t first, uintptr_t last, bool sure)
 {
-	int ret = regcache_retire(cache, first, last, &cache->stats.invalidations);
 	const struct regcache_entry *entry;
 
-	for (entry = cache->lingering; entry; entry = entry->next) {
-		uintptr_t from = entry->first > first ? entry->first : first;
-		uintptr_t to = entry->last < last ? entry->last : last;
-
-		if (from <= to)
-			uvdk_ioas_gone(cache->ioas, entry->iova + (from - entry->first),
-				       to - from + 1, sure);
+	for (size_t i = regcache_find(cache, first); i < cache->count; i++) {
+		if (cache->at[i]->first > last)
+			break;
+		mark(cache, cache->at[i], first, last, sure);
 	}
+	for (entry = cache->lingering; entry; entry = entry->next)
+		mark(cache, entry, first, last, sure);
 
-	return ret;
+	return regcache_retire(cache, first, last, &cache->stats.invalidations);
 }
 
 void regcache_empty(struct uvdk_regcache *cache)

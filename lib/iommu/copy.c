@@ -100,6 +100,8 @@ UVDK_EXPORT int uvdk_ioas_copy(struct uvdk_ioas *to, struct uvdk_ioas *from, uvd
 
 	if (!err)
 		err = uvdk_ioas_check_own(to);
+	if (!err)
+		err = uvdk_ioas_check_own(from);
 	if (err)
 		return err;
 	/* The iommu's lock: two copies in opposite directions must not wait for each other. */

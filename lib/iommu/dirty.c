@@ -35,8 +35,10 @@ static int dirty_set(struct uvdk_hwpt *hwpt, bool on)
 
 UVDK_EXPORT int uvdk_hwpt_dirty_start(struct uvdk_hwpt *hwpt)
 {
-	int err;
+	int err = uvdk_ioas_check_own(hwpt->ioas);
 
+	if (err)
+		return err;
 	uvdk_lock_acquire(&hwpt->ioas->lock);
 	err = dirty_set(hwpt, true);
 	uvdk_lock_release(&hwpt->ioas->lock);
@@ -46,8 +48,10 @@ UVDK_EXPORT int uvdk_hwpt_dirty_start(struct uvdk_hwpt *hwpt)
 
 UVDK_EXPORT int uvdk_hwpt_dirty_stop(struct uvdk_hwpt *hwpt)
 {
-	int err;
+	int err = uvdk_ioas_check_own(hwpt->ioas);
 
+	if (err)
+		return err;
 	uvdk_lock_acquire(&hwpt->ioas->lock);
 	err = hwpt->tracks ? dirty_set(hwpt, false) : check_table(hwpt);
 	uvdk_lock_release(&hwpt->ioas->lock);
@@ -120,6 +124,8 @@ UVDK_EXPORT int uvdk_hwpt_dirty_read(struct uvdk_hwpt *hwpt, uvdk_iova_t iova, s
 {
 	int err = check_range(iova, len, page_size);
 
+	if (!err)
+		err = uvdk_ioas_check_own(hwpt->ioas);
 	if (err)
 		return err;
 	if (flags & ~(unsigned int)UVDK_DIRTY_KEEP)

@@ -43,10 +43,13 @@ UVDK_EXPORT int uvdk_hw_queue_create(struct uvdk_viommu *viommu, uvdk_iova_t iov
 				     struct uvdk_hw_queue **out)
 {
 	struct uvdk_iommu *iommu = viommu_iommu(viommu);
-	struct uvdk_hw_queue *queue = calloc(1, sizeof(*queue));
+	int err = uvdk_ioas_check_own(viommu->info.parent->ioas);
 	const struct uvdk_hw_queue *latest;
-	int err;
+	struct uvdk_hw_queue *queue;
 
+	if (err)
+		return err;
+	queue = calloc(1, sizeof(*queue));
 	if (!queue)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a hardware queue");
 
@@ -94,7 +97,7 @@ UVDK_EXPORT void uvdk_hw_queue_destroy(struct uvdk_hw_queue *queue)
 	struct uvdk_viommu *viommu = queue ? queue->viommu : NULL;
 	struct uvdk_iommu *iommu = queue ? viommu_iommu(viommu) : NULL;
 
-	if (!queue)
+	if (!queue || !viommu_is_ours(viommu))
 		return;
 
 	pthread_mutex_lock(&iommu->lock);

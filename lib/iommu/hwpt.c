@@ -117,6 +117,8 @@ UVDK_EXPORT int uvdk_hwpt_create(struct uvdk_ioas *ioas, struct uvdk_device *dev
 	int err = ioas_check_given("making a page table", "an address space", ioas, dev);
 
 	if (!err)
+		err = uvdk_ioas_check_own(ioas);
+	if (!err)
 		err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_hwpt_opts");
 	if (err)
 		return err;
@@ -154,7 +156,7 @@ UVDK_EXPORT void uvdk_hwpt_destroy(struct uvdk_hwpt *hwpt)
 {
 	struct uvdk_ioas *ioas = hwpt ? hwpt->ioas : NULL;
 
-	if (!hwpt)
+	if (!hwpt || !ioas_is_ours(ioas))
 		return;
 
 	pthread_mutex_lock(&ioas->iommu->lock);

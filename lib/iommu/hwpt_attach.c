@@ -219,6 +219,8 @@ UVDK_EXPORT int uvdk_hwpt_attach(struct uvdk_hwpt *hwpt, struct uvdk_device *dev
 {
 	int err = ioas_check_given("attaching", "a page table", hwpt, dev);
 
+	if (!err)
+		err = uvdk_ioas_check_own(hwpt->ioas);
 	if (err)
 		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
@@ -234,6 +236,8 @@ UVDK_EXPORT int uvdk_hwpt_replace(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 {
 	int err = ioas_check_given("replacing", "a page table", hwpt, dev);
 
+	if (!err)
+		err = uvdk_ioas_check_own(hwpt->ioas);
 	if (err)
 		return err;
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
@@ -250,7 +254,7 @@ UVDK_EXPORT void uvdk_hwpt_detach(struct uvdk_hwpt *hwpt, struct uvdk_device *de
 	struct ioas_binding *binding;
 	struct ioas_tag *tag;
 
-	if (!hwpt || !dev)
+	if (!hwpt || !dev || !ioas_is_ours(hwpt->ioas))
 		return;
 	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&hwpt->ioas->iommu->lock);
@@ -297,6 +301,8 @@ UVDK_EXPORT int uvdk_ioas_attach_pasid(struct uvdk_ioas *ioas, struct uvdk_devic
 {
 	int err = ioas_check_given("attaching a PASID", "an address space", ioas, dev);
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
@@ -311,6 +317,8 @@ UVDK_EXPORT int uvdk_ioas_replace_pasid(struct uvdk_ioas *ioas, struct uvdk_devi
 {
 	int err = ioas_check_given("replacing what a PASID sees", "an address space", ioas, dev);
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	pthread_mutex_lock(&ioas->iommu->lock);
@@ -326,7 +334,7 @@ UVDK_EXPORT void uvdk_ioas_detach_pasid(struct uvdk_ioas *ioas, struct uvdk_devi
 	struct ioas_binding *binding;
 	struct ioas_tag *tag;
 
-	if (!ioas || !dev)
+	if (!ioas || !dev || !ioas_is_ours(ioas))
 		return;
 	binding = ioas_binding_of(dev);
 	pthread_mutex_lock(&ioas->iommu->lock);

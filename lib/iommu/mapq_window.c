@@ -126,6 +126,9 @@ UVDK_EXPORT int uvdk_mapq_window_take(struct uvdk_ioas *ioas, struct uvdk_mapq_w
 				 "%s maps by system calls and has no map queues: use "
 				 "uvdk_ioas_map()",
 				 ioas->ops->name);
+	err = uvdk_ioas_check_own(ioas);
+	if (err)
+		return err;
 	uvdk_lock_acquire(&ioas->lock);
 	err = take(ioas, window);
 	uvdk_lock_release(&ioas->lock);

@@ -30,6 +30,8 @@ UVDK_EXPORT int uvdk_nest_hold_take(struct uvdk_hwpt *hwpt, struct uvdk_device *
 	int err = ioas_check_given("invalidating", "a nested table", hwpt, dev);
 	struct uvdk_viommu *viommu;
 
+	if (!err)
+		err = uvdk_ioas_check_own(hwpt->ioas);
 	if (err)
 		return err;
 	viommu = hwpt->viommu;
@@ -68,7 +70,7 @@ UVDK_EXPORT void uvdk_nest_hold_drop(struct uvdk_nest_hold *hold)
 		at = &(*at)->next;
 	*at = hold->next;
 	viommu->users--;
-	if (hold->queue) {
+	if (hold->queue && viommu_is_ours(viommu)) {
 		hold->queue->held = false;
 		viommu_sweep_queues(viommu);
 	}

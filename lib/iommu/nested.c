@@ -95,6 +95,8 @@ UVDK_EXPORT int uvdk_hwpt_create_nested(struct uvdk_viommu *viommu, struct uvdk_
 		return uvdk_fail(-EINVAL, IOAS_COMPONENT, "a nested table needs a first stage");
 	err = uvdk_opts_copy(&n, sizeof(n), nested, "uvdk_nested");
 	if (!err)
+		err = uvdk_ioas_check_own(ioas);
+	if (!err)
 		err = check_opts(viommu, &n);
 	if (err)
 		return err;

@@ -22,11 +22,13 @@ extern "C" {
  * one: nobody else may be using it then. uvdk_translate() takes no lock and may
  * run on a data path; the rest may sleep.
  *
- * An address space belongs to the process that made it. In a child of fork() mapping,
- * unmapping, copying and attaching are -EPERM, detaching and destroying do nothing. That is
- * seen by a pthread_atfork() handler: a child of a bare clone() must make none of these
- * calls. Closing a device there, or an iommu, is not guarded, and reaches the parent's:
- * leave with _exit() or exec(), and open what the child needs after fork().
+ * An address space belongs to the process that made it, with its page tables and vIOMMUs. In
+ * a child of fork() mapping, unmapping, copying from or to it, attaching, replacing, tracking
+ * of writes, and making page tables, vIOMMUs and what is on those are -EPERM; detaching and
+ * destroying do nothing, and free nothing. That is seen by a pthread_atfork() handler: a
+ * child of a bare clone() must make none of these calls. Closing a device there, or an iommu,
+ * is not guarded, and reaches the parent's: leave with _exit() or exec(), and open what the
+ * child needs after fork().
  */
 
 struct uvdk_iommu;

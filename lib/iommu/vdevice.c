@@ -98,9 +98,12 @@ UVDK_EXPORT int uvdk_vdevice_create(struct uvdk_viommu *viommu, struct uvdk_devi
 				    uint64_t virt_id, struct uvdk_vdevice **out)
 {
 	struct uvdk_iommu *iommu = viommu_iommu(viommu);
-	struct uvdk_vdevice *vdev = calloc(1, sizeof(*vdev));
-	int err;
+	int err = uvdk_ioas_check_own(viommu->info.parent->ioas);
+	struct uvdk_vdevice *vdev;
 
+	if (err)
+		return err;
+	vdev = calloc(1, sizeof(*vdev));
 	if (!vdev)
 		return uvdk_fail(-ENOMEM, IOAS_COMPONENT, "no memory for a virtual ID");
 
@@ -187,7 +190,7 @@ UVDK_EXPORT void uvdk_vdevice_destroy(struct uvdk_vdevice *vdev)
 {
 	struct uvdk_iommu *iommu = vdev ? viommu_iommu(vdev->viommu) : NULL;
 
-	if (!vdev)
+	if (!vdev || !viommu_is_ours(vdev->viommu))
 		return;
 
 	pthread_mutex_lock(&iommu->lock);

@@ -55,6 +55,8 @@ UVDK_EXPORT int uvdk_veventq_create(struct uvdk_viommu *viommu, enum uvdk_vevent
 	int err = check(viommu, type, depth);
 	struct uvdk_veventq *queue;
 
+	if (!err)
+		err = uvdk_ioas_check_own(viommu->info.parent->ioas);
 	if (err)
 		return err;
 	queue = calloc(1, sizeof(*queue));
@@ -139,7 +141,7 @@ UVDK_EXPORT void uvdk_veventq_destroy(struct uvdk_veventq *queue)
 {
 	struct uvdk_iommu *iommu = queue ? viommu_iommu(queue->viommu) : NULL;
 
-	if (!queue)
+	if (!queue || !viommu_is_ours(queue->viommu))
 		return;
 
 	pthread_mutex_lock(&iommu->lock);

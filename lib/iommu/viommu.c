@@ -132,6 +132,8 @@ UVDK_EXPORT int uvdk_viommu_create(struct uvdk_ioas *ioas, struct uvdk_device *d
 	struct uvdk_viommu *viommu;
 	int err = uvdk_opts_copy(&o, sizeof(o), opts, "uvdk_viommu_opts");
 
+	if (!err)
+		err = uvdk_ioas_check_own(ioas);
 	if (err)
 		return err;
 	if (!ioas->ops->viommus)
@@ -171,7 +173,7 @@ UVDK_EXPORT void uvdk_viommu_destroy(struct uvdk_viommu *viommu)
 {
 	struct uvdk_iommu *iommu = viommu ? viommu_iommu(viommu) : NULL;
 
-	if (!viommu)
+	if (!viommu || !viommu_is_ours(viommu))
 		return;
 
 	pthread_mutex_lock(&iommu->lock);

@@ -60,6 +60,11 @@ static inline struct uvdk_iommu *viommu_iommu(const struct uvdk_viommu *viommu)
 	return viommu->info.parent->ioas->iommu;
 }
 
+static inline bool viommu_is_ours(const struct uvdk_viommu *viommu)
+{
+	return ioas_is_ours(viommu->info.parent->ioas);
+}
+
 static inline const struct uvdk_viommu_ops *viommu_ops(const struct uvdk_viommu *viommu)
 {
 	return viommu_iommu(viommu)->ops->viommus;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include <uvdk_ioas_gone_driver.h>
+#include <uvdk_iommu_driver.h>
 #include <uvdk_regcache.h>
 
 #define PAGE	((size_t)4096)
@@ -33,6 +34,12 @@ size_t uvdk_ioas_page_size(const struct uvdk_ioas *ioas)
 {
 	(void)ioas;
 	return PAGE;
+}
+
+int uvdk_ioas_check_own(const struct uvdk_ioas *ioas)
+{
+	(void)ioas;
+	return 0;
 }
 
 int uvdk_ioas_map(struct uvdk_ioas *ioas, void *va, size_t len, unsigned int flags,

@@ -71,6 +71,32 @@ Test(regcache_fixed, what_is_held_grows_at_both_ends)
 	end();
 }
 
+Test(regcache_fixed, an_unmap_that_fails_half_way_puts_nothing_back_of_what_is_gone)
+{
+	struct uvdk_regcache_hold a, b;
+	unsigned int calls;
+	uint8_t *p;
+
+	make_fixed();
+	p = pages(LEN);
+	a = get_ok(p + PAGE, PAGE);
+	b = get_ok(p, 3 * PAGE);
+	put(&a);
+	put(&b);
+	cr_assert_eq(fake.maps, 3);
+	calls = fake.map_calls;
+	fake.unmap.at = 2;
+	fake.unmap.err = -EIO;
+	by_munmap(p);
+	uvdk_follow_flush();
+	cr_expect_eq(fake.map_calls, calls, "it would be of what is there now");
+	cr_expect_eq(fake.maps, 2);
+	cr_expect_eq(uvdk_regcache_forget(cache, p, LEN), 0);
+	cr_expect_eq(fake.maps, 0);
+	munmap(p, LEN);
+	end();
+}
+
 Test(regcache_fixed, what_two_others_hold_has_to_be_put_first)
 {
 	struct uvdk_regcache_hold a, b, both;
