@@ -428,6 +428,9 @@ Test(dsa_stall, but_no_more_than_that)
 	cr_expect_eq(r.status, UVDK_DMADEV_ERROR);
 	cr_expect(!(command_register() & UVDK_PCI_COMMAND_MASTER));
 	fake.wq[0].state = fake.wq[1].state = 0;
+	fake.hang = 0;
+	fake.cmdsts = 0;
+	end();
 }
 
 /* It ends after 7 s. */
