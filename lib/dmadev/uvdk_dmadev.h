@@ -487,8 +487,11 @@ static inline int uvdk_dmadev_submit(struct uvdk_dmadev_chan *chan)
  * @error: out: true if the next one failed: take it with uvdk_dmadev_completed_status();
  *	or NULL
  *
- * In order; stops before the first that failed. Never waits for the device; with &struct
- * uvdk_dmadev_chan_opts.sva a page that was missing may be brought in, as by an access of the CPU.
+ * In order; stops before the first that failed. Does not wait for what the device is to do; with
+ * &struct uvdk_dmadev_chan_opts.sva a page that was missing may be brought in, as by an access of
+ * the CPU. An engine without a command to abort its work, such as edu, is reset by the poll that
+ * finds it hanging: that takes as long as a function reset does (0.1 s or more), and is once for
+ * each operation that does not end.
  *
  * Return: how many have succeeded since the last call.
  */
@@ -504,7 +507,7 @@ static inline unsigned int uvdk_dmadev_completed(struct uvdk_dmadev_chan *chan, 
  * @results: filled, in order
  * @max: room in @results
  *
- * In order; waits for nothing, as uvdk_dmadev_completed().
+ * In order; waits as little as uvdk_dmadev_completed().
  *
  * Return: how many have ended since the last call.
  */

@@ -184,7 +184,7 @@ void attack_turn(struct engine *e)
 		by_calls(e);
 }
 
-void attack_drain(struct engine *e)
+static void drain(struct engine *e)
 {
 	struct tenant *t = attacker(e);
 	time_t give_up = time(NULL) + PATIENCE;
@@ -195,20 +195,27 @@ void attack_drain(struct engine *e)
 	}
 }
 
+/* Nobody tells when what was posted by hand has ended: the end of its channel aborts it. */
+int attack_stop(struct engine *e)
+{
+	struct tenant *t = attacker(e);
+
+	drain(e);
+	uvdk_dmadev_chan_close(t->chan);
+	t->chan = NULL;
+	t->under_way = 0;
+
+	return tenant_channel(e, t);
+}
+
 /*
  * Each round anew: by calls or by descriptors, and with an engine that waits for missing pages, if
  * it can, or one that does not. What does not end is the attacker's own loss.
  */
 int attack_end(struct engine *e)
 {
-	struct tenant *t = attacker(e);
-
-	attack_drain(e);
-	uvdk_dmadev_chan_close(t->chan);
-	t->chan = NULL;
-	t->under_way = 0;
 	e->attack.round++;
-	t->waits = e->attack.round & 2;
+	attacker(e)->waits = e->attack.round & 2;
 
-	return tenant_channel(e, t);
+	return attack_stop(e);
 }

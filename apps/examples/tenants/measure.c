@@ -72,13 +72,13 @@ static int phase_by_clock(struct engine *e, bool attacked, double *rate)
 static int phase_by_steps(struct engine *e, bool attacked, double *rate)
 {
 	uint64_t before = victims_done(e), took = 0;
+	int ret = 0;
 
 	machine_hold(e->machine);
-	while (took < PHASE_NS) {
+	while (!ret && took < PHASE_NS) {
 		uint64_t start;
 
-		if (turn(e, attacked))
-			return -1;
+		ret = turn(e, attacked);
 		start = now_ns(CLOCK_THREAD_CPUTIME_ID);
 		uvdk_emu_step(e->machine->emu);
 		took += now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
@@ -87,7 +87,8 @@ static int phase_by_steps(struct engine *e, bool attacked, double *rate)
 		tenant_poll(&e->tenant[i]);
 	*rate = (double)(victims_done(e) - before) * 1e9 / (double)took;
 
-	return machine_release(e->machine);
+	/* Runs in any case: what is closed waits for it. */
+	return machine_release(e->machine) ? -1 : ret;
 }
 
 static int phase(struct engine *e, bool attacked, double *rate)
@@ -146,9 +147,8 @@ static int pairs(struct engine *e, double *rate, double share[PAIRS])
 	for (unsigned int pair = 0; pair < PAIRS; pair++) {
 		double quiet, loud;
 
-		if (phase(e, false, &quiet) || phase(e, true, &loud))
+		if (phase(e, false, &quiet) || phase(e, true, &loud) || attack_stop(e))
 			return -1;
-		attack_drain(e);
 		rate[0] += quiet / PAIRS;
 		rate[1] += loud / PAIRS;
 		share[pair] = quiet > 0 ? loud / quiet : 0;

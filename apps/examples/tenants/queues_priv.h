@@ -92,10 +92,10 @@ void attack_close(struct engine *e);
 /* Let the attacker do its worst for a moment. */
 void attack_turn(struct engine *e);
 
-/* Its attempts have ended, but for those that never do. */
-void attack_drain(struct engine *e);
+/* Its attempts have ended, or are aborted: nothing of it is under way any more. 0, or -1. */
+int attack_stop(struct engine *e);
 
-/* A round is over: all of its attempts have ended or are given up. 0, or -1. */
+/* ... and a round is over: the next attempts are of another kind. 0, or -1. */
 int attack_end(struct engine *e);
 
 #endif /* TENANTS_QUEUES_PRIV_H */

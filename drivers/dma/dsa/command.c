@@ -23,10 +23,8 @@ bool dsa_pmd_has_command(const struct dsa *dsa, enum dsa_cmd cmd)
 	return dsa->caps.cmdcap & 1u << cmd;
 }
 
-static int wait_idle(struct dsa *dsa, uint64_t *status)
+static int wait_idle(struct dsa *dsa, uint64_t deadline, uint64_t *status)
 {
-	uint64_t deadline = dsa_pmd_now_ns() + DSA_PATIENCE_NS;
-
 	for (unsigned int polls = 0;; polls++) {
 		int ret = uvdk_region_read(&dsa->regs, DSA_CMDSTS, 4, status);
 
@@ -134,6 +132,7 @@ static void note_idle(struct dsa *dsa, uint64_t status)
 static int give(struct dsa *dsa, enum dsa_cmd cmd, uint32_t operand)
 {
 	dsa->cmd = cmd;
+	dsa->cmd_at = dsa_pmd_now_ns();
 
 	return uvdk_region_write(&dsa->regs, DSA_CMD, 4, (uint32_t)cmd << DSA_CMD_SHIFT | operand);
 }
@@ -148,14 +147,17 @@ static int check_status(const struct dsa *dsa, enum dsa_cmd cmd, uint32_t operan
 			 DSA_CMDSTS_ERROR(status), error_name(DSA_CMDSTS_ERROR(status)));
 }
 
+/* What a poll has given has the time that polls would give it. */
 static int wait_for_end(struct dsa *dsa, uint64_t *status)
 {
-	int ret = wait_idle(dsa, status);
+	uint64_t patience = dsa->asker ? DSA_STALL_NS : DSA_PATIENCE_NS;
+	uint64_t since = dsa->asker ? dsa->cmd_at : dsa_pmd_now_ns();
+	int ret = wait_idle(dsa, since + patience, status);
 
 	if (ret == -ETIMEDOUT)
 		return uvdk_fail(ret, LOG_NAME, "%s: command %u (%s) did not end within %u s",
 				 dsa->name, dsa->cmd, dsa_pmd_command_name(dsa->cmd),
-				 (unsigned int)(DSA_PATIENCE_NS / 1000000000));
+				 (unsigned int)(patience / 1000000000));
 	if (!ret)
 		note_idle(dsa, *status);
 

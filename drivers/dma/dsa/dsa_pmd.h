@@ -16,6 +16,9 @@
 #define RING_MAX 4096
 #define RING	 512
 #define SG_MAX	 64 /* segments a side */
+#ifndef DSA_STALL_NS
+#define DSA_STALL_NS UINT64_C(10000000000) /* what makes no progress for so long is ended */
+#endif
 
 /* What the device said it has, checked. */
 struct dsa_caps {
@@ -50,7 +53,8 @@ struct dsa {
 	pthread_mutex_t lock;	 /* guards commands */
 	pthread_mutex_t swerr;	 /* guards SWERR and wq; taken last, and held for a moment only */
 	struct dsa_chan *wq[DSA_WQS_MAX];
-	enum dsa_cmd cmd;	/* the last one given */
+	enum dsa_cmd cmd;	/* the last one given, */
+	uint64_t cmd_at;	/* and when */
 	struct dsa_chan *asker; /* of the command under way, if nobody waits for it */
 	bool broken;		/* a command did not end: bus master is off */
 };

@@ -19,7 +19,10 @@ static void lose(struct dsa_rec *rec)
 
 void dsa_pmd_end_lost(struct dsa_chan *c)
 {
-	for (uint32_t i = c->retired; (int32_t)(c->ask_posted - i) > 0; i++) {
+	/* All of it has been told long since; perhaps so long that this would count as ahead. */
+	if (c->ask_posted - c->retired > c->posted - c->retired)
+		return;
+	for (uint32_t i = c->retired; i != c->ask_posted; i++) {
 		const struct dsa_unit *unit = &c->units[i & c->mask];
 		bool walked = i == c->retired && c->busy; /* its record may be of another run */
 

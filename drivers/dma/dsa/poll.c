@@ -135,11 +135,29 @@ static bool next_result(struct dsa_chan *c, struct uvdk_dmadev_result *out, uint
 	return true;
 }
 
-/* From now on the caller knows that its fences are broken. */
-static void note_failure(struct dsa_chan *c, const struct uvdk_dmadev_result *result)
+static bool fails_from(const struct dsa_chan *c, uint32_t slot)
+{
+	for (; slot != c->head; slot++) {
+		const struct dsa_slot *s = &c->slots[slot & c->mask];
+
+		if (s->flags & SLOT_ENDED && s->status != UVDK_DMADEV_OK &&
+		    s->status != UVDK_DMADEV_NOT_RUN)
+			return true;
+	}
+
+	return false;
+}
+
+/*
+ * From now on the caller knows that its fences are broken; not yet, if one from @end on has
+ * failed, too: that is still to be told.
+ */
+static __attribute__((noinline)) void note_failure(struct dsa_chan *c,
+						   const struct uvdk_dmadev_result *result,
+						   uint32_t end)
 {
 	c->failures++;
-	if (result->status == UVDK_DMADEV_NOT_RUN)
+	if (result->status == UVDK_DMADEV_NOT_RUN || fails_from(c, end))
 		return;
 	c->failed_told = true;
 	c->cancel_end = c->head;
@@ -200,7 +218,7 @@ unsigned int dsa_pmd_completed_status(struct uvdk_dmadev_chan *chan,
 	reap(c);
 	while (n < max && next_result(c, &results[n], &end)) {
 		if (results[n].status != UVDK_DMADEV_OK)
-			note_failure(c, &results[n]);
+			note_failure(c, &results[n], end);
 		forget_slots(c, end);
 		c->completed++;
 		n++;

@@ -9,9 +9,6 @@
 #define DOUBT_NS    UINT64_C(1000000)	/* draining loses nothing */
 #define ABORT_NS    UINT64_C(100000000) /* aborting does */
 #define DRAIN_BYTES (UINT64_C(256) << 20)
-#ifndef DSA_STALL_NS
-#define DSA_STALL_NS UINT64_C(10000000000)
-#endif
 
 /* What the device has not told of ends with @status; what waits, too, submitted or not. */
 static void end_all(struct dsa_chan *c, enum uvdk_dmadev_status status)
@@ -105,13 +102,17 @@ static void drained(struct dsa_chan *c)
 	dsa_pmd_end_lost(c);
 }
 
+/*
+ * While another command is under way none is given. It may have just begun, and the time of this
+ * queue says nothing about it: it has its own. @now may be before it.
+ */
 static int ask(struct dsa_chan *c, enum dsa_cmd cmd, uint64_t now)
 {
 	int ret = -EOPNOTSUPP;
 
 	if (dsa_pmd_has_command(c->dsa, cmd))
 		ret = dsa_pmd_ask(c, cmd);
-	if (ret == -EBUSY && now - c->idle_since < patience_of(c) + DSA_STALL_NS)
+	if (ret == -EBUSY && now < c->dsa->cmd_at + DSA_STALL_NS)
 		return 0;
 	if (ret)
 		return uvdk_fail(ret, LOG_NAME, "%s: no command to %s can be given: %s",
@@ -177,7 +178,8 @@ __attribute__((noinline, cold)) void dsa_pmd_idle(struct dsa_chan *c)
 {
 	uint64_t now;
 
-	if (++c->idle % POLLS || !c->dsa->dev) /* the kernel's is the kernel's to end */
+	/* Who is told by interrupts polls seldom. The kernel's is the kernel's to end. */
+	if ((++c->idle % POLLS && !c->irq) || !c->dsa->dev)
 		return;
 	if (dsa_gone(c->dsa) || c->dsa->broken) {
 		dsa_pmd_gone(c);

@@ -244,6 +244,8 @@ static uint64_t reg_read(uint64_t off)
 	case 0x90:
 		return fake.state;
 	case 0xa8:
+		if (fake.on_status)
+			fake.on_status();
 		return fake.cmdsts;
 	case 0xb0:
 		return fake.cmdcap;

@@ -78,6 +78,7 @@ struct fake {
 	unsigned int acks; /* SWERR cleared */
 	/* of the test's: true if it has filled in @rec */
 	bool (*script)(const struct fake_desc *desc, struct fake_record *rec);
+	void (*on_status)(void); /* CMDSTS is about to be read */
 };
 
 extern struct fake fake;

@@ -333,6 +333,36 @@ Test(dsa_faults, nor_is_it_in_submits_of_its_own)
 	broken_fence(UVDK_DMADEV_SUBMIT);
 }
 
+/* Two fail, and the caller is told of one. */
+static void broken_twice(unsigned int submit)
+{
+	struct uvdk_dmadev_result r[2];
+
+	begin_bad(0x10);
+	COPY(4096, 777, 10, submit);
+	COPY(4196, 777, 10, UVDK_DMADEV_SUBMIT);
+	drain(r, 1);
+	cr_expect_eq(r[0].status, UVDK_DMADEV_INVALID);
+	COPY(4296, 0, 10, UVDK_DMADEV_FENCE | UVDK_DMADEV_SUBMIT);
+	drain(r, 2);
+	cr_expect_eq(r[0].status, UVDK_DMADEV_INVALID);
+	cr_expect_eq(r[1].status, UVDK_DMADEV_NOT_RUN, "it stands behind one that failed");
+	COPY(4396, 0, 10, UVDK_DMADEV_FENCE | UVDK_DMADEV_SUBMIT);
+	drain(r, 1);
+	cr_expect_eq(r[0].status, UVDK_DMADEV_OK);
+	end();
+}
+
+Test(dsa_faults, a_fence_is_broken_by_a_failure_that_is_still_to_be_told)
+{
+	broken_twice(0);
+}
+
+Test(dsa_faults, also_by_one_in_a_submit_of_its_own)
+{
+	broken_twice(UVDK_DMADEV_SUBMIT);
+}
+
 Test(dsa_faults, a_fence_waits_for_what_was_submitted_before)
 {
 	begin();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "dsa_testing.h"
 
@@ -172,6 +174,59 @@ Test(dsa_stall, closing_with_work_under_way_aborts_it)
 	end();
 }
 
+/* ---- who polls seldom ---- */
+
+static int begin_irq(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	device_begin();
+	begin_opts((struct uvdk_dmadev_chan_opts){.flags = UVDK_DMADEV_CHAN_IRQ, .event_fd = fd});
+	fake.sleeps = true;
+	COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
+
+	return fd;
+}
+
+/* Once a second, since no interrupt comes. */
+static unsigned int wait_for(struct uvdk_dmadev_result *r, unsigned int seconds)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < seconds && !n; i++) {
+		clock_skew_ns += UINT64_C(1000000000);
+		n = uvdk_dmadev_completed_status(chan, r, 1);
+	}
+
+	return n;
+}
+
+Test(dsa_stall, who_waits_for_interrupts_learns_of_a_stall_in_time)
+{
+	struct uvdk_dmadev_result r;
+	int fd = begin_irq();
+
+	cr_expect_eq(wait_for(&r, 5), 0, "patience");
+	cr_assert_eq(wait_for(&r, 10), 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_ERROR);
+	cr_expect_eq(fake.commands[9], 1);
+	end();
+	close(fd);
+}
+
+Test(dsa_stall, who_waits_for_interrupts_learns_that_the_device_has_gone)
+{
+	struct uvdk_dmadev_result r;
+	int fd = begin_irq();
+
+	cr_assert_eq(uvdk_emu_unplug(b.emu, "emu:dsa-fake#0", true), 0);
+	cr_assert_eq(wait_for(&r, 2), 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_GONE);
+	uvdk_dmadev_close(dma);
+	bench_close(&b);
+	close(fd);
+}
+
 /* ---- errors that the device reports, and whose they are ---- */
 
 static void poll_none(unsigned int seconds)
@@ -308,6 +363,99 @@ Test(dsa_stall, what_another_command_saw_the_end_of_has_ended)
 	end();
 }
 
+/* ---- commands of another queue ---- */
+
+static struct uvdk_dmadev_chan *open_other(void)
+{
+	struct uvdk_dmadev_chan_opts opts = {.size = sizeof(opts), .ioas = b.ioas};
+	struct uvdk_dmadev_chan *other;
+
+	cr_assert_eq(uvdk_dmadev_chan_open(dma, &opts, &other), 0, "%s", uvdk_last_error());
+
+	return other;
+}
+
+/* Both queues stand still; that of @other is aborted, which takes its time. */
+static struct uvdk_dmadev_chan *begin_two(void)
+{
+	struct uvdk_dmadev_chan *other;
+	struct uvdk_dmadev_result r;
+
+	begin();
+	other = open_other();
+	fake.sleeps = true;
+	COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
+	uvdk_dmadev_copy(other, b.iova + 8192, b.iova, 10, UVDK_DMADEV_SUBMIT);
+	poll_none(0);
+	fake.hang = 9;
+	for (unsigned int i = 0; i < 600; i++) {
+		cr_assert_eq(uvdk_dmadev_completed_status(other, &r, 1), 0);
+		if (i == 300)
+			clock_skew_ns += UINT64_C(60000000000);
+	}
+	cr_assert_eq(fake.commands[9], 1);
+
+	return other;
+}
+
+/* However long a queue has waited: the other's command has only begun. */
+Test(dsa_stall, a_command_that_another_queue_waits_for_has_its_time)
+{
+	struct uvdk_dmadev_chan *other = begin_two();
+	struct uvdk_dmadev_result r;
+
+	poll_none(0);
+	poll_none(7);
+	cr_expect(command_register() & UVDK_PCI_COMMAND_MASTER);
+	fake.hang = 0;
+	fake.cmdsts = 0;
+	cr_assert_eq(poll_for(&r, 1, 0), 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_ERROR);
+	cr_expect_eq(fake.commands[9], 2);
+	for (unsigned int i = 0; i < 600 && !uvdk_dmadev_completed_status(other, &r, 1); i++)
+		;
+	cr_expect_eq(r.status, UVDK_DMADEV_ERROR);
+	cr_expect(command_register() & UVDK_PCI_COMMAND_MASTER);
+	end();
+}
+
+Test(dsa_stall, but_no_more_than_that)
+{
+	struct uvdk_dmadev_result r;
+
+	begin_two();
+	cr_assert_eq(poll_for(&r, 1, 11), 1);
+	cr_expect_eq(r.status, UVDK_DMADEV_ERROR);
+	cr_expect(!(command_register() & UVDK_PCI_COMMAND_MASTER));
+	fake.wq[0].state = fake.wq[1].state = 0;
+	fake.hang = 0;
+	fake.cmdsts = 0;
+	end();
+}
+
+/* It ends after 7 s. */
+static void on_status(void)
+{
+	static unsigned int reads;
+
+	clock_skew_ns += 10000000;
+	if (++reads != 700)
+		return;
+	fake.cmdsts = 0;
+	fake.on_status = NULL;
+}
+
+Test(dsa_stall, who_opens_a_channel_waits_for_a_drain_as_long_as_polls_do)
+{
+	begin_drain();
+	fake.hang = 0;
+	fake.on_status = on_status;
+	open_other();
+	cr_expect_eq(fake.on_status, NULL);
+	cr_expect(command_register() & UVDK_PCI_COMMAND_MASTER);
+	end();
+}
+
 Test(dsa_stall, a_drain_that_never_ends_is_named)
 {
 	struct uvdk_dmadev_result r;
@@ -353,7 +501,7 @@ Test(dsa_stall, a_queue_with_much_to_do_is_not_drained)
 		cr_assert_geq(COPY(0, 0, 1 << 20, 0), 0);
 	uvdk_dmadev_submit(chan);
 	report(0);
-	poll_none(9);
+	poll_none(7);
 	cr_expect_eq(fake.commands[8] + fake.commands[9], 0);
 	end();
 }
@@ -367,7 +515,7 @@ Test(dsa_stall, nor_is_one_with_descriptors_of_unknown_kind)
 	uvdk_dsa_post(chan, desc);
 	COPY(0, 0, 64, UVDK_DMADEV_SUBMIT);
 	report(0);
-	poll_none(9);
+	poll_none(7);
 	cr_expect_eq(fake.commands[8] + fake.commands[9], 0);
 	end();
 }
@@ -386,12 +534,12 @@ Test(dsa_stall, a_batch_of_which_one_after_the_other_ends_may_take_long)
 	uvdk_dmadev_submit(chan);
 	poll_none(0);
 	for (unsigned int i = 0; i < 7; i++) {
-		poll_none(9);
+		poll_none(7);
 		cr_assert_eq(uvdk_emu_dma_read_pasid(fake.fn, UVDK_EMU_NO_PASID,
 						     fake.wq[0].portal[2] + i * 64, &d, 64),
 			     0);
 		write_record(d.record, (struct fake_record){.status = 1});
-		poll_none(2);
+		poll_none(4);
 	}
 	cr_expect_eq(fake.commands[9], 0);
 	clock_skew_ns += UINT64_C(11000000000);

@@ -25,6 +25,17 @@ static void skip(uint32_t slots)
 	c->extra_submitted += slots;
 }
 
+/* Units as well, by whole rounds of the ring. */
+static void skip_units(uint32_t units)
+{
+	struct dsa_chan *c = dsa_chan(chan);
+
+	cr_assert_eq(c->retired, c->made, "it is not idle");
+	c->made += units;
+	c->posted += units;
+	c->retired += units;
+}
+
 static bool refuse(const struct fake_desc *d, struct fake_record *rec)
 {
 	if (d->src != b.iova + 777)
@@ -109,4 +120,32 @@ Test(dsa_wrap, a_failure_counts_for_what_was_enqueued_before_it_was_told)
 	COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
 	expect((uint8_t[]){UVDK_DMADEV_NOT_RUN, UVDK_DMADEV_OK}, 2);
 	goes_on_long_after();
+}
+
+/* The end of a drain is looked for once something stands still again, however much later. */
+Test(dsa_wrap, a_drain_of_long_ago_ends_nothing_of_today)
+{
+	struct fake_record ok = {.status = 1};
+	struct uvdk_dmadev_result r;
+
+	begin();
+	fake.sleeps = true;
+	fake.hang = 8;
+	COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
+	fake.swerr[2] = 0x123000;
+	fake.swerr[0] = 1 | 8 | 0x1a << 8 | 1 << 16;
+	for (unsigned int i = 0; i < 1200 && !fake.commands[8]; i++) {
+		cr_assert_eq(uvdk_dmadev_completed_status(chan, &r, 1), 0);
+		clock_skew_ns += 100000;
+	}
+	cr_assert_eq(fake.commands[8], 1);
+	uvdk_emu_dma_write_pasid(fake.fn, UVDK_EMU_NO_PASID, fake.wq[0].portal[1], &ok, sizeof(ok));
+	expect((uint8_t[]){UVDK_DMADEV_OK}, 1);
+	skip_units(FAR);
+	COPY(4096, 0, 10, UVDK_DMADEV_SUBMIT);
+	fake.cmdsts = 0;
+	for (unsigned int i = 0; i < 600; i++)
+		cr_assert_eq(uvdk_dmadev_completed_status(chan, &r, 1), 0, "status %u", r.status);
+	cr_expect_eq(dsa_chan(chan)->ask, 0, "nobody has looked");
+	end();
 }
