@@ -90,6 +90,23 @@ static void set_ours(struct window *w, const char *va, size_t len, bool ours)
 	}
 }
 
+/* Our map that holds @va. */
+static bool find_ours(struct uvdk_ioas *ioas, const struct window *w, const char *va,
+		      struct uvdk_map_info *map)
+{
+	uvdk_iova_t iova;
+	size_t at;
+
+	if (!is_ours(w, page_of(w, va)))
+		return false;
+	iova = uvdk_translate(uvdk_ioas_xlate(ioas), va);
+	if (iova == UVDK_IOVA_NONE || uvdk_ioas_find(ioas, iova, map) || (char *)map->va < w->va)
+		return false;
+	at = (size_t)((char *)map->va - w->va);
+
+	return map->len <= w->len - at && (size_t)(va - w->va) - at < map->len;
+}
+
 /* ---- map ---- */
 
 static bool is_mapped(struct uvdk_ioas *ioas, const char *va)
@@ -107,6 +124,20 @@ static size_t same(struct uvdk_ioas *ioas, const char *va, size_t len)
 		at += XLATE_PAGE;
 
 	return at < len ? at : len;
+}
+
+/* How much is ours already: a sync passes by each of our maps, not by each of their pages. */
+static size_t ours(struct uvdk_ioas *ioas, const struct window *w, const char *va, size_t len)
+{
+	struct uvdk_map_info map;
+	size_t left;
+
+	if (!find_ours(ioas, w, va, &map) ||
+	    !is_ours(w, page_of(w, map.va) + map.len / XLATE_PAGE - 1))
+		return 0;
+	left = map.len - (size_t)(va - (char *)map.va);
+
+	return left < len ? left : len;
 }
 
 static int map_piece(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len)
@@ -150,6 +181,9 @@ int window_map(struct uvdk_ioas *ioas, struct window *w, char *va, size_t len, s
 		size_t room = whole ? len - *done : w->page - (size_t)(at - w->va) % w->page;
 		int ret;
 
+		piece = ours(ioas, w, at, len - *done);
+		if (piece)
+			continue;
 		piece = same(ioas, at, room);
 		if (is_mapped(ioas, at)) {
 			if (!is_ours(w, page_of(w, at)))
@@ -180,20 +214,6 @@ static void unmap_piece(struct uvdk_ioas *ioas, struct window *w, const struct u
 	uvdk_log(UVDK_LOG_ERR, COMPONENT,
 		 "DPDK memory at IOVA 0x%" PRIx64 ", %zu bytes, can't be unmapped (%d)", map->iova,
 		 map->len, ret);
-}
-
-/* Our map that holds @va. */
-static bool find_ours(struct uvdk_ioas *ioas, const struct window *w, const char *va,
-		      struct uvdk_map_info *map)
-{
-	uvdk_iova_t iova;
-
-	if (!is_ours(w, page_of(w, va)))
-		return false;
-	iova = uvdk_translate(uvdk_ioas_xlate(ioas), va);
-
-	return iova != UVDK_IOVA_NONE && !uvdk_ioas_find(ioas, iova, map) &&
-	       (char *)map->va >= w->va && map->len <= w->len - (size_t)((char *)map->va - w->va);
 }
 
 /* What to go on by from a page that is not ours: lists are large, and mostly empty. */

@@ -10,7 +10,8 @@
  * whoever is given what was mapped at an address before sees what was there before.
  *
  * test_dma_regcache_storm [SECONDS [WORD...]]: seconds are 4, or UVDK_STORM_SECONDS; words:
- *   huge     memory of huge pages, too; root has 24 reserved for it meanwhile
+ *   huge     memory of huge pages, too; root has 24 reserved for it meanwhile. After
+ *            SIGKILL these stay: take them off /proc/sys/vm/nr_hugepages by hand
  *   fork     children of fork() come and go, too
  *   strict   UVDK_REGCACHE_STRICT, and nothing is settled
  *   blind    nothing is followed: has to fail, and does so with success
@@ -18,12 +19,14 @@
  * Ten minutes of each: for w in "" fork huge "fork huge"; do PROGRAM 600 $w; done
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -170,10 +173,11 @@ static uint64_t rnd(struct worker *w, uint64_t below)
 }
 
 #define NR_HUGE	  "/proc/sys/vm/nr_hugepages"
+#define HUGE_LOCK "/tmp/uvdk-storm-huge.lock"
 #define HUGE_MORE 24
 
 static atomic_ulong huge_got, huge_missed;
-static long huge_before = -1; /* what is to be in NR_HUGE at the end */
+static long huge_added; /* to NR_HUGE */
 
 static bool set_huge(long count)
 {
@@ -183,25 +187,50 @@ static bool set_huge(long count)
 	return file && !fclose(file) && good;
 }
 
-/* Also where it ends by exit(). */
-static void give_back_huge(void)
-{
-	if (huge_before >= 0)
-		set_huge(huge_before);
-	huge_before = -1;
-}
-
-static void reserve_huge(void)
+static long huge_now(void)
 {
 	FILE *file = fopen(NR_HUGE, "r");
 	long now = -1;
 
-	if (file && fscanf(file, "%ld", &now) == 1 && set_huge(now + HUGE_MORE)) {
-		huge_before = now;
-		atexit(give_back_huge);
-	}
+	if (file && fscanf(file, "%ld", &now) != 1)
+		now = -1;
 	if (file)
 		fclose(file);
+
+	return now;
+}
+
+/* Against other storms, which may run at once. The lock ends with the process. */
+static long change_huge(long by)
+{
+	int fd = open(HUGE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	long before = -1, after = -1;
+
+	if (fd >= 0 && !flock(fd, LOCK_EX))
+		before = huge_now();
+	if (before >= 0 && set_huge(before + by > 0 ? before + by : 0))
+		after = huge_now();
+	if (fd >= 0)
+		close(fd);
+
+	return after < 0 ? 0 : after - before;
+}
+
+/* Of what there is by now, which others may have changed. Also where it ends by exit(). */
+static void give_back_huge(void)
+{
+	change_huge(-huge_added);
+	huge_added = 0;
+}
+
+/* The kernel may find fewer. */
+static void reserve_huge(void)
+{
+	if (access(NR_HUGE, W_OK))
+		return;
+	huge_added = change_huge(HUGE_MORE);
+	if (huge_added > 0)
+		atexit(give_back_huge);
 }
 
 static uint8_t *map_memory(enum kind kind, size_t len)

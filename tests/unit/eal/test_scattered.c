@@ -80,6 +80,18 @@ static char *start(void)
 	return va;
 }
 
+static unsigned int looks;
+
+const struct uvdk_xlate *__real_uvdk_ioas_xlate(const struct uvdk_ioas *of);
+const struct uvdk_xlate *__wrap_uvdk_ioas_xlate(const struct uvdk_ioas *of);
+
+/* Whoever wants to know what is mapped comes by here, for each page. */
+const struct uvdk_xlate *__wrap_uvdk_ioas_xlate(const struct uvdk_ioas *of)
+{
+	looks++;
+	return __real_uvdk_ioas_xlate(of);
+}
+
 static uvdk_iova_t find(const char *va)
 {
 	return uvdk_translate(uvdk_ioas_xlate(ioas), va);
@@ -112,6 +124,23 @@ Test(eal_scattered, each_page_is_mapped_and_only_ours_is_unmapped)
 	}
 	cr_assert_eq(uvdk_ioas_unmap(ioas, own[0], 8192), 0);
 	cr_assert_eq(uvdk_ioas_unmap(ioas, own[1], HUGE_PAGE), 0);
+	uvdk_ioas_destroy(ioas);
+	uvdk_iommu_close(iommu);
+	munmap(va, list.len);
+}
+
+Test(eal_scattered, a_sync_looks_once_at_each_map_of_ours)
+{
+	struct uvdk_eal_map *map;
+	char *va = start();
+
+	cr_assert_eq(uvdk_eal_map_create(ioas, &map), 0, "%s", uvdk_last_error());
+	looks = 0;
+	cr_assert_eq(uvdk_eal_map_sync(map), 0, "%s", uvdk_last_error());
+	cr_expect_eq(looks, PAGES);
+	cr_expect_eq(fake.maps, PAGES);
+	uvdk_eal_map_destroy(map);
+	cr_expect_eq(fake.maps, 0);
 	uvdk_ioas_destroy(ioas);
 	uvdk_iommu_close(iommu);
 	munmap(va, list.len);
