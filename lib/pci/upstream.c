@@ -46,8 +46,10 @@ static int read_space(void *priv, uint32_t off, void *buf, size_t len)
 
 static uint16_t get16(const struct space *space, uint32_t off)
 {
-	return off + 1 < space->len ? (uint16_t)(space->bytes[off] | space->bytes[off + 1] << 8)
-				    : 0;
+	if (off + 1 >= space->len)
+		return 0;
+
+	return (uint16_t)(space->bytes[off] | space->bytes[off + 1] << 8);
 }
 
 static void load(int dir, struct space *space)
