@@ -204,8 +204,7 @@ static int verdict(struct engine *e, double share)
 	for (unsigned int i = 0; i < e->count - 1; i++)
 		failed += e->tenant[i].failed;
 	printf("tenant %u tried %llu foreign addresses and %llu descriptors of its own making; to "
-	       "be in "
-	       "the way it copied %llu times and posted %llu long operations\n",
+	       "be in the way it copied %llu times and posted %llu long operations\n",
 	       attacker->number, (unsigned long long)e->attack.addresses,
 	       (unsigned long long)e->attack.descriptors, (unsigned long long)e->attack.floods,
 	       (unsigned long long)e->attack.longs);

@@ -3,12 +3,19 @@
 
 #include "regcache_world.h"
 
+static int status_of(pid_t child)
+{
+	int status = -1;
+
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
 Test(regcache_fork, a_child_is_refused_and_the_parent_goes_on)
 {
 	struct uvdk_regcache_hold hold;
 	uint8_t *p;
 	unsigned int calls;
-	int status;
 	pid_t child;
 
 	make(0, 0, 0);
@@ -25,8 +32,7 @@ Test(regcache_fork, a_child_is_refused_and_the_parent_goes_on)
 		uvdk_regcache_destroy(cache);
 		_exit(bad || fake.maps != 1 || fake.unmap_calls);
 	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	cr_expect_eq(status, 0);
+	cr_expect_eq(status_of(child), 0);
 	touch(p, LEN);
 	cr_expect_eq(fake.map_calls, calls);
 	by_munmap(p);
@@ -34,14 +40,6 @@ Test(regcache_fork, a_child_is_refused_and_the_parent_goes_on)
 	cr_expect_eq(fake.map_calls, calls + 1);
 	munmap(p, LEN);
 	end();
-}
-
-static int status_of(pid_t child)
-{
-	int status = -1;
-
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	return status;
 }
 
 static bool refused(struct uvdk_regcache *whose, const void *va)

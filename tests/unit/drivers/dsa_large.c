@@ -13,22 +13,13 @@
 #include <uvdk_emu.h>
 
 #include "../../random.h"
+#include "../../sanitizer.h"
 
 /*
  * The largest operations there are, of 2 GiB. Little of that is memory: a source and a destination
  * are a piece each, again and again.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BITS 28 /* they take long enough over that */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define BITS 28
-#endif
-#endif
-#ifndef BITS
-#define BITS 31
-#endif
-
+#define BITS   (SANITIZED ? 28 : 31) /* there 2 GiB take too long */
 #define PIECE  ((size_t)2 << 20)
 #define LARGE  ((size_t)1 << BITS)
 #define PAGE   ((size_t)4096)
